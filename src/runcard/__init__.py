@@ -1,0 +1,52 @@
+"""runcard: one YAML card says an experiment; run it, compare it, run it again and prove it equal.
+
+Importing this loads neither MLflow nor scikit-learn; every name below is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runcard.card import Card, load_card
+    from runcard.catalog.registered import dataset, features, metric, model
+    from runcard.errors import RuncardError
+    from runcard.workflow import Result, run
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Card",
+    "Result",
+    "RuncardError",
+    "__version__",
+    "dataset",
+    "features",
+    "load_card",
+    "metric",
+    "model",
+    "run",
+]
+
+_HOMES = {
+    "Card": "runcard.card",
+    "Result": "runcard.workflow",
+    "RuncardError": "runcard.errors",
+    "dataset": "runcard.catalog.registered",
+    "features": "runcard.catalog.registered",
+    "load_card": "runcard.card",
+    "metric": "runcard.catalog.registered",
+    "model": "runcard.catalog.registered",
+    "run": "runcard.workflow",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'runcard' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""What a card can name: datasets, feature sets, models and metrics."""

@@ -1,0 +1,98 @@
+"""The code behind a registered function: its own text and that of all the project's code it uses.
+
+A trial's identity holds the hash of this, so that a changed helper counts as much as a changed function.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+_PLAIN = (str, bytes, int, float, complex, bool, type(None), tuple, frozenset, list, dict, set)
+
+
+def code_digest(function: Callable[..., Any]) -> str:
+    """Hash the text of a function or class, and of what it uses of the project; sha256, 64 hex digits."""
+    texts: dict[str, str] = {}
+    _collect(inspect.unwrap(function), _home(function), texts)
+    hashed = hashlib.sha256()
+    for name in sorted(texts):
+        hashed.update(f"{name}\0{texts[name]}\0".encode())
+    return hashed.hexdigest()
+
+
+def _collect(thing: Any, home: Path | None, texts: dict[str, str]) -> None:
+    name = f"{getattr(thing, '__module__', '')}.{getattr(thing, '__qualname__', repr(type(thing)))}"
+    if name in texts:
+        return
+    texts[name] = _text(thing)
+    for used, value in _used(thing):
+        if isinstance(value, ModuleType):
+            if _is_own(value, home):
+                texts[value.__name__] = Path(str(value.__file__)).read_text(encoding="utf-8", errors="replace")
+        elif isinstance(value, FunctionType | type):
+            if _is_own(sys.modules.get(value.__module__), home):
+                _collect(inspect.unwrap(value), home, texts)
+        elif isinstance(value, _PLAIN):
+            texts[f"{name}:{used}"] = repr(value)
+
+
+def _used(thing: Any) -> Iterator[tuple[str, Any]]:
+    """Give the global names that a function, or a class's methods and bases, refer to, with their values."""
+    if isinstance(thing, type):
+        yield from ((base.__qualname__, base) for base in thing.__bases__)
+        for method in vars(thing).values():
+            yield from _used(getattr(method, "__func__", method))
+    elif isinstance(thing, FunctionType):
+        for name in sorted(_names(thing.__code__)):
+            if name in thing.__globals__:
+                yield name, thing.__globals__[name]
+        for name, cell in zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=True):
+            yield name, cell.cell_contents
+
+
+def _names(code: CodeType) -> set[str]:
+    nested = [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    return set(code.co_names).union(*(_names(inner) for inner in nested))
+
+
+def _text(thing: Any) -> str:
+    try:
+        return inspect.getsource(thing)
+    except (OSError, TypeError):
+        return repr(_bytecode(thing))
+
+
+def _bytecode(thing: object) -> object:
+    # Names, constants and instructions, but no file name and no line numbers: moving a function is no change.
+    if isinstance(thing, CodeType):
+        return thing.co_code.hex(), thing.co_names, [_bytecode(constant) for constant in thing.co_consts]
+    if isinstance(thing, frozenset):
+        return sorted(map(repr, thing))
+    if isinstance(thing, type):
+        return [(name, _bytecode(value)) for name, value in sorted(vars(thing).items()) if callable(value)]
+    return _bytecode(thing.__code__) if inspect.isfunction(thing) else repr(thing)
+
+
+def _home(function: Callable[..., Any]) -> Path | None:
+    """Find the folder that the project's modules lie in: the one of the function's top-level package."""
+    module = sys.modules.get(function.__module__)
+    if module is None or not getattr(module, "__file__", None):
+        return None
+    depth = module.__name__.count(".") + (1 if hasattr(module, "__path__") else 0)
+    return Path(str(module.__file__)).resolve().parents[depth]
+
+
+def _is_own(module: ModuleType | None, home: Path | None) -> bool:
+    if module is None:
+        return False
+    file = getattr(module, "__file__", None)
+    if home is None or file is None:
+        return module.__name__ == "__main__"
+    path = Path(file).resolve()
+    return path.is_relative_to(home) and not {"site-packages", "dist-packages"} & set(path.parts)

@@ -1,0 +1,5 @@
+"""The command line: one small file for each command, imported only when it is called."""
+
+from runcard.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,41 @@
+"""`runcard list`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+from runcard.cli import options
+
+KINDS = ("models", "metrics", "datasets", "features")
+
+
+@click.command("list")
+@click.argument("kind", type=click.Choice(KINDS))
+@options.as_json
+def command(kind: str, as_json: bool) -> None:
+    """List what a card can name: models, metrics, datasets or features.
+
+    What the project registers in the modules of `[tool.runcard] modules` is listed with what runcard brings.
+    """
+    from runcard.catalog import listing
+    from runcard.catalog.registered import collect
+    from runcard.project import find_project, import_modules
+
+    catalog = collect(import_modules(find_project()))
+    makers = {
+        "models": listing.list_models,
+        "metrics": listing.list_metrics,
+        "datasets": listing.list_datasets,
+        "features": listing.list_features,
+    }
+    rows = makers[kind](catalog)
+    if as_json:
+        click.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        return
+    from runcard.cli.console import results_console
+    from runcard.report.tables import catalog_table
+
+    results_console().print(catalog_table(kind, rows))

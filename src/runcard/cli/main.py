@@ -1,0 +1,91 @@
+"""The `runcard` command: its sub-commands by name, and how every error ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from runcard import __version__, errors
+
+_COMMANDS = {
+    "check": "Check a card and its data, and print the plan.",
+    "compare": "Print the ranked trials of a card or experiment, as MLflow has them.",
+    "list": "List what a card can name.",
+    "run": "Run a card.",
+    "schema": "Print the JSON Schema of cards, for editors.",
+    "sync": "Deliver to MLflow what it has not been told yet.",
+    "ui": "Open MLflow's page on this project's runs.",
+}
+
+
+class _Commands(click.Group):
+    """Finds sub-commands without importing them: `--help` is to be instant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"runcard.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            near = errors.nearest(args[0], _COMMANDS)
+            raise errors.UsageError(
+                f"unknown command `{args[0]}`",
+                why=f"the commands are {errors.listing(list(_COMMANDS), 20)}",
+                hint=f"did you mean `runcard {near}`?" if near else "`runcard --help` explains them",
+            )
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        if ctx.params.get("debug"):
+            return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except errors.RuncardError as error:
+            _leave(error, error.exit_code)
+        except KeyboardInterrupt:
+            _leave(errors.Interrupted("interrupted"), errors.EXIT_INTERRUPTED)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # `runcard ... | head`
+            ctx.exit(errors.EXIT_DONE)
+        except Exception as error:
+            _leave(_unexpected(error), errors.EXIT_ERROR)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="runcard")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(debug: bool) -> None:
+    """Say an experiment in one card; run it, compare it, run it again and prove it equal."""
+
+
+def _leave(error: errors.RuncardError, code: int) -> None:
+    from runcard.redact import redact
+
+    click.echo(redact(str(error)), err=True)
+    raise click.exceptions.Exit(code)
+
+
+def _unexpected(error: Exception) -> errors.RuncardError:
+    from runcard.redact import redact
+
+    text = redact(str(error)).strip().splitlines()
+    return errors.RuncardError(
+        f"something went wrong that runcard did not expect: {type(error).__name__}",
+        why=text[0] if text else "",
+        hint="`runcard --debug ...` shows the traceback; please report it",
+    )

@@ -1,0 +1,11 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import click
+
+tracking_uri = click.option(
+    "--tracking-uri", metavar="URI", help="Where MLflow's runs are; default: the project's setting."
+)
+card = click.argument("card", metavar="CARD")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")

@@ -1,0 +1,120 @@
+"""What a run shows: a progress bar on a terminal, plain lines elsewhere, tables at the end."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from runcard.cli.console import progress_console, results_console
+from runcard.comparison import Comparison
+from runcard.plan import Plan
+from runcard.record import Record
+from runcard.report.tables import ranking_table, test_table
+from runcard.workflow import Counts, Listener, Result
+
+_LINE_SECONDS = 10.0
+
+
+def make_listener(*, quiet: bool) -> Show:
+    """Choose how to show a run: standard error is for progress, standard output for results."""
+    return Show(progress_console(), results_console(), quiet=quiet)
+
+
+class Show(Listener):
+    """Shows a run while it goes on."""
+
+    def __init__(self, console: Console, results: Console, *, quiet: bool) -> None:
+        self._console, self._results, self._quiet = console, results, quiet
+        self._bar: Progress | None = None
+        self._task: Any = None
+        self._metric = ""
+        self._has_run = False
+        self._last_line = time.monotonic()
+
+    def note(self, text: str) -> None:
+        """Print a sentence."""
+        if not self._quiet:
+            self._console.print(text, markup=False)
+
+    def warn(self, text: str) -> None:
+        """Print a warning, whatever else is quiet."""
+        self._console.print(f"warning: {text}", markup=False, style="yellow")
+
+    def planned(self, plan: Plan, counts: Counts) -> None:
+        """Say what is about to be done, and start the bar."""
+        self._metric, self._has_run = plan.primary.name, True
+        known = counts.done + counts.failed
+        if known and counts.left:
+            self.note(f"Resuming: {known} done, {counts.left} left")
+        folds = f"{plan.n_folds} folds" if plan.n_folds else "no folds, one test"
+        self.note(
+            f"{plan.card.name}: {len(plan.trials)} trials, {folds}, "
+            f"{len(plan.split.train):,} training and {len(plan.split.test):,} test rows"
+        )
+        if self._console.is_terminal and not self._quiet and counts.left:
+            self._bar = _make_bar(self._console)
+            self._task = self._bar.add_task("", total=len(plan.trials), completed=known, **_state(counts, None, ""))
+            self._bar.start()
+
+    def recorded(self, record: Record, counts: Counts, best: Record | None) -> None:
+        """Move the bar, or print a line now and then."""
+        state = _state(counts, best, self._metric)
+        if self._bar is not None:
+            self._bar.update(self._task, completed=counts.done + counts.failed, **state)
+        elif not self._quiet and (counts.left == 0 or time.monotonic() - self._last_line > _LINE_SECONDS):
+            self._last_line = time.monotonic()
+            self.note(f"{counts.done} done, {counts.failed} failed, {counts.left} left{state['best']}")
+        if record.error and not self._quiet:
+            self._console.print(f"failed: {record.model} {dict(record.params)}, {record.error}", markup=False)
+
+    def ranked(self, comparison: Comparison, plan: Plan) -> None:
+        """Print the ranked trials as soon as they are done."""
+        self.finished()
+        if not self._quiet and plan.n_folds and comparison.best is not None:
+            self._results.print(ranking_table(comparison, width=self._results.width))
+
+    def step(self, text: str) -> None:
+        """Say what goes on after the trials."""
+        self.note(f"{text} ...")
+
+    def finished(self) -> None:
+        """Stop the bar."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def conclude(self, result: Result) -> None:
+        """Print the finalists and how to go on."""
+        comparison, best = result.comparison, result.best
+        if not self._has_run:
+            n_trials = len(comparison.standings)
+            self.note(f"Nothing to run: {f'all {n_trials} trials are' if n_trials > 1 else 'the trial is'} done.")
+            if best is not None and best.mean is not None:
+                self._results.print(ranking_table(comparison, width=self._results.width))
+        self._results.print(test_table(comparison, width=self._results.width))
+        if comparison.n_failed:
+            self.warn(f"{comparison.n_failed} trials failed; their errors stand in MLflow")
+        self.note(f"Recorded in MLflow, experiment `{result.experiment}`. Open it: runcard ui")
+
+
+def _make_bar(console: Console) -> Progress:
+    return Progress(
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[counts]}{task.fields[best]}"),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        transient=True,
+    )
+
+
+def _state(counts: Counts, best: Record | None, metric: str) -> dict[str, Any]:
+    shown = f"{counts.done} done, {counts.failed} failed, {counts.left} left"
+    mean = best.mean(metric) if best else None
+    return {
+        "counts": shown,
+        "best": f"; best {metric} {mean:.4f} ({best.model})" if best and mean is not None else "",
+    }

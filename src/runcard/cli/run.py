@@ -1,0 +1,69 @@
+"""`runcard run`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from runcard import errors
+from runcard.cli import options
+
+
+@click.command("run")
+@options.card
+@click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes that train; default: cores.")
+@click.option("--fresh", is_flag=True, help="Run every trial again, also those whose results are known.")
+@options.tracking_uri
+@click.option(
+    "--model-format",
+    type=click.Choice(["skops", "cloudpickle"]),
+    help="How models are saved; default: skops, which is safe to load.",
+)
+@options.as_json
+def command(
+    card: str,
+    workers: int | None,
+    fresh: bool,
+    tracking_uri: str | None,
+    model_format: str | None,
+    as_json: bool,
+) -> None:
+    """Run CARD: a file, or a bare name under configs/.
+
+    Trials that are done already are not run again. Ctrl-C keeps what is done; running the card again goes on
+    from there. While trials run, MLflow is filled.
+    """
+    from runcard.cli.progress import make_listener
+    from runcard.workflow import run
+
+    listener = make_listener(quiet=as_json)
+    result = run(
+        card,
+        workers=workers,
+        fresh=fresh,
+        tracking_uri=tracking_uri,
+        model_format=model_format,
+        listener=listener,
+    )
+    if as_json:
+        click.echo(json.dumps(_as_dict(result), indent=2, default=str))
+    else:
+        listener.conclude(result)
+    if result.problem is not None:
+        click.echo(str(result.problem), err=True)
+        raise click.exceptions.Exit(errors.EXIT_ERROR)
+
+
+def _as_dict(result: Any) -> dict[str, Any]:
+    from runcard.workflow.result import row_of
+
+    return {
+        "experiment": result.experiment,
+        "metric": result.comparison.metric,
+        "run_id": result.run_id,
+        "n_run": result.n_run,
+        "n_left": result.n_left,
+        "trials": [row_of(standing, result.runs) for standing in result.comparison.standings],
+    }

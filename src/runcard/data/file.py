@@ -1,0 +1,236 @@
+"""Reading a file into an Arrow table as its suffix says, and saying what is wrong with it if that fails.
+
+In text files the missing values are the empty cell and `na_values`, quoted or not, and nothing else;
+`nan` in a column of numbers is the number NaN, which is missing too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runcard import errors
+from runcard.data import types
+from runcard.data.textfile import find_bad_byte, find_open_quote, find_ragged_row
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
+_TEXT_SUFFIXES = (*_DELIMITERS, *_JSON_SUFFIXES)
+_COLUMNAR_SUFFIXES = (".parquet", ".feather", ".arrow")
+_BLOCK_BYTES = 1 << 22  # no row of a text file may be longer
+
+
+def read_file(path: Path, *, na_values: Sequence[str], where: str) -> pa.Table:
+    """Read a file with the types it has, or, if it is text, with those that all its rows fit.
+
+    Raises
+    ------
+    FileMissing, FileUnreadable, EncodingInvalid, TableEmpty
+    """
+    import pyarrow as pa
+
+    suffix = _suffix(path)
+    if not path.is_file():
+        raise missing_file(path, where)
+    if suffix not in (*_TEXT_SUFFIXES, *_COLUMNAR_SUFFIXES):
+        raise _format_unknown(path, where)
+    if path.stat().st_size == 0:
+        raise empty_table(where, "the file has no bytes")
+    try:
+        if suffix in _DELIMITERS:
+            return _read_csv(path, _DELIMITERS[suffix], na_values, where)
+        return _read_json(path) if suffix in _JSON_SUFFIXES else _read_columnar(path, suffix)
+    except (UnicodeDecodeError, OSError, pa.ArrowException) as error:
+        if suffix in _TEXT_SUFFIXES and not isinstance(error, OSError):
+            _refuse_bad_bytes(path, where)
+            if "Empty" in str(error):
+                raise empty_table(where, "the file has no rows") from None
+        raise _unreadable(path, suffix, error, where) from None
+
+
+def _suffix(path: Path) -> str:
+    """Return what the format is taken from: the last suffix, before `.gz` if that is a text format."""
+    name = path.name.lower()
+    stem = Path(name.removesuffix(".gz")).suffix
+    return stem if not name.endswith(".gz") or stem in _TEXT_SUFFIXES else ".gz"
+
+
+def _is_packed(path: Path) -> bool:
+    return path.name.lower().endswith(".gz")
+
+
+def _read_csv(path: Path, delimiter: str, na_values: Sequence[str], where: str) -> pa.Table:
+    import pyarrow as pa
+
+    table = _parse_csv(path, delimiter, na_values, {})
+    if len(set(table.column_names)) == table.num_columns:  # else refused soon, by name
+        # Times of day become text as they were written: `8:30`, not `08:30:00`.
+        as_text = {field.name: pa.string() for field in table.schema if pa.types.is_time(field.type)}
+        if as_text:
+            table = _parse_csv(path, delimiter, na_values, as_text)
+    if any(pa.types.is_binary(kind) for kind in table.schema.types):
+        _refuse_bad_bytes(path, where)
+    if _ends_inside_cell(table) and (line := find_open_quote(path, delimiter)):
+        raise errors.FileUnreadable(
+            f"a quote is opened in line {line} and never closed",
+            where=f"{where}:{line}",
+            why="all that follows would be one cell",
+            hint='close the quote, or write a quote inside a quoted cell twice: `""`',
+        )
+    return table
+
+
+def _parse_csv(path: Path, delimiter: str, na_values: Sequence[str], column_types: Mapping[str, Any]) -> pa.Table:
+    from pyarrow import csv
+
+    with _open_text(path) as stream:
+        return csv.read_csv(
+            stream,
+            read_options=csv.ReadOptions(block_size=_BLOCK_BYTES),
+            parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            convert_options=csv.ConvertOptions(
+                null_values=["", *na_values],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+                column_types=column_types,
+            ),
+        )
+
+
+def _read_json(path: Path) -> pa.Table:
+    from pyarrow import json
+
+    with _open_text(path) as stream:
+        table = json.read_json(stream, read_options=json.ReadOptions(block_size=_BLOCK_BYTES))
+    _ = table.column_names  # names that are not UTF-8 show here,
+    table.validate(full=True)  # values here
+    return table
+
+
+def _open_text(path: Path) -> Any:
+    import pyarrow as pa
+
+    return pa.input_stream(str(path), compression="gzip" if _is_packed(path) else None)
+
+
+def _read_columnar(path: Path, suffix: str) -> pa.Table:
+    """Read Parquet or Feather; never memory-mapped, since the file may be edited while the run is on."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    with pa.OSFile(str(path)) as file:
+        table = (
+            parquet.ParquetFile(file, pre_buffer=False).read()
+            if suffix == ".parquet"
+            else pa.ipc.open_file(file).read_all()
+        )
+    table.validate(full=True)  # a damaged file may hold text that is not UTF-8
+    # pandas keeps an index without a name beside the columns; it is none of the data
+    kept = [name for name in table.column_names if not name.startswith("__index_level_")]
+    return table if len(kept) == table.num_columns else table.select(kept)
+
+
+def _ends_inside_cell(table: pa.Table) -> bool:
+    """Whether the last cell spans lines, as it does when a quote is never closed."""
+    if not table.num_rows or not types.is_text(table.schema.types[-1]):
+        return False
+    return "\n" in (table.column(table.num_columns - 1)[-1].as_py() or "")
+
+
+# What is wrong with a file
+
+
+def _format_unknown(path: Path, where: str) -> errors.FileUnreadable:
+    return errors.FileUnreadable(
+        f"`{path.name}` is in no format that runcard reads",
+        where=where,
+        why="the format is taken from the end of the file's name",
+        hint=f"use {', '.join(_TEXT_SUFFIXES)} (each also with .gz), {', '.join(_COLUMNAR_SUFFIXES)}",
+    )
+
+
+def missing_file(path: Path, where: str) -> errors.RuncardError:
+    """Make the error for a path where there is no file, naming the nearest one that is there."""
+    if path.is_dir():
+        return errors.FileUnreadable(
+            f"`{path.name}` is a folder",
+            where=where,
+            why="a table is read from one file",
+            hint="name the file",
+        )
+    why = f"there is no folder `{path.parent.name}` either"
+    close = None
+    if path.parent.is_dir():
+        why = "there is no file of that name in the folder"
+        close = errors.nearest(path.name, (file.name for file in path.parent.iterdir() if file.is_file()))
+    hint = f"did you mean `{close}`?" if close else "check the path; it is taken from the project's root"
+    return errors.FileMissing(f"no such file: `{path.name}`", where=where, why=why, hint=hint)
+
+
+def empty_table(where: str, why: str) -> errors.TableEmpty:
+    """Make the error for a table without rows."""
+    return errors.TableEmpty(
+        "the table has no rows",
+        where=where,
+        why=why,
+        hint="check that the right file is named and fully written",
+    )
+
+
+def _refuse_bad_bytes(path: Path, where: str) -> None:
+    bad = find_bad_byte(path)
+    if bad is None:
+        return
+    stem, _, rest = path.name.partition(".")
+    command = (
+        f"gzip -dc {path.name} | iconv -f {bad.likely} -t UTF-8 | gzip > {stem}_utf8.{rest}"
+        if _is_packed(path)
+        else f"iconv -f {bad.likely} -t UTF-8 {path.name} > {stem}_utf8.{rest}"
+    )
+    raise errors.EncodingInvalid(
+        f"`{path.name}` is not UTF-8",
+        where=f"{where}:{bad.line}, byte {bad.offset:,}",
+        why=f"byte 0x{bad.value:02x} cannot stand there in UTF-8",
+        hint=f"convert it once, if it is {bad.likely}: `{command}`",
+    )
+
+
+def _unreadable(path: Path, suffix: str, error: Exception, where: str) -> errors.FileUnreadable:
+    text = " ".join(str(error).split())
+    is_parsed = suffix in _DELIMITERS and not isinstance(error, OSError)
+    if is_parsed and (row := find_ragged_row(path, _DELIMITERS[suffix])):
+        return errors.FileUnreadable(
+            f"line {row.line} has {row.n_values} values, and the header has {row.n_names}",
+            where=f"{where}:{row.line}",
+            why=f"which value belongs to which column is not known: `{row.text}`",
+            hint="is a quote opened there and not closed?"
+            if row.n_lines > 1
+            else 'put values that hold the separator in quotes: `"a, b"`',
+        )
+    return errors.FileUnreadable(
+        f"`{path.name}` cannot be read as {_format_of(path, suffix)}",
+        where=where,
+        why=text,
+        hint=_reading_hint(suffix, text),
+    )
+
+
+def _format_of(path: Path, suffix: str) -> str:
+    plain = {".parquet": "Parquet", ".feather": "Feather", ".arrow": "Feather", ".csv": "CSV", ".tsv": "TSV"}
+    return plain.get(suffix, "JSON lines") + (" in gzip" if _is_packed(path) else "")
+
+
+def _reading_hint(suffix: str, text: str) -> str:
+    if "inflate" in text:
+        return "if the file is not compressed, take `.gz` off its name"
+    if "Permission denied" in text:
+        return "make the file readable for you: `chmod u+r`"
+    if suffix in _JSON_SUFFIXES and "object to array" in text:
+        return "write one object a line; `jq -c '.[]' table.json > table.jsonl` does it for an array"
+    if suffix in _JSON_SUFFIXES:
+        return "write one object a line, each key once, and each key's values of one type"
+    return "check that the file was fully written, and that its name says what it is"

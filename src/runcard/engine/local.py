@@ -1,0 +1,221 @@
+"""Processes on this machine, by joblib's loky."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from runcard.engine.base import Lost
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+_ONE_THREAD = dict.fromkeys(
+    (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+    ),
+    "1",
+)
+_CHUNK_SECONDS = 0.1
+_LARGEST_CHUNK = 32
+
+
+class LocalEngine:
+    """A pool of worker processes, each with one thread.
+
+    Parameters
+    ----------
+    n_workers
+        0 for one for each core that this process may use.
+    root, modules
+        The project's root and its own modules, imported in each worker.
+    """
+
+    def __init__(self, n_workers: int = 0, *, root: Path, modules: Sequence[str] = ()) -> None:
+        self._n_workers = n_workers or _n_cores()
+        self._setup = (str(root), tuple(modules), os.getpid())
+        self._pool: Any = None
+        self._task_seconds = 1.0
+
+    @property
+    def n_workers(self) -> int:
+        """How many processes train at a time."""
+        return self._n_workers
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the workers were started."""
+        return self._pool is not None
+
+    def __enter__(self) -> Self:
+        """Start the workers; they import what training needs while the caller goes on."""
+        self._pool = self._start()
+        for _ in range(self._n_workers):
+            self._submit(_import_early, [None])
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Stop the workers at once; whoever wants results has taken them."""
+        self._pool.shutdown(wait=True, kill_workers=True)
+
+    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[int, Result | Lost]]:
+        """Call `function` on every task; a worker that dies costs only the task that kills it twice."""
+        waiting = deque(range(len(tasks)))
+        flying: dict[Any, list[int]] = {}
+        while waiting or flying:
+            while waiting and len(flying) < 2 * self._n_workers:
+                chunk = [waiting.popleft() for _ in range(self._chunk_size(len(waiting)))]
+                flying[self._submit(function, [tasks[index] for index in chunk])] = chunk
+            suspects: list[int] = []
+            for future in _next_done(flying):
+                chunk = flying.pop(future)
+                yield from self._outcome(future, chunk, suspects)
+            if suspects:
+                suspects += [index for future, chunk in flying.items() for index in _unless_done(future, chunk)]
+                finished = {future: chunk for future, chunk in flying.items() if _has_result(future)}
+                flying = {}
+                for future, chunk in finished.items():
+                    yield from self._outcome(future, chunk, suspects)
+                yield from self._run_alone(function, tasks, sorted(suspects))
+
+    def _start(self) -> Any:
+        from joblib.externals.loky import ProcessPoolExecutor
+
+        return ProcessPoolExecutor(self._n_workers, initializer=_set_up_worker, initargs=self._setup, env=_ONE_THREAD)
+
+    def _submit(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Any:
+        """Submit a chunk; to a pool in which a worker has died, it comes back as broken at once."""
+        from concurrent.futures import Future
+        from concurrent.futures.process import BrokenProcessPool
+
+        try:
+            with _deaf_to_ctrl_c():
+                return self._pool.submit(_run_chunk, function, tasks)
+        except BrokenProcessPool as error:
+            broken: Future[Any] = Future()
+            broken.set_exception(error)
+            return broken
+
+    def _chunk_size(self, n_waiting: int) -> int:
+        """Send short tasks several at a time, yet never so many that a worker is left idle at the end."""
+        fitting = int(_CHUNK_SECONDS / max(self._task_seconds, 1e-4))
+        fair = n_waiting // (4 * self._n_workers)
+        return max(1, min(fitting, fair, _LARGEST_CHUNK))
+
+    def _outcome(self, future: Any, chunk: list[int], suspects: list[int]) -> Iterator[tuple[int, Any]]:
+        if not _has_result(future):
+            if not _is_broken(future):
+                raise future.exception()
+            suspects += chunk
+            return
+        seconds, results = future.result()
+        self._task_seconds = 0.7 * self._task_seconds + 0.3 * seconds / len(chunk)
+        yield from zip(chunk, results, strict=True)
+
+    def _run_alone(
+        self, function: Callable[[Task], Result], tasks: Sequence[Task], suspects: Sequence[int]
+    ) -> Iterator[tuple[int, Result | Lost]]:
+        """Find out which of the tasks in flight killed a worker: each gets the pool for itself."""
+        self._pool.shutdown(wait=True, kill_workers=True)
+        self._pool = self._start()
+        for index in suspects:
+            future = self._submit(function, [tasks[index]])
+            if not _is_broken(future):
+                _, results = future.result()
+                yield index, results[0]
+                continue
+            self._pool.shutdown(wait=True, kill_workers=True)
+            self._pool = self._start()
+            yield index, Lost(_death_of(future.exception()))
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Block SIGINT, for the processes that start in here: they would meet it before `_set_up_worker` could ignore it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _n_cores() -> int:
+    from joblib import cpu_count
+
+    return int(cpu_count())
+
+
+def _next_done(flying: dict[Any, list[int]]) -> list[Any]:
+    from concurrent.futures import FIRST_COMPLETED, wait
+
+    return list(wait(flying, return_when=FIRST_COMPLETED).done)
+
+
+def _has_result(future: Any) -> bool:
+    return future.done() and future.exception() is None
+
+
+def _unless_done(future: Any, chunk: list[int]) -> list[int]:
+    return [] if _has_result(future) else chunk
+
+
+def _is_broken(future: Any) -> bool:
+    from concurrent.futures.process import BrokenProcessPool
+
+    return isinstance(future.exception(), BrokenProcessPool)  # waits for the end
+
+
+def _death_of(error: BaseException | None) -> str:
+    text = str(error)
+    if "SIGKILL" in text:
+        return "the worker was killed (SIGKILL), as the system does when memory runs out"
+    if "SIGSEGV" in text:
+        return "the worker crashed (SIGSEGV) in compiled code"
+    return "the worker process died"
+
+
+def _run_chunk(function: Callable[[Any], Any], tasks: Sequence[Any]) -> tuple[float, list[Any]]:
+    start = time.perf_counter()
+    results = [function(task) for task in tasks]
+    return time.perf_counter() - start, results
+
+
+def _import_early(_: None) -> None:
+    for name in ("sklearn.pipeline", "sklearn.compose", "sklearn.metrics", "sklearn.ensemble", "pyarrow"):
+        importlib.import_module(name)
+
+
+def _set_up_worker(root: str, modules: Sequence[str], parent: int) -> None:
+    from joblib.externals.loky import process_executor
+
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    # It would take mapped matrices for a leak, and replace the worker with a warning.
+    process_executor._USE_PSUTIL = False
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
+    warnings.simplefilter("ignore")  # tasks collect their own; what unpickling them says is for nobody
+    os.environ.update(_ONE_THREAD)
+    if modules:
+        sys.path.insert(0, root)
+        for name in modules:
+            importlib.import_module(name)
+
+
+def _end_with(parent: int) -> None:
+    """End this worker when the main process is gone, killed perhaps: loky's would wait for tasks for ever."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)

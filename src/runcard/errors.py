@@ -1,0 +1,450 @@
+"""Every error runcard raises on purpose: one class a code, each with what, where, why and hint.
+
+RuncardError                      exit 1
+├── UsageError                    exit 2   RC0xx  the command line, the project, its settings
+├── CardError                     exit 2   RC1xx  the card's text
+│   └── CardErrors                         several of them (and of the next two) at once
+├── DataError                     exit 2   RC2xx  the table a card names
+├── ModelError                    exit 2   RC3xx  models, hyperparameters, features, metrics
+├── RunError                      exit 1   RC4xx  while trials run, and the journal
+├── TrackingError                 exit 1   RC5xx  MLflow and what is in it
+└── Interrupted                   exit 130 RC601  Ctrl-C
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+EXIT_DONE = 0
+EXIT_ERROR = 1
+EXIT_USAGE = 2
+EXIT_GATE = 3
+EXIT_INTERRUPTED = 130
+
+
+class RuncardError(Exception):
+    """The root: an error with a code and four answers.
+
+    Parameters
+    ----------
+    what
+        What is wrong, in one sentence without a full stop.
+    where
+        The file, line, key, column or URI it is about.
+    why
+        Why runcard cannot go on.
+    hint
+        What to do now.
+    """
+
+    code = "RC000"
+    exit_code = EXIT_ERROR
+
+    def __init__(self, what: str, *, where: str = "", why: str = "", hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.why = why
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Render the error as the user reads it, several lines, no trailing newline."""
+        lines = [f"error[{self.code}]: {self.what}"]
+        for label, text in (("where", self.where), ("why", self.why), ("hint", self.hint)):
+            if text:
+                lines.append(f"  {label + ':':<6} " + text.replace("\n", "\n" + " " * 9))
+        return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle with all four answers: errors travel from worker processes."""
+        return _rebuild, (type(self), self.what, self.where, self.why, self.hint)
+
+
+def _rebuild(kind: type[RuncardError], what: str, where: str, why: str, hint: str) -> RuncardError:
+    return kind(what, where=where, why=why, hint=hint)
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word closest to `word`, or None when none is close."""
+    choices = {str(name).lower(): str(name) for name in known}
+    found = get_close_matches(str(word).lower(), choices, n=1, cutoff=0.6)
+    return choices[found[0]] if found else None
+
+
+def listing(words: Sequence[object], limit: int = 8) -> str:
+    """Join words for a message, shortened openly: "`a`, `b` and 3 more"."""
+    shown = ", ".join(f"`{word}`" for word in words[:limit])
+    rest = len(words) - limit
+    return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def raise_all(errors: Sequence[RuncardError]) -> None:
+    """Raise what was collected: nothing, the one error itself, or all at once."""
+    if errors:
+        raise errors[0] if len(errors) == 1 else CardErrors(errors)
+
+
+# RC0xx: the command line, the project, its settings
+
+
+class UsageError(RuncardError):
+    """The command line or the project's settings cannot be used."""
+
+    code = "RC001"
+    exit_code = EXIT_USAGE
+
+
+class SettingInvalid(UsageError):
+    """A setting in `[tool.runcard]` or a `RUNCARD_*` variable has a value that cannot be used."""
+
+    code = "RC002"
+
+
+class ProjectModuleFailed(UsageError):
+    """A module named in `[tool.runcard] modules` does not import."""
+
+    code = "RC003"
+
+
+class RegistrationInvalid(UsageError):
+    """A registered dataset, feature set, model or metric is not what its decorator asks for."""
+
+    code = "RC004"
+
+
+class NotYet(UsageError):
+    """The card is valid, but this version cannot do what it asks for yet."""
+
+    code = "RC005"
+
+
+class PackageMissing(UsageError):
+    """An optional package is needed and not installed."""
+
+    code = "RC006"
+
+
+# RC1xx: the card
+
+
+class CardError(RuncardError):
+    """The card's text is wrong."""
+
+    code = "RC100"
+    exit_code = EXIT_USAGE
+
+
+class CardErrors(CardError):
+    """All that is wrong with a card, at once."""
+
+    code = "RC100"
+
+    def __init__(self, errors: Sequence[RuncardError]) -> None:
+        super().__init__(f"{len(errors)} errors")
+        self.errors = tuple(errors)
+
+    def __str__(self) -> str:
+        """Render every error, one after the other."""
+        return "\n\n".join(str(error) for error in self.errors)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle with all errors."""
+        return CardErrors, (self.errors,)
+
+
+class CardMissing(CardError):
+    """There is no card of that name."""
+
+    code = "RC101"
+
+
+class YamlInvalid(CardError):
+    """The card is not YAML, or uses a part of YAML that cards leave out."""
+
+    code = "RC102"
+
+
+class MetricUnknown(CardError):
+    """No metric has that name."""
+
+    code = "RC103"
+
+
+class KeyUnknown(CardError):
+    """The card has a key that runcard does not know."""
+
+    code = "RC104"
+
+
+class KeyMissing(CardError):
+    """The card lacks a key that it needs."""
+
+    code = "RC105"
+
+
+class ValueInvalid(CardError):
+    """A value has the wrong type or lies outside its range."""
+
+    code = "RC106"
+
+
+class KeysConflict(CardError):
+    """Two keys that cannot stand together."""
+
+    code = "RC107"
+
+
+class SpaceInvalid(CardError):
+    """A hyperparameter is not a scalar, a list or a mapping of the search grammar."""
+
+    code = "RC108"
+
+
+class ModelUnknown(CardError):
+    """No model has that name."""
+
+    code = "RC109"
+
+
+class HyperparameterUnknown(CardError):
+    """A model has no hyperparameter of that name."""
+
+    code = "RC110"
+
+
+class DatasetUnknown(CardError):
+    """No dataset has that name."""
+
+    code = "RC111"
+
+
+class FeaturesUnknown(CardError):
+    """No feature set has that name."""
+
+    code = "RC112"
+
+
+# RC2xx: the data
+
+
+class DataError(RuncardError):
+    """The table a card names cannot be used."""
+
+    code = "RC200"
+    exit_code = EXIT_USAGE
+
+
+class FileMissing(DataError):
+    """A data file that the card names is not there."""
+
+    code = "RC201"
+
+
+class EncodingInvalid(DataError):
+    """A text file is not UTF-8."""
+
+    code = "RC202"
+
+
+class TableEmpty(DataError):
+    """A file is empty, or has a header and no rows."""
+
+    code = "RC203"
+
+
+class ColumnsDuplicate(DataError):
+    """Two columns have the same name."""
+
+    code = "RC204"
+
+
+class ColumnUnknown(DataError):
+    """The table has no column of that name."""
+
+    code = "RC205"
+
+
+class TargetConstant(DataError):
+    """The target has one value only."""
+
+    code = "RC206"
+
+
+class ClassTooSmall(DataError):
+    """A class has fewer rows than the split or the folds need."""
+
+    code = "RC207"
+
+
+class ColumnNotNumeric(DataError):
+    """A column used as numerical holds text."""
+
+    code = "RC208"
+
+
+class ValuesInfinite(DataError):
+    """A numerical column holds infinite values."""
+
+    code = "RC209"
+
+
+class IdDuplicate(DataError):
+    """The id column is not unique."""
+
+    code = "RC210"
+
+
+class ColumnMisused(DataError):
+    """A column is used in two roles that exclude each other, such as target and feature."""
+
+    code = "RC211"
+
+
+class DataChanged(DataError):
+    """The data changed while it was being used."""
+
+    code = "RC212"
+
+
+class FileUnreadable(DataError):
+    """A file cannot be read as what its name says it is."""
+
+    code = "RC213"
+
+
+class SplitImpossible(DataError):
+    """The rows cannot be split as the card asks."""
+
+    code = "RC214"
+
+
+class TargetInvalid(DataError):
+    """The target has missing values, or does not fit the task."""
+
+    code = "RC215"
+
+
+class ColumnUnsupported(DataError):
+    """A column's type cannot be used as a feature."""
+
+    code = "RC216"
+
+
+class FileUnwritable(DataError):
+    """A data file that the card asks for cannot be written."""
+
+    code = "RC217"
+
+
+# RC3xx: models, features, metrics
+
+
+class ModelError(RuncardError):
+    """A model, feature set or metric cannot do what the card asks."""
+
+    code = "RC300"
+    exit_code = EXIT_USAGE
+
+
+class HyperparameterRejected(ModelError):
+    """The estimator does not accept a hyperparameter's value."""
+
+    code = "RC301"
+
+
+class MetricImpossible(ModelError):
+    """A model or a split cannot give a metric."""
+
+    code = "RC302"
+
+
+class TaskMismatch(ModelError):
+    """A model or metric is for classification and the task is regression, or the other way round."""
+
+    code = "RC303"
+
+
+class FeaturesInvalid(ModelError):
+    """A feature set does not do what it says."""
+
+    code = "RC304"
+
+
+class TypesUntrusted(ModelError):
+    """A model holds objects of packages that are not known to be safe to load."""
+
+    code = "RC305"
+
+
+# RC4xx: running, and the journal
+
+
+class RunError(RuncardError):
+    """Something went wrong while trials ran."""
+
+    code = "RC400"
+
+
+class AllTrialsFailed(RunError):
+    """No trial came to an end."""
+
+    code = "RC401"
+
+
+class CardBusy(RunError):
+    """Another process is running this card."""
+
+    code = "RC402"
+
+
+class JournalUnusable(RunError):
+    """The journal cannot be opened, read or written."""
+
+    code = "RC403"
+
+
+class FileDamaged(RunError):
+    """A file kept beside the journal is not what was written."""
+
+    code = "RC404"
+
+
+# RC5xx: tracking
+
+
+class TrackingError(RuncardError):
+    """MLflow cannot be used as asked."""
+
+    code = "RC500"
+
+
+class TrackingAway(TrackingError):
+    """The tracking server does not answer."""
+
+    code = "RC501"
+
+
+class ExperimentUnknown(TrackingError):
+    """There is no experiment of that name, or nothing in it."""
+
+    code = "RC502"
+
+
+class ExperimentDeleted(TrackingError):
+    """The experiment was deleted in MLflow."""
+
+    code = "RC503"
+
+
+class RunDeleted(TrackingError):
+    """A run was deleted in MLflow before all of it had arrived there."""
+
+    code = "RC504"
+
+
+class Interrupted(RuncardError):
+    """Ctrl-C: what was done is kept."""
+
+    code = "RC601"
+    exit_code = EXIT_INTERRUPTED

@@ -1,0 +1,71 @@
+"""The execution: one carrying out of a card, from the command to its end."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from runcard.plan import Plan
+
+Status = Literal["running", "done", "interrupted", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One carrying out of a card; resuming goes on with the same one."""
+
+    execution_id: str
+    experiment: str
+    plan_hash: str
+    protocol: str
+    started: float
+    """Seconds since 1970, UTC."""
+    card: str
+    """The card's text."""
+    plan: Mapping[str, Any]
+    description: str = ""
+    hypothesis: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    status: Status = "running"
+    ended: float | None = None
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    """Filled at the end: counts, the ranking, the best."""
+
+    @property
+    def name(self) -> str:
+        """Name it as its MLflow run: `{date}-{experiment}-{key}`."""
+        day = datetime.fromtimestamp(self.started, UTC).strftime("%Y%m%d-%H%M%S")
+        return f"{day}-{self.experiment}-{self.plan_hash[:8]}"
+
+
+def begin_execution(plan: Plan, *, started: float, provenance: Mapping[str, Any]) -> Execution:
+    """Begin carrying out a plan."""
+    words = plan.card.experiment
+    return Execution(
+        execution_id=uuid.uuid4().hex,
+        experiment=plan.card.name,
+        plan_hash=plan.hash,
+        protocol=plan.protocol,
+        started=started,
+        card=plan.card.text,
+        plan=plan.as_dict(),
+        description=words.description,
+        hypothesis=words.hypothesis,
+        tags={name: str(value) for name, value in words.tags.items()},
+        provenance=provenance,
+    )
+
+
+def to_json(execution: Execution) -> str:
+    """Write it as JSON."""
+    return json.dumps(asdict(execution), default=str)
+
+
+def read_execution(text: str) -> Execution:
+    """Read it back."""
+    return Execution(**json.loads(text))

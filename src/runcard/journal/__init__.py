@@ -1,0 +1,7 @@
+"""The local, crash-safe book of records; MLflow is filled from it."""
+
+from runcard.journal.book import Entry, Journal, open_journal
+from runcard.journal.files import check_files, file_folder, stage_files
+from runcard.journal.lock import hold_card
+
+__all__ = ["Entry", "Journal", "check_files", "file_folder", "hold_card", "open_journal", "stage_files"]

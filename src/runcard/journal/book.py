@@ -1,0 +1,331 @@
+"""The book itself: one SQLite file in WAL mode; each step is one transaction, on disk when it returns."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, Self
+
+from runcard import errors, execution
+from runcard.execution import Execution, Status
+from runcard.record import FinalRecord, Record, read_final, read_record, to_json
+
+FILE = "journal.db"
+VERSION = 1
+
+ParcelKind = Literal["opened", "trial", "final", "closed"]
+Manifest = Mapping[str, tuple[str, int]]
+"""The files of a record or execution: name -> (sha256, bytes)."""
+
+_SCHEMA = """
+CREATE TABLE executions (
+    execution_id TEXT PRIMARY KEY, plan_hash TEXT NOT NULL, experiment TEXT NOT NULL,
+    status TEXT NOT NULL, started REAL NOT NULL, body TEXT NOT NULL
+);
+CREATE INDEX executions_by_plan ON executions (plan_hash);
+CREATE TABLE records (
+    record_id TEXT PRIMARY KEY, execution_id TEXT NOT NULL REFERENCES executions,
+    trial_key TEXT NOT NULL, status TEXT NOT NULL, ended REAL NOT NULL, body TEXT NOT NULL
+);
+CREATE INDEX records_by_trial ON records (trial_key, ended);
+CREATE TABLE finals (
+    record_id TEXT PRIMARY KEY, of TEXT NOT NULL REFERENCES records, trial_key TEXT NOT NULL,
+    execution_id TEXT NOT NULL REFERENCES executions, status TEXT NOT NULL, ended REAL NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE INDEX finals_by_trial ON finals (trial_key, ended);
+CREATE TABLE files (
+    record_id TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, n_bytes INTEGER NOT NULL,
+    PRIMARY KEY (record_id, name)
+);
+CREATE TABLE parcels (
+    parcel_id INTEGER PRIMARY KEY, address TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
+    run_of TEXT NOT NULL, parent TEXT, delivered INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX parcels_waiting ON parcels (address, delivered, parcel_id);
+CREATE INDEX parcels_by_subject ON parcels (subject);
+CREATE TABLE runs (
+    run_of TEXT NOT NULL, address TEXT NOT NULL, run_id TEXT, PRIMARY KEY (run_of, address)
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One piece of news that is to be told to a tracking address."""
+
+    parcel_id: int
+    kind: ParcelKind
+    subject: str
+    """The execution's, record's or final's id that it tells of."""
+    run_of: str
+    """The record or execution whose run it belongs to."""
+    parent: str | None
+    """The execution whose run is the parent."""
+
+
+class Journal:
+    """An open journal; used by the thread that opened it. Leaving the context closes it."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._connection.close()
+
+    def begin(self, begun: Execution, address: str, manifest: Manifest) -> None:
+        """Write down that a card is being carried out, or is again after an interruption."""
+        with self._transaction():
+            self._put_execution(begun)
+            self._put_files(begun.execution_id, manifest)
+            self._post(address, "opened", begun.execution_id, begun.execution_id, None)
+
+    def end(self, ended: Execution, address: str) -> None:
+        """Write down how it ended."""
+        with self._transaction():
+            self._put_execution(ended)
+            self._post(address, "closed", ended.execution_id, ended.execution_id, None)
+
+    def add_record(self, record: Record, execution_id: str, address: str) -> None:
+        """Write down a trial."""
+        row = (record.record_id, execution_id, record.trial_key, record.status, record.ended, to_json(record))
+        with self._transaction():
+            self._run("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", row)
+            self._post(address, "trial", record.record_id, record.record_id, execution_id)
+
+    def add_final(self, final: FinalRecord, execution_id: str, address: str, manifest: Manifest) -> None:
+        """Write down a finalist and its files."""
+        status = "failed" if final.error else "unsaved" if final.unsaved else "done"
+        row = (final.record_id, final.of, final.trial_key, execution_id, status, final.ended, to_json(final))
+        with self._transaction():
+            self._run("INSERT INTO finals VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            self._put_files(final.record_id, manifest)
+            self._post(address, "final", final.record_id, final.of, execution_id)
+
+    def address_again(
+        self, records: Iterable[Record], finals: Iterable[FinalRecord], execution_id: str, address: str
+    ) -> None:
+        """Have what earlier executions measured told to an address that has not heard of it."""
+        finals = list(finals)
+        with self._transaction():
+            for record_id in dict.fromkeys([*(r.record_id for r in records), *(f.of for f in finals)]):
+                if not self.has_told(record_id, address):
+                    self._post(address, "trial", record_id, record_id, execution_id)
+            for final in finals:
+                if not self.has_told(final.record_id, address):
+                    self._post(address, "final", final.record_id, final.of, execution_id)
+
+    def has_told(self, subject: str, address: str) -> bool:
+        """Tell whether an address was told of an execution, record or final, or will be."""
+        query = "SELECT 1 FROM parcels WHERE address = ? AND subject = ? LIMIT 1"
+        return self._run(query, (address, subject)).fetchone() is not None
+
+    def records(self, trial_keys: Iterable[str]) -> dict[str, Record]:
+        """Give the latest record of each trial that has one; lost ones do not count."""
+        query = "SELECT trial_key, body FROM records WHERE status != 'lost' AND trial_key IN ({}) ORDER BY ended"
+        return {key: read_record(body) for key, body in self._by_key(query, trial_keys)}
+
+    def finals(self, trial_keys: Iterable[str]) -> dict[str, FinalRecord]:
+        """Give the latest finalist's record, scored and with its model kept, of each trial that has one."""
+        query = "SELECT trial_key, body FROM finals WHERE status = 'done' AND trial_key IN ({}) ORDER BY ended"
+        return {key: read_final(body) for key, body in self._by_key(query, trial_keys)}
+
+    def latest_execution(self, plan_hash: str) -> Execution | None:
+        """Find the latest execution of a plan."""
+        row = self._run(
+            "SELECT body FROM executions WHERE plan_hash = ? ORDER BY started DESC LIMIT 1", (plan_hash,)
+        ).fetchone()
+        return execution.read_execution(row[0]) if row else None
+
+    def has_finished(self, card: str) -> bool:
+        """Tell whether a card of exactly this text came to its end once."""
+        row = self._run(
+            "SELECT 1 FROM executions WHERE status = 'done' AND json_extract(body, '$.card') = ? LIMIT 1",
+            (card,),
+        ).fetchone()
+        return row is not None
+
+    def count_test_openings(self, protocol: str) -> int:
+        """Count how often finalists of a protocol were scored on its test rows."""
+        row = self._run(
+            "SELECT count(*) FROM finals WHERE json_extract(body, '$.protocol') = ?", (protocol,)
+        ).fetchone()
+        return int(row[0])
+
+    def execution(self, execution_id: str) -> Execution:
+        """Give an execution by its id."""
+        return execution.read_execution(self._body("executions", "execution_id", execution_id))
+
+    def record(self, record_id: str) -> Record:
+        """Give a trial's record by its id."""
+        return read_record(self._body("records", "record_id", record_id))
+
+    def final(self, record_id: str) -> FinalRecord:
+        """Give a finalist's record by its id."""
+        return read_final(self._body("finals", "record_id", record_id))
+
+    def manifest(self, record_id: str) -> dict[str, tuple[str, int]]:
+        """Give the files kept for a record: name -> (sha256, bytes)."""
+        rows = self._run("SELECT name, sha256, n_bytes FROM files WHERE record_id = ?", (record_id,))
+        return {name: (sha256, n_bytes) for name, sha256, n_bytes in rows}
+
+    def waiting(self, address: str) -> list[Entry]:
+        """List what an address has not been told, in the order it happened."""
+        rows = self._run(
+            "SELECT parcel_id, kind, subject, run_of, parent FROM parcels"
+            " WHERE address = ? AND delivered = 0 ORDER BY parcel_id",
+            (address,),
+        )
+        return [Entry(*row) for row in rows]
+
+    def addresses_waiting(self) -> dict[str, int]:
+        """Count what has not been told, by address."""
+        rows = self._run("SELECT address, count(*) FROM parcels WHERE delivered = 0 GROUP BY address")
+        return {address: int(n) for address, n in rows}
+
+    def run_of(self, record_id: str, address: str) -> tuple[bool, str | None]:
+        """Tell whether a run was begun for a record at an address, and its id if known."""
+        row = self._run("SELECT run_id FROM runs WHERE run_of = ? AND address = ?", (record_id, address)).fetchone()
+        return (row is not None, row[0] if row else None)
+
+    def note_attempt(self, record_id: str, address: str) -> None:
+        """Write down that a run is about to be made at an address."""
+        with self._transaction():
+            self._run("INSERT OR IGNORE INTO runs VALUES (?, ?, NULL)", (record_id, address))
+
+    def note_run(self, record_id: str, address: str, run_id: str) -> None:
+        """Write down the id of the run that was made."""
+        with self._transaction():
+            self._run("INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", (record_id, address, run_id))
+
+    def note_delivery(self, parcel_id: int) -> None:
+        """Write down that an address has been told."""
+        with self._transaction():
+            self._run("UPDATE parcels SET delivered = 1 WHERE parcel_id = ?", (parcel_id,))
+
+    def mark(self, execution_id: str, status: Status) -> None:
+        """Change an execution's status without telling anyone."""
+        with self._transaction():
+            self._put_execution(replace(self.execution(execution_id), status=status, ended=time.time()))
+
+    def _put_files(self, owner: str, manifest: Manifest) -> None:
+        for name, (sha256, n_bytes) in manifest.items():
+            self._run("INSERT INTO files VALUES (?, ?, ?, ?)", (owner, name, sha256, n_bytes))
+
+    def _put_execution(self, made: Execution) -> None:
+        row = (
+            made.execution_id,
+            made.plan_hash,
+            made.experiment,
+            made.status,
+            made.started,
+            execution.to_json(made),
+        )
+        self._run("INSERT OR REPLACE INTO executions VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def _post(self, address: str, kind: ParcelKind, subject: str, run_of: str, parent: str | None) -> None:
+        self._run(
+            "INSERT INTO parcels (address, kind, subject, run_of, parent) VALUES (?, ?, ?, ?, ?)",
+            (address, kind, subject, run_of, parent),
+        )
+
+    def _by_key(self, query: str, trial_keys: Iterable[str]) -> Iterator[tuple[str, str]]:
+        keys = list(trial_keys)
+        for start in range(0, len(keys), 500):
+            part = keys[start : start + 500]
+            yield from self._run(query.format(", ".join("?" * len(part))), part)
+
+    def _body(self, table: str, column: str, value: str) -> str:
+        row = self._run(f"SELECT body FROM {table} WHERE {column} = ?", (value,)).fetchone()
+        if row is None:
+            raise errors.JournalUnusable(
+                f"the journal has no {table.removesuffix('s')} `{value}`",
+                where=str(self.path),
+                why="another entry refers to it",
+                hint="restore the journal from a backup, or run with `--fresh`",
+            )
+        return str(row[0])
+
+    def _run(self, query: str, values: Iterable[object] = ()) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(query, tuple(values))
+        except sqlite3.Error as error:
+            raise _unusable(self.path, error) from error
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._run("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._connection.rollback()
+            raise
+        try:
+            self._connection.commit()
+        except sqlite3.Error as error:
+            self._connection.rollback()
+            raise _unusable(self.path, error) from error
+
+
+def open_journal(home: Path, *, any_thread: bool = False) -> Journal:
+    """Open the journal in the project's `.runcard` folder; it is made if there is none.
+
+    With `any_thread` whoever uses it sees to it that one thread does at a time.
+
+    Raises
+    ------
+    JournalUnusable
+        It cannot be opened, or a newer runcard wrote it.
+    """
+    path = home / FILE
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        ignore = home / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n")
+        connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=not any_thread)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        _ensure_schema(connection, path)
+    except (OSError, sqlite3.Error) as error:
+        raise _unusable(path, error) from error
+    return Journal(path, connection)
+
+
+def _ensure_schema(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == VERSION:
+        return
+    if version > VERSION:
+        raise errors.JournalUnusable(
+            f"the journal has format {version}, this runcard reads {VERSION}",
+            where=str(path),
+            why="a newer runcard wrote it",
+            hint="upgrade runcard",
+        )
+    connection.execute("BEGIN EXCLUSIVE")
+    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:  # nobody was faster
+        for statement in _SCHEMA.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
+def _unusable(path: Path, error: Exception) -> errors.JournalUnusable:
+    text = str(error)
+    hint = "see that the folder can be written to"
+    if "locked" in text:
+        hint = "another program holds the file; close it and run again"
+    elif "full" in text or "No space" in text:
+        hint = "free some space and run again; what is done is kept"
+    elif "malformed" in text or "not a database" in text:
+        hint = f"the file is damaged: move {path.name} away or restore it, and run again"
+    return errors.JournalUnusable("the journal cannot be used", where=str(path), why=text, hint=hint)

@@ -1,0 +1,86 @@
+"""Files kept beside the journal: written aside, flushed to disk, then moved into place as one folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from runcard import errors
+
+FOLDER = "files"
+
+
+def file_folder(home: Path, record_id: str) -> Path:
+    """Name the folder that holds a record's files."""
+    return home / FOLDER / record_id
+
+
+@contextmanager
+def stage_files(home: Path, record_id: str) -> Iterator[tuple[Path, dict[str, tuple[str, int]]]]:
+    """Give a folder to write to; on leaving, it becomes the record's and the manifest is filled in.
+
+    The manifest maps each file's name, with slashes, to its sha256 and size in bytes.
+    """
+    final = file_folder(home, record_id)
+    aside = final.with_name(f"{record_id}.part")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    manifest: dict[str, tuple[str, int]] = {}
+    try:
+        yield aside, manifest
+        for path in _files_in(aside):
+            manifest[path.relative_to(aside).as_posix()] = _flush(path)
+        aside.rename(final)
+        _flush_folder(final.parent)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+
+
+def check_files(home: Path, record_id: str, manifest: Mapping[str, tuple[str, int]]) -> Path:
+    """Give the folder of a record's files after comparing every one with the manifest.
+
+    Raises
+    ------
+    FileDamaged
+        A file is missing or not what was written.
+    """
+    folder = file_folder(home, record_id)
+    for name, (sha256, _) in manifest.items():
+        path = folder / name
+        if not path.is_file() or _digest(path) != sha256:
+            raise errors.FileDamaged(
+                f"a kept file is {'damaged' if path.is_file() else 'missing'}",
+                where=str(path),
+                why="its content is not what was written",
+                hint="run the card with `--fresh` to make it again",
+            )
+    return folder
+
+
+def _files_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> tuple[str, int]:
+    with path.open("rb+") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        os.fsync(file.fileno())
+        return digest, path.stat().st_size
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

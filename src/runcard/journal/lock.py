@@ -1,0 +1,66 @@
+"""One process at a time carries out a card."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from runcard import errors
+
+
+@contextmanager
+def hold_card(home: Path, plan_hash: str) -> Iterator[None]:
+    """Hold a plan for this process; the system lets go of it however the process ends.
+
+    Raises
+    ------
+    CardBusy
+        Another process holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    folder = home / "locks"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f"{plan_hash[:16]}.lock", timeout=0)
+        holder = folder / f"{plan_hash[:16]}.json"
+        lock.acquire()
+    except Timeout:
+        raise _busy(holder) from None
+    except OSError as error:
+        raise errors.JournalUnusable(
+            "the journal's folder cannot be written to",
+            where=str(folder),
+            why=str(error),
+            hint="see that the folder can be written to",
+        ) from error
+    try:
+        holder.write_text(json.dumps(_myself()))
+        yield
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def _myself() -> dict[str, object]:
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return {"pid": os.getpid(), "host": socket.gethostname(), "since": now}
+
+
+def _busy(holder: Path) -> errors.CardBusy:
+    try:
+        found = json.loads(holder.read_text())
+        who = f"process {found['pid']} on {found['host']}, since {found['since']}"
+    except (OSError, ValueError, KeyError):
+        who = "another process"
+    return errors.CardBusy(
+        "this card is being run already",
+        where=who,
+        why="two at once would do the same trials twice",
+        hint="wait for it, or stop it; what it has done is kept",
+    )

@@ -1,0 +1,175 @@
+"""The plan as types: what is to be done, with every choice resolved."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from runcard.card.sections import Card
+from runcard.catalog.metrics import Metric
+from runcard.catalog.models import (
+    ModelSpec,
+    build_estimator,
+)
+from runcard.catalog.registered import Registered, Task
+from runcard.catalog.staging import stage_parameter
+from runcard.data.columns import Columns
+from runcard.data.fingerprint import Fingerprint
+from runcard.data.split import Split
+from runcard.data.target import Target
+from runcard.plan.digest import describe_split, digest
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSet:
+    """Columns and the unfitted transformer that turns them into a matrix."""
+
+    name: str
+    columns: tuple[str, ...]
+    """The columns its transformer is given."""
+    numerical: tuple[str, ...]
+    categorical: tuple[str, ...]
+    registered: Registered | None = None
+
+    def transformer(self) -> Any:
+        """Build the unfitted transformer."""
+        from runcard.catalog.features import default_transformer, wrap_rowwise
+
+        if self.registered is None:
+            return default_transformer(self.numerical, self.categorical)
+        function = self.registered.function
+        return wrap_rowwise(function) if self.registered.rowwise else function()
+
+    def identity(self) -> object:
+        """Give what makes two feature sets the same, for hashing."""
+        if self.registered is not None:
+            return [self.columns, self.registered.name, self.registered.source_digest]
+        return [self.numerical, self.categorical]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One model with one set of hyperparameters."""
+
+    index: int
+    key: str
+    """Hash of protocol, model, hyperparameters, features, the project's code and package versions."""
+    model: str
+    params: Mapping[str, Any]
+    features: str
+    """Name of its feature set."""
+    entry: int
+    """Which of the card's `models` it comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A trial as read off a fit after some of its stages; `n_stages` is None for all of them."""
+
+    key: str
+    n_stages: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """One training, to be done on each fold, and the trials that it serves."""
+
+    model: str
+    features: str
+    params: Mapping[str, Any]
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A card resolved: task, columns, folds, seed, trials."""
+
+    card: Card
+    task: Task
+    source: str
+    fingerprint: Fingerprint
+    columns: Columns
+    target: Target
+    split: Split
+    metrics: tuple[Metric, ...]
+    primary: Metric
+    seed: int
+    feature_sets: Mapping[str, FeatureSet]
+    specs: Mapping[str, ModelSpec]
+    trials: tuple[Trial, ...]
+    protocol: str
+    """Hash of what all trials share; only trials of one protocol compare."""
+    hash: str
+    """Hash of the protocol and of every trial."""
+
+    @property
+    def n_folds(self) -> int:
+        """How many folds each trial is scored on; 0 when it goes straight to the test."""
+        return len(self.split.folds)
+
+    def estimator(self, model: str, params: Mapping[str, Any]) -> Any:
+        """Build an unfitted estimator with the plan's seed."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the trial that clones it hears them again, and keeps them
+            return build_estimator(self.specs[model], self.task, params, seed=self.seed)
+
+    def fits(self, keys: Iterable[str] | None = None) -> tuple[Fit, ...]:
+        """Group trials that differ only in how long they train, so that they share one fit."""
+        wanted = None if keys is None else set(keys)
+        families: dict[str, list[tuple[Trial, int | None]]] = {}
+        for trial in self.trials:
+            if wanted is None or trial.key in wanted:
+                family, n_stages = self._family(trial)
+                families.setdefault(family, []).append((trial, n_stages))
+        return tuple(_fit(members) for members in families.values())
+
+    def covering(self, trials: Sequence[Trial]) -> list[Trial]:
+        """Choose trials that together hold every value of every hyperparameter of each model."""
+        seen: set[tuple[int, str, str]] = set()
+        chosen: list[Trial] = []
+        for trial in trials:
+            values = {(trial.entry, name, repr(value)) for name, value in trial.params.items()}
+            if not values <= seen or not any(other.entry == trial.entry for other in chosen):
+                seen |= values
+                chosen.append(trial)
+        return chosen
+
+    def _family(self, trial: Trial) -> tuple[str, int | None]:
+        parameter = stage_parameter(self.estimator(trial.model, trial.params))
+        n_stages = trial.params.get(parameter) if parameter else None
+        if not isinstance(n_stages, int) or isinstance(n_stages, bool):
+            return trial.key, None
+        rest = {name: value for name, value in trial.params.items() if name != parameter}
+        return digest([trial.model, trial.features, rest]), n_stages
+
+    def as_dict(self) -> dict[str, Any]:
+        """Describe the plan as plain JSON; row numbers are given by their digests."""
+        return {
+            "experiment": self.card.name,
+            "task": self.task,
+            "data": {"source": self.source, **asdict(self.fingerprint)},
+            "columns": asdict(self.columns),
+            "classes": [str(label) for label in self.target.classes],
+            "positive": None if self.target.positive is None else str(self.target.classes[self.target.positive]),
+            "split": describe_split(self.split),
+            "metrics": [metric.name for metric in self.metrics],
+            "primary": self.primary.name,
+            "greater_is_better": self.primary.greater_is_better,
+            "seed": self.seed,
+            "trials": [
+                {"key": t.key, "model": t.model, "params": dict(t.params), "features": t.features} for t in self.trials
+            ],
+            "protocol": self.protocol,
+            "hash": self.hash,
+        }
+
+
+def _fit(members: Sequence[tuple[Trial, int | None]]) -> Fit:
+    longest, n_longest = max(members, key=lambda member: member[1] or 0)
+    stages = tuple(
+        Stage(trial.key, n if n != n_longest else None)
+        for trial, n in sorted(members, key=lambda member: member[1] or 0)
+    )
+    return Fit(longest.model, longest.features, longest.params, stages)

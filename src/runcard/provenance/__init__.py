@@ -1,0 +1,1 @@
+"""Under what circumstances a run was made: its code, packages, machine and seeds."""

@@ -1,0 +1,63 @@
+"""Asking git without waking anything: no pager, prompt, hook, network, external diff or file monitor."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+TIMEOUT_SECONDS = 20.0
+
+_QUIET = ("core.fsmonitor=false", "core.quotePath=false", "core.safecrlf=false", "advice.statusHints=false")
+# A git hook sets GIT_DIR and GIT_INDEX_FILE for its own repository: only configuration is passed on.
+_PASSED_ON = ("GIT_CONFIG_", "GIT_CEILING_", "GIT_EXEC_PATH")
+
+
+class GitSilent(Exception):
+    """Git gave no answer; the message says why, for a record and not for a stop."""
+
+
+def ask_git(root: Path, *words: str) -> bytes:
+    """Return what a git command prints.
+
+    Raises
+    ------
+    GitSilent
+        Git is missing, says no, or takes longer than `TIMEOUT_SECONDS`.
+    """
+    settings = [part for setting in _QUIET for part in ("-c", setting)]
+    command = ["git", "--no-pager", "-C", str(root), *settings, *words]
+    try:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIMEOUT_SECONDS,
+            env=_environment(),
+            check=False,
+        )
+    except FileNotFoundError:
+        raise GitSilent("git is not installed") from None
+    except OSError as error:
+        raise GitSilent(f"git cannot be started: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        raise GitSilent(f"`git {words[0]}` took longer than {TIMEOUT_SECONDS:g} s") from None
+    if done.returncode:
+        raise GitSilent(_first_line(done.stderr) or f"`git {words[0]}` ended with {done.returncode}")
+    return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k.startswith(_PASSED_ON)}
+    return kept | {
+        "LC_ALL": "C",
+        "GIT_OPTIONAL_LOCKS": "0",  # somebody else may be committing
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_LAZY_FETCH": "1",
+        "GIT_ALLOW_PROTOCOL": "none",  # a partial clone would fetch what a diff needs
+    }
+
+
+def _first_line(stderr: bytes) -> str:
+    lines = stderr.decode("utf-8", "replace").strip().splitlines()
+    return lines[0].removeprefix("fatal: ") if lines else ""

@@ -1,0 +1,191 @@
+"""The record: what one trial measured, and under what circumstances; plain JSON plus files."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from statistics import fmean
+from typing import Any, Literal
+
+from runcard.plan import Plan, Trial
+from runcard.trial import FinalResult, FitResult, StageResult, percentile_95
+
+Status = Literal["done", "failed", "lost"]
+"""`lost`: its worker died; running the card again tries it again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What one trial measured: all that a comparison may look at."""
+
+    record_id: str
+    trial_key: str
+    protocol: str
+    """Hash of data, folds, features and metrics; records compare only if it is equal."""
+    experiment: str
+    model: str
+    params: Mapping[str, Any]
+    features: str
+    index: int
+    """The trial's place in its plan."""
+    status: Status
+    started: float
+    """Seconds since 1970, UTC."""
+    ended: float
+    scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Metric name -> one score per fold, in fold order, in the metric's own unit; never negated."""
+    fit_seconds: tuple[float, ...] = ()
+    """One per fold; of a fit that several trials share, this trial's part of it."""
+    score_seconds: tuple[float, ...] = ()
+    predict_ms_p95: float | None = None
+    """95th percentile of the milliseconds to predict one raw row, one thread."""
+    model_mb: float | None = None
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+    trace: str = ""
+
+    def mean(self, metric: str) -> float | None:
+        """Average a metric over the folds; None where there are no folds."""
+        scores = self.scores.get(metric, ())
+        return fmean(scores) if scores else None
+
+
+@dataclass(frozen=True, slots=True)
+class FinalRecord:
+    """What a finalist, refitted on all training rows, got on the test rows."""
+
+    record_id: str
+    of: str
+    """The record of its trial."""
+    trial_key: str
+    protocol: str
+    scores: Mapping[str, float]
+    started: float
+    ended: float
+    fit_seconds: float = 0.0
+    predict_ms_p95: float | None = None
+    model_mb: float | None = None
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+    trace: str = ""
+    unsaved: str | None = None
+    """Why its model is not kept, though its scores are."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """A trial's results as its folds come in, in whatever order."""
+
+    trial: Trial
+    n_folds: int
+    folds: dict[int, StageResult] = field(default_factory=dict)
+    warnings: dict[str, None] = field(default_factory=dict)
+    started: float = 0.0
+    ended: float = 0.0
+    error: str | None = None
+    trace: str = ""
+    is_lost: bool = False
+
+    def add(self, result: FitResult) -> None:
+        """Take in one fold's result."""
+        self.started = min(self.started or result.started, result.started)
+        self.ended = max(self.ended, result.ended)
+        self.warnings |= dict.fromkeys(result.warnings)
+        stage = next((stage for stage in result.stages if stage.key == self.trial.key), None)
+        problem = result.error or (stage.error if stage else None)
+        if problem and self.error is None:
+            self.error, self.trace = f"fold {result.fold + 1}: {problem}", result.trace
+        if stage:
+            self.folds[result.fold] = stage
+
+    def lose(self, fold: int, reason: str) -> None:
+        """Note that the worker died on a fold."""
+        self.is_lost = True
+        self.error = self.error or f"fold {fold + 1}: {reason}"
+        self.ended = self.ended or time.time()
+        self.started = self.started or self.ended
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing more is to come: all folds are in, or one of them failed."""
+        return self.error is not None or len(self.folds) == self.n_folds
+
+
+def make_record(draft: Draft, plan: Plan) -> Record:
+    """Make the record of a trial whose folds are all in, or one of whose folds failed."""
+    trial, folds = draft.trial, [draft.folds[index] for index in sorted(draft.folds)]
+    measured = next((stage for stage in folds if stage.model_bytes is not None), None)
+    done = draft.error is None
+    return Record(
+        record_id=uuid.uuid4().hex,
+        trial_key=trial.key,
+        protocol=plan.protocol,
+        experiment=plan.card.name,
+        model=trial.model,
+        params=dict(trial.params),
+        features=trial.features,
+        index=trial.index,
+        status="done" if done else "lost" if draft.is_lost else "failed",
+        started=draft.started,
+        ended=draft.ended,
+        scores=_by_metric(plan, folds) if done and folds else {},
+        fit_seconds=tuple(stage.fit_seconds for stage in folds),
+        score_seconds=tuple(stage.score_seconds for stage in folds),
+        predict_ms_p95=percentile_95(measured.predict_ms) if measured else None,
+        model_mb=measured.model_bytes / 1e6 if measured and measured.model_bytes is not None else None,
+        warnings=tuple(draft.warnings),
+        error=draft.error,
+        trace=draft.trace,
+    )
+
+
+def make_final(result: FinalResult, record: Record) -> FinalRecord:
+    """Make the record of a finalist."""
+    return FinalRecord(
+        record_id=uuid.uuid4().hex,
+        of=record.record_id,
+        trial_key=record.trial_key,
+        protocol=record.protocol,
+        scores=dict(result.scores) if result.error is None else {},
+        started=result.started,
+        ended=result.ended,
+        fit_seconds=result.fit_seconds,
+        predict_ms_p95=result.predict_ms_p95,
+        model_mb=result.model_mb,
+        warnings=result.warnings,
+        error=result.error,
+        trace=result.trace,
+    )
+
+
+def to_json(record: Record | FinalRecord) -> str:
+    """Write a record as JSON, floats to the last digit."""
+    return json.dumps(asdict(record), default=str)
+
+
+def read_record(text: str) -> Record:
+    """Read a trial's record back, equal to what was written."""
+    fields = json.loads(text)
+    fields["scores"] = {name: tuple(scores) for name, scores in fields["scores"].items()}
+    for name in ("fit_seconds", "score_seconds", "warnings"):
+        fields[name] = tuple(fields[name])
+    return Record(**fields)
+
+
+def read_final(text: str) -> FinalRecord:
+    """Read a finalist's record back, equal to what was written."""
+    fields = json.loads(text)
+    return FinalRecord(**fields | {"warnings": tuple(fields["warnings"])})
+
+
+def renumber(records: Iterable[Record], plan: Plan) -> list[Record]:
+    """Give records of earlier executions their place in this plan, in its order."""
+    place = {trial.key: trial.index for trial in plan.trials}
+    return sorted((replace(r, index=place[r.trial_key]) for r in records), key=lambda r: r.index)
+
+
+def _by_metric(plan: Plan, folds: Sequence[StageResult]) -> dict[str, tuple[float, ...]]:
+    return {metric.name: tuple(stage.scores[metric.name] for stage in folds) for metric in plan.metrics}

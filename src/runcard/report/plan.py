@@ -1,0 +1,94 @@
+"""A plan for the terminal."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from runcard.plan import Plan
+from runcard.report.tables import plain_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_COLUMNS = 40
+MAX_CLASSES = 8
+
+
+def describe_plan(plan: Plan, frame: pd.DataFrame) -> Group:
+    """Show what would be done, and what the columns are taken for."""
+    head = Table.grid(padding=(0, 2))
+    head.add_column(style="bold", no_wrap=True)
+    head.add_column(overflow="fold")
+    for name, text in _facts(plan).items():
+        head.add_row(name, Text(text))
+    return Group(Text(f"{plan.card.shown} is valid\n"), head, Text(""), _columns(plan, frame))
+
+
+def _facts(plan: Plan) -> dict[str, str]:
+    print_of_data, split = plan.fingerprint, plan.split
+    trials = Counter(trial.model for trial in plan.trials)
+    fits = plan.fits()
+    n_finalists = len(trials) if plan.n_folds else 1
+    return {
+        "experiment": plan.card.name,
+        "data": f"{plan.source}: {print_of_data.n_rows:,} rows, {len(print_of_data.columns)} columns, "
+        f"fingerprint {print_of_data.digest[:12]}",
+        "task": f"{plan.task} of `{plan.target.name}`" + _balance(plan),
+        "split": f"{split.kind}: {len(split.train):,} training and {len(split.test):,} test rows, seed {plan.seed}",
+        "folds": _folds(plan),
+        "metrics": ", ".join(metric.name for metric in plan.metrics)
+        + f"; ranked by {plan.primary.name}, "
+        + ("greater is better" if plan.primary.greater_is_better else "smaller is better"),
+        "trials": f"{len(plan.trials)}: " + ", ".join(f"{name} {n}" for name, n in trials.items()),
+        "fits": f"{len(fits) * plan.n_folds} on the folds, {n_finalists} on all training rows",
+    }
+
+
+def _balance(plan: Plan) -> str:
+    counts = plan.target.counts()
+    if not counts:
+        return ""
+    total = sum(counts.values())
+    shown = [f"{label} {n:,} ({n / total:.0%})" for label, n in list(counts.items())[:MAX_CLASSES]]
+    more = f" and {len(counts) - MAX_CLASSES} more classes" if len(counts) > MAX_CLASSES else ""
+    positive = "" if plan.target.positive is None else f"; positive: {plan.target.classes[plan.target.positive]}"
+    return f": {', '.join(shown)}{more}{positive}"
+
+
+def _folds(plan: Plan) -> str:
+    if not plan.split.folds:
+        return "none: the only trial goes straight to the test"
+    sizes = sorted({(len(fit), len(score)) for fit, score in plan.split.folds})
+    (fit, score), last = sizes[0], sizes[-1]
+    shown = f"{fit:,} + {score:,}" if sizes[0] == last else f"{fit:,} + {score:,} to {last[0]:,} + {last[1]:,}"
+    return f"{plan.n_folds}, each fits on and scores {shown} rows"
+
+
+def _columns(plan: Plan, frame: pd.DataFrame) -> Table:
+    table = plain_table()
+    for name in ("column", "type", "used as", "missing", "distinct"):
+        table.add_column(name, justify="right" if name in ("missing", "distinct") else "left", overflow="fold")
+    columns = plan.fingerprint.columns
+    for name, kind, _ in columns[:MAX_COLUMNS]:
+        values = frame[name]
+        table.add_row(name, kind, _role(plan, name), f"{int(values.isna().sum()):,}", f"{values.nunique():,}")
+    if len(columns) > MAX_COLUMNS:
+        table.caption = f"{MAX_COLUMNS} of {len(columns)} columns"
+    return table
+
+
+def _role(plan: Plan, name: str) -> str:
+    single = {plan.columns.target: "target", plan.columns.id: "id", plan.columns.group: "group"}
+    if name in single:
+        return single[name]
+    roles = [
+        "numerical" if name in found.numerical else "categorical" if name in found.categorical else found.name
+        for found in plan.feature_sets.values()
+        if name in found.columns
+    ]
+    return ", ".join(dict.fromkeys(roles)) or ("time" if name == plan.columns.time else "not used")

@@ -1,0 +1,172 @@
+"""Tables for the terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from runcard.catalog.listing import Row
+from runcard.comparison import Comparison, Standing
+from runcard.tracking.base import RunRow
+
+MAX_ROWS = 20
+
+
+def ranking_table(comparison: Comparison, *, width: int, limit: int = MAX_ROWS) -> Table:
+    """Rank the trials: the primary metric with its deviation over the folds, the others by their means."""
+    first, standings = comparison.metric, comparison.standings
+    others = [name for name in _metric_names(standings) if name != first]
+    varying = varying_params([s.record.params for s in standings])
+    rows = [_ranking_row(standing, first, others, varying) for standing in standings[:limit]]
+    table = _table(
+        f"Trials by {first}: mean ± standard deviation over the folds",
+        rows,
+        width,
+        ["rank", "model", "parameters", first, "fit s", *others],
+    )
+    if len(standings) > limit:
+        table.caption = f"{limit} of {len(standings)} trials; `runcard compare` shows all"
+    return table
+
+
+def test_table(comparison: Comparison, *, width: int) -> Table:
+    """Show the finalists on the test rows."""
+    finals = [(s, s.final) for s in comparison.standings if s.final is not None]
+    names = list(finals[0][1].scores) if finals else []
+    varying = varying_params([s.record.params for s in comparison.standings])
+    rows = [
+        [str(s.rank or ""), s.record.model, parameters(s.record.params, varying)]
+        + [
+            number(final.scores[comparison.metric]),
+            number(final.predict_ms_p95, 1),
+            number(final.model_mb, 2),
+        ]
+        + [number(final.scores[name]) for name in names if name != comparison.metric]
+        for s, final in finals
+    ]
+    others = [name for name in names if name != comparison.metric]
+    return _table(
+        "Finalists: refitted on all training rows, scored on the test rows",
+        rows,
+        width,
+        ["rank", "model", "parameters", comparison.metric, "row ms", "MB", *others],
+    )
+
+
+def tracked_table(rows: Sequence[RunRow], metric: str, *, width: int) -> Table:
+    """Rank trials as MLflow has them."""
+    found = {name for row in rows for name in row.metrics if name.startswith("cv_") and name.endswith("_mean")}
+    names = [name for name in (f"cv_{metric}_mean", f"test_{metric}") if any(name in row.metrics for row in rows)]
+    names += sorted(found - set(names))
+    given = [{name: value for name, value in row.params.items() if name != "model"} for row in rows]
+    varying = varying_params(given)
+    shown = [
+        [str(place) if row.status == "FINISHED" else row.status.lower(), row.params.get("model", row.name)]
+        + [", ".join(f"{name}={value}" for name, value in params.items() if name in varying), row.run_id[:8]]
+        + [number(row.metrics.get(name)) for name in names]
+        for place, (row, params) in enumerate(zip(rows, given, strict=True), start=1)
+    ]
+    heads = [name.removeprefix("cv_").removesuffix("_mean") if name in found else name for name in names]
+    return _table(
+        f"Trials by {metric}, as MLflow has them",
+        shown,
+        width,
+        ["rank", "model", "parameters", "run", *heads],
+    )
+
+
+def catalog_table(kind: str, rows: Sequence[Row]) -> Table:
+    """List what a card can name."""
+    table = plain_table(f"{len(rows)} {kind}")
+    for name in ("name", "for", "from", "parameters" if kind != "metrics" else "better, needs", "what it is"):
+        table.add_column(name, overflow="fold", no_wrap=name in ("name", "for", "from"))
+    for row in rows:
+        table.add_row(row.name, ", ".join(row.tasks), row.package, ", ".join(row.parameters), row.description)
+    return table
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Write a number for a table: plainly, or in powers of ten where that would say nothing."""
+    if value is None:
+        return ""
+    return f"{value:.{digits}f}" if value == 0 or 1e-3 <= abs(value) < 1e6 else f"{value:.3g}"
+
+
+def parameters(params: Mapping[str, Any], names: Sequence[str] | None = None) -> str:
+    """Write hyperparameters as a card would."""
+    shown = params if names is None else {name: value for name, value in params.items() if name in names}
+    return ", ".join(
+        f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in shown.items()
+    )
+
+
+def varying_params(all_params: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Name the hyperparameters that tell trials apart; all of them where there is one trial."""
+    values: dict[str, set[str]] = {}
+    for params in all_params:
+        for name, value in params.items():
+            values.setdefault(name, set()).add(repr(value))
+    return [name for name, found in values.items() if len(found) > 1 or len(all_params) == 1]
+
+
+def _metric_names(standings: Sequence[Standing]) -> list[str]:
+    return list(dict.fromkeys(name for standing in standings for name in standing.record.scores))
+
+
+def _ranking_row(standing: Standing, first: str, others: Sequence[str], varying: Sequence[str]) -> list[str]:
+    record = standing.record
+    head = [str(standing.rank or record.status), record.model, parameters(record.params, varying)]
+    if standing.rank is None or not record.scores:
+        return head
+    seconds = sum(record.fit_seconds) / len(record.fit_seconds)
+    mean = f"{number(standing.mean)} ± {number(standing.std)}"
+    return [*head, mean, number(seconds, 2), *(number(record.mean(name)) for name in others)]
+
+
+def _table(title: str, rows: Sequence[Sequence[str]], width: int, heads: Sequence[str]) -> Table:
+    """Make a table that fits: numbers whole, parameters folded, the last columns left out if need be."""
+    words = [word for row in rows for word in row[_PARAMETERS].split(" ")]
+    columns = list(zip(*(list(row) + [""] * (len(heads) - len(row)) for row in rows), strict=True))
+    widths = [max([len(head), *map(len, cells)]) for head, cells in zip(heads, columns, strict=False)]
+    widths = widths or [len(head) for head in heads]
+    widths[_PARAMETERS] = max([len("parameters"), *map(len, words)])
+    n_shown = len(heads)
+    while n_shown > _FEWEST and sum(widths[:n_shown]) + _GAP * (n_shown - 1) > width:
+        n_shown -= 1
+    table = plain_table(title)
+    for place, head in enumerate(heads[:n_shown]):
+        left = head in ("model", "parameters", "run")
+        folded = place == _PARAMETERS
+        table.add_column(
+            head,
+            justify="left" if left else "right",
+            no_wrap=not folded,
+            min_width=widths[place],
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*row[:n_shown])
+    return table
+
+
+_PARAMETERS = 2
+_FEWEST = 4
+_GAP = 2
+
+
+def plain_table(title: str | None = None) -> Table:
+    """Make a table without lines."""
+    return Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        padding=(0, _GAP, 0, 0),
+        collapse_padding=True,
+        header_style="bold",
+        caption_justify="left",
+    )

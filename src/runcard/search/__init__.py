@@ -1,0 +1,1 @@
+"""What a hyperparameter can be, and how the next trial is chosen."""

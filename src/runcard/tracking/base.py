@@ -1,0 +1,233 @@
+"""What a tracking backend is given and gives back, in plain types.
+
+    RunLog (name, status, items) ──► Tracker ──► RunRow
+
+A `RunLog` is one run as it shall stand in the backend; its items say what it holds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from math import isfinite
+from pathlib import Path
+from typing import Literal, Protocol, Self
+
+RECORD_TAG = "runcard.record"
+"""Tag that says which record a run was written from; it makes runs findable after a crash."""
+
+KIND_TAG = "runcard.kind"
+"""Tag that tells the run of a card from the run of a trial."""
+
+PARAM_LIMIT = 6000
+"""Longest parameter value MLflow keeps, in characters."""
+
+TAG_LIMIT = 8000
+"""Longest tag value MLflow keeps, in characters."""
+
+NON_FINITE_TAG = "runcard.non_finite"
+PARAMS_FILE = "params.json"
+METRICS_FILE = "non_finite_metrics.json"
+
+RunKind = Literal["card", "trial"]
+RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A hyperparameter or setting; a run cannot change it later."""
+
+    name: str
+    value: str
+
+    def __post_init__(self) -> None:
+        if len(self.value) > PARAM_LIMIT:
+            raise ValueError(f"parameter {self.name} is too long to be kept: see safe_params")
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number measured at a step; a log takes finite ones only."""
+
+    name: str
+    value: float
+    step: int
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A note on a run; logging it again replaces it, and a long one is shortened openly."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file or folder on this machine, to be kept under `folder` of the run's artifacts."""
+
+    path: Path
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TextArtifact:
+    """A text to be kept as the file `name` (with slashes: in a folder) of the run's artifacts."""
+
+    text: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A model folder written by `save_model`, to become the run's logged model `name`.
+
+    The metrics are those of exactly this model: they stand on the model and on the run, so a run does not
+    list them a second time among its own items.
+    """
+
+    path: Path
+    name: str
+    params: tuple[Param, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetInput:
+    """The data a run read. `context` says what for, such as `training`."""
+
+    name: str
+    digest: str
+    source: str
+    source_type: str
+    schema_json: str
+    profile_json: str
+    context: str
+
+
+Item = Param | Metric | Tag | Artifact | TextArtifact | ModelFiles | DatasetInput
+
+
+@dataclass(frozen=True, slots=True)
+class RunLog:
+    """One run as it shall stand in the backend.
+
+    The same run may be told in several logs, one after the other: the first opens it, each adds its
+    items, and the status and end of the last one stand. Times are milliseconds since 1970, UTC.
+    """
+
+    record_id: str
+    kind: RunKind
+    name: str
+    experiment: str
+    started_ms: int
+    status: RunStatus
+    ended_ms: int | None = None
+    parent_run_id: str | None = None
+    items: tuple[Item, ...] = ()
+
+    def __post_init__(self) -> None:
+        models = (model.metrics for model in self.items if isinstance(model, ModelFiles))
+        for metric in chain(self.items, *models):
+            if isinstance(metric, Metric) and not isfinite(metric.value):
+                raise ValueError(f"metric {metric.name} is not finite and would be changed: see safe_metrics")
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """One run as the backend lists it; metrics are the last value of each."""
+
+    run_id: str
+    name: str
+    status: str
+    started_ms: int
+    ended_ms: int | None
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+
+
+class Tracker(Protocol):
+    """A tracking backend at one address, used from one thread; leaving the context lets go of it.
+
+    Every method raises TrackingAway when the backend does not answer and TrackingError when it refuses.
+    """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def probe(self) -> None:
+        """Find out within five seconds whether the backend answers."""
+
+    def ensure_experiment(self, name: str) -> str:
+        """Return the experiment's id; it is made if there is none."""
+
+    def find_run(self, experiment: str, record_id: str) -> str | None:
+        """Look up the run written from a record, for when a crash left it unknown."""
+
+    def open_run(self, run: RunLog) -> str:
+        """Create the run, with its tags, and return its id. Not idempotent: see `find_run`."""
+
+    def fill_run(self, run_id: str, run: RunLog) -> None:
+        """Log all items, then set the status. Repeating it leaves the same content.
+
+        Raises
+        ------
+        RunDeleted
+            The run was deleted since it was opened.
+        """
+
+    def read_runs(self, experiment: str, *, kind: RunKind | None = None, limit: int | None = None) -> list[RunRow]:
+        """List the runs of an experiment, newest first."""
+
+
+def safe_params(params: Mapping[str, object]) -> tuple[tuple[Param | TextArtifact, ...], dict[str, str]]:
+    """Turn hyperparameters into items that a backend keeps unchanged.
+
+    Returns the items and the values that are too long for a parameter. Those are shortened openly, and the
+    exact values of all parameters stand in `params.json`.
+    """
+    texts = {name: value if isinstance(value, str) else _text(value) for name, value in params.items()}
+    overflow = {name: text for name, text in texts.items() if len(text) > PARAM_LIMIT}
+    items: list[Param | TextArtifact] = [
+        Param(name, shorten(text, PARAM_LIMIT, see=PARAMS_FILE)) for name, text in texts.items()
+    ]
+    if overflow:
+        items.append(TextArtifact(json.dumps(texts, indent=2, ensure_ascii=False), PARAMS_FILE))
+    return tuple(items), overflow
+
+
+def safe_metrics(metrics: Iterable[Metric]) -> tuple[Metric | Tag | TextArtifact, ...]:
+    """Set aside the metrics that are not finite: MLflow would turn infinity into 1.8e308 and NaN into 0.
+
+    They are named by the tag `runcard.non_finite`, and stand exactly in `non_finite_metrics.json`.
+    """
+    rows = tuple(metrics)
+    finite = tuple(metric for metric in rows if isfinite(metric.value))
+    others = [{"name": m.name, "step": m.step, "value": str(m.value)} for m in rows if not isfinite(m.value)]
+    if not others:
+        return finite
+    names = dict.fromkeys(str(other["name"]) for other in others)
+    return (
+        *finite,
+        Tag(NON_FINITE_TAG, shorten(", ".join(names), TAG_LIMIT, see=METRICS_FILE)),
+        TextArtifact(json.dumps(others, indent=2), METRICS_FILE),
+    )
+
+
+def shorten(text: str, limit: int, *, see: str) -> str:
+    """Cut a text to `limit` characters so that the cut, and where the whole text is, can be seen."""
+    mark = f"… (see {see})"
+    return text if len(text) <= limit else text[: limit - len(mark)] + mark
+
+
+def _text(value: object) -> str:
+    """Spell a value as a card would (`null`, `true`, lists in brackets), others by their repr."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):
+        return repr(value)

@@ -1,0 +1,256 @@
+"""Filling the tracking backend from the journal while trials run, each thing exactly once.
+
+The journal's side is the `Outbox`. A *parcel* is one piece of news about one run: a trial's run is opened,
+filled and ended by one parcel; a card's by two, one that opens it (status RUNNING) and one that ends it; a
+finalist is a further parcel of its trial's run. So a run has two facts per address (was it attempted, what is
+its id) and a parcel has one (was it delivered), and at whatever moment a process dies, delivering again
+completes the rest.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
+
+from runcard import errors
+from runcard.redact import redact
+from runcard.tracking.base import RunLog, Tracker
+
+RETRY_SECONDS = 0.5
+"""Pause before the one retry: long enough for a server to replace a worker."""
+
+LEAVE_SECONDS = 5.0
+"""How long leaving the context on an error waits for the parcel under way."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """What the journal knows of a record's run at one address."""
+
+    attempted: bool = False
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One piece of news about the run of `record_id`, made into a log only when it is its turn."""
+
+    parcel_id: str
+    record_id: str
+    make_log: Callable[[], RunLog]
+    parent_record_id: str | None = None
+
+
+class Outbox(Protocol):
+    """The journal's side of the delivery.
+
+    It is called from the delivering thread; `pending` also from the one that waits for it.
+    """
+
+    def delivering(self, uri: str) -> AbstractContextManager[object]:
+        """Wait for, and hold, the right to deliver to `uri`: one process at a time, freed when it dies."""
+
+    def pending(self, uri: str) -> list[Parcel]:
+        """List the parcels not delivered to `uri` in the order they were made, parents before children."""
+
+    def run_state(self, record_id: str, uri: str) -> RunState:
+        """Tell what is known of a record's run at `uri`."""
+
+    def attempted(self, record_id: str, uri: str) -> None:
+        """Note, durably, that the run is about to be created."""
+
+    def opened(self, record_id: str, uri: str, run_id: str) -> None:
+        """Note the id of the run that was created."""
+
+    def delivered(self, parcel_id: str, uri: str) -> None:
+        """Note that all of the parcel is at `uri`."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    """How a delivery went: parcels delivered, parcels left, and why.
+
+    `dropped` counts parcels of runs that somebody deleted in the backend: they are settled, not brought back.
+    """
+
+    delivered: int = 0
+    left: int = 0
+    dropped: int = 0
+    error: errors.RuncardError | None = None
+
+    @property
+    def warning(self) -> str | None:
+        """One line for the user, or None when all is delivered."""
+        if self.left:
+            why = f" ({self.error.what})" if self.error else ""
+            return f"{self.left} of the records are not in MLflow yet{why}: `runcard sync` delivers them"
+        if self.dropped:
+            return f"{self.dropped} of the records belong to runs deleted in MLflow and were left out there"
+        return None
+
+
+def deliver(outbox: Outbox, tracker: Tracker, uri: str) -> DeliveryReport:
+    """Deliver all that is pending, in this thread; what fails is left and reported, nothing is raised."""
+    round_ = _Round(outbox, uri)
+    round_.guard(lambda: round_.start(tracker))
+    return round_.report(len(outbox.pending(uri)))
+
+
+class Delivery:
+    """Delivers in a background thread while trials run; nothing of it raises into the caller.
+
+    Parameters
+    ----------
+    outbox, uri
+        What to deliver and where to.
+    connect
+        Makes the tracker. Called in the thread: importing MLflow and creating its database take seconds.
+
+    Examples
+    --------
+    >>> with Delivery(outbox, uri, connect) as delivery:  # doctest: +SKIP
+    ...     for result in results:
+    ...         journal.write(result)
+    ...         delivery.notify()
+    ...     report = delivery.finish(timeout=60)
+    """
+
+    def __init__(self, outbox: Outbox, uri: str, connect: Callable[[], Tracker]) -> None:
+        self._outbox = outbox
+        self._uri = uri
+        self._connect = connect
+        self._round = _Round(outbox, uri)
+        self._news = threading.Event()
+        self._no_more_news = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="runcard-delivery", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._news.set()  # what an earlier execution left
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
+        self.finish(timeout=LEAVE_SECONDS if kind else None)
+
+    def notify(self) -> None:
+        """Say that the outbox has something new."""
+        self._news.set()
+
+    def finish(self, timeout: float | None = None) -> DeliveryReport:
+        """Wait until all is delivered or given up, at most `timeout` seconds, and end the thread."""
+        self._no_more_news.set()
+        self._news.set()
+        self._thread.join(timeout)
+        self._round.stop.set()  # a thread that is late ends after the parcel it has in hand
+        return self._round.report(len(self._outbox.pending(self._uri)))
+
+    def _work(self) -> None:
+        self._round.guard(self._deliver_news)
+
+    def _deliver_news(self) -> None:
+        with self._connect() as tracker:
+            tracker.probe()
+            while True:
+                self._news.wait()
+                last = self._no_more_news.is_set()
+                self._news.clear()  # before the outbox is read: what comes after starts another turn
+                self._round.empty(tracker)
+                if last or self._round.stop.is_set():
+                    return
+
+
+class _Round:
+    """One attempt to empty an outbox: its counts, and the parcels it will not try a second time."""
+
+    def __init__(self, outbox: Outbox, uri: str) -> None:
+        self.stop = threading.Event()
+        self._outbox = outbox
+        self._uri = uri
+        self._refused: set[str] = set()
+        self._delivered = 0
+        self._dropped = 0
+        self._error: errors.RuncardError | None = None
+
+    def report(self, left: int) -> DeliveryReport:
+        return DeliveryReport(self._delivered, left, self._dropped, self._error if left else None)
+
+    def guard(self, action: Callable[[], None]) -> None:
+        """Run an action; its error is kept for the report instead of raised."""
+        try:
+            action()
+        except Exception as error:
+            self._keep(error)
+
+    def start(self, tracker: Tracker) -> None:
+        tracker.probe()
+        self.empty(tracker)
+
+    def empty(self, tracker: Tracker) -> None:
+        """Deliver until nothing is pending but what was refused.
+
+        Raises
+        ------
+        TrackingAway
+            The backend went away and still was after a pause: nothing more is tried.
+        """
+        with self._outbox.delivering(self._uri):
+            while parcels := [p for p in self._outbox.pending(self._uri) if p.parcel_id not in self._refused]:
+                for parcel in parcels:
+                    if self.stop.is_set():
+                        return
+                    self._settle(parcel, tracker)
+
+    def _settle(self, parcel: Parcel, tracker: Tracker) -> None:
+        """Deliver a parcel, or remember that it was refused: one bad record must not hold up the others."""
+        try:
+            try:
+                _hand_over(parcel, self._outbox, tracker, self._uri)
+            except errors.TrackingAway:
+                time.sleep(RETRY_SECONDS)
+                _hand_over(parcel, self._outbox, tracker, self._uri)
+            self._delivered += 1
+        except errors.RunDeleted:
+            self._dropped += 1
+        except errors.TrackingAway:
+            raise
+        except Exception as error:
+            self._refused.add(parcel.parcel_id)
+            self._keep(error)
+            return
+        self._outbox.delivered(parcel.parcel_id, self._uri)
+
+    def _keep(self, error: Exception) -> None:
+        if not isinstance(error, errors.RuncardError):
+            error = errors.TrackingError(
+                "a record could not be delivered", why=f"{type(error).__name__}: {redact(str(error))}"
+            )
+        self._error = self._error or error
+
+
+def _hand_over(parcel: Parcel, outbox: Outbox, tracker: Tracker, uri: str) -> None:
+    """Bring the run to the backend, from whatever point an earlier attempt reached."""
+    log = parcel.make_log()
+    state = outbox.run_state(parcel.record_id, uri)
+    run_id = state.run_id
+    if run_id is None:
+        if state.attempted:  # a process died, or lost the answer, between creating the run and noting its id
+            run_id = tracker.find_run(log.experiment, parcel.record_id)
+        if run_id is None:
+            log = replace(log, parent_run_id=_parent_run_id(parcel, outbox, uri))
+            outbox.attempted(parcel.record_id, uri)
+            run_id = tracker.open_run(log)
+        outbox.opened(parcel.record_id, uri, run_id)
+    tracker.fill_run(run_id, log)
+
+
+def _parent_run_id(parcel: Parcel, outbox: Outbox, uri: str) -> str | None:
+    if parcel.parent_record_id is None:
+        return None
+    run_id = outbox.run_state(parcel.parent_record_id, uri).run_id
+    if run_id is None:
+        raise errors.TrackingError("the run of the card, which this run belongs to, could not be opened")
+    return run_id

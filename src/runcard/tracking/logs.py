@@ -1,0 +1,209 @@
+"""Records as run logs: what of runcard stands where in MLflow.
+
+An execution is the parent run, a trial a child run; a finalist adds to its trial's run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from runcard.comparison import deviation
+from runcard.execution import Execution
+from runcard.record import FinalRecord, Record
+from runcard.tracking.base import (
+    Artifact,
+    DatasetInput,
+    Item,
+    Metric,
+    ModelFiles,
+    Param,
+    RunLog,
+    RunStatus,
+    Tag,
+    TextArtifact,
+    safe_metrics,
+    safe_params,
+)
+
+MODEL_FOLDER = "model"
+_STATUS: Mapping[str, RunStatus] = {
+    "running": "RUNNING",
+    "done": "FINISHED",
+    "interrupted": "KILLED",
+    "failed": "FAILED",
+}
+
+
+def opened_log(execution: Execution) -> RunLog:
+    """Tell that an execution has begun."""
+    words = execution.description
+    if execution.hypothesis:
+        words += ("\n\n" if words else "") + f"**Hypothesis.** {execution.hypothesis}"
+    tags = {
+        **execution.tags,
+        **execution.provenance.get("mlflow_tags", {}),
+        "mlflow.note.content": words,
+        "runcard.plan": execution.plan_hash,
+        "runcard.protocol": execution.protocol,
+        "runcard.primary": str(execution.plan["primary"]),
+        "runcard.greater_is_better": str(execution.plan["greater_is_better"]).lower(),
+        "runcard.task": str(execution.plan["task"]),
+        "runcard.version": str(execution.provenance.get("runcard", "")),
+    }
+    items: tuple[Item, ...] = (*_tags(tags), TextArtifact(execution.card, "card.yaml"))
+    return _card_log(execution, items, "RUNNING")
+
+
+def closed_log(execution: Execution, folder: Path) -> RunLog:
+    """Tell how an execution ended, with all that describes it; its files lie in `folder`."""
+    summary = execution.summary
+    at = _ms(execution.ended)
+    items: list[Item] = [
+        *_tags({f"runcard.{name}": str(value) for name, value in summary.get("tags", {}).items()}),
+        *safe_metrics([Metric(name, float(value), 0, at) for name, value in summary.get("metrics", {}).items()]),
+        TextArtifact(json.dumps(execution.plan, indent=2, default=str), "plan.json"),
+        _dataset(execution.plan, "training"),
+    ]
+    items += [TextArtifact(text, name) for name, text in summary.get("tables", {}).items()]
+    items += _files(folder)
+    return _card_log(execution, tuple(items), _STATUS[execution.status])
+
+
+def trial_log(record: Record, parent_run_id: str | None) -> RunLog:
+    """Tell of a trial."""
+    at = _ms(record.ended)
+    params, _ = safe_params({"model": record.model, **_unclashed(record.params)})
+    return RunLog(
+        record_id=record.record_id,
+        kind="trial",
+        name=f"{record.model}-{record.trial_key[:8]}",
+        experiment=record.experiment,
+        started_ms=_ms(record.started),
+        status="FINISHED" if record.status == "done" else "FAILED",
+        ended_ms=at,
+        parent_run_id=parent_run_id,
+        items=(
+            *_tags(_trial_tags(record)),
+            *params,
+            *safe_metrics(_trial_metrics(record, at)),
+            *_trace(record),
+        ),
+    )
+
+
+def final_log(final: FinalRecord, record: Record, parent_run_id: str | None, folder: Path) -> RunLog:
+    """Tell what a trial got as a finalist; its files lie in `folder`."""
+    log = trial_log(record, parent_run_id)
+    at = _ms(final.ended)
+    found_wrong = {"runcard.test_error": final.error, "runcard.model_unsaved": final.unsaved}
+    tags = {"runcard.finalist": "true"} | {name: text for name, text in found_wrong.items() if text}
+    scores = tuple(Metric(f"test_{name}", value, 0, at) for name, value in final.scores.items())
+    measures = {"fit_seconds": final.fit_seconds, **_measures(final)}
+    # A card's only trial has no folds that these were measured on before.
+    prefix = "final_" if record.scores else ""
+    found = [Metric(prefix + name, value, 0, at) for name, value in measures.items()]
+    items: list[Item] = [*_tags(tags), *_files(folder), *safe_metrics(found)]
+    if (folder / MODEL_FOLDER).is_dir():
+        params, _ = safe_params({"model": record.model, **_unclashed(record.params)})
+        given = tuple(item for item in params if isinstance(item, Param))
+        items.append(ModelFiles(folder / MODEL_FOLDER, MODEL_FOLDER, given, scores))
+    else:
+        items += safe_metrics(scores)
+    return RunLog(
+        log.record_id,
+        log.kind,
+        log.name,
+        log.experiment,
+        log.started_ms,
+        "FAILED" if final.error and not record.scores else log.status,  # a card's only trial has no folds
+        at,
+        parent_run_id,
+        tuple(items),
+    )
+
+
+def _card_log(execution: Execution, items: tuple[Item, ...], status: RunStatus) -> RunLog:
+    ended = _ms(execution.ended) if execution.ended is not None and status != "RUNNING" else None
+    return RunLog(
+        record_id=execution.execution_id,
+        kind="card",
+        name=execution.name,
+        experiment=execution.experiment,
+        started_ms=_ms(execution.started),
+        status=status,
+        ended_ms=ended,
+        items=items,
+    )
+
+
+def _dataset(plan: Mapping[str, Any], context: str) -> DatasetInput:
+    data, split = plan["data"], plan["split"]
+    source = str(data["source"])
+    schema = {"columns": [{"name": name, "type": kind} for name, kind, _ in data["columns"]]}
+    profile = {"num_rows": data["n_rows"], "n_train": split["n_train"], "n_test": split["n_test"]}
+    return DatasetInput(
+        name=source.removeprefix("dataset:").rpartition("/")[2],
+        digest=str(data["digest"])[:36],  # as long as MLflow keeps; plan.json has all of it
+        source=json.dumps({"uri": source}),
+        source_type="code" if source.startswith("dataset:") else "local",
+        schema_json=json.dumps(schema),
+        profile_json=json.dumps(profile),
+        context=context,
+    )
+
+
+def _trial_tags(record: Record) -> dict[str, str]:
+    tags = {
+        "runcard.trial_key": record.trial_key,
+        "runcard.protocol": record.protocol,
+        "runcard.model": record.model,
+        "runcard.features": record.features,
+        "runcard.index": str(record.index),
+    }
+    if record.error:
+        tags["runcard.error"] = record.error
+    if record.warnings:
+        tags["runcard.warnings"] = "\n".join(record.warnings)
+    return tags
+
+
+def _trial_metrics(record: Record, at: int) -> list[Metric]:
+    found: list[Metric] = []
+    for name, scores in record.scores.items():
+        found += [Metric(f"cv_{name}", score, fold, at) for fold, score in enumerate(scores)]
+        found.append(Metric(f"cv_{name}_mean", record.mean(name) or 0.0, 0, at))
+        found.append(Metric(f"cv_{name}_std", deviation(scores) or 0.0, 0, at))
+    if record.fit_seconds:
+        found.append(Metric("fit_seconds", sum(record.fit_seconds) / len(record.fit_seconds), 0, at))
+    return found + [Metric(name, value, 0, at) for name, value in _measures(record).items()]
+
+
+def _measures(record: Record | FinalRecord) -> dict[str, float]:
+    measures = {"predict_ms_p95": record.predict_ms_p95, "model_mb": record.model_mb}
+    return {name: value for name, value in measures.items() if value is not None}
+
+
+def _trace(record: Record) -> tuple[Item, ...]:
+    return (TextArtifact(record.trace, "traceback.txt"),) if record.trace else ()
+
+
+def _files(folder: Path) -> list[Item]:
+    if not folder.is_dir():
+        return []
+    return [Artifact(path) for path in sorted(folder.iterdir()) if path.name != MODEL_FOLDER]
+
+
+def _unclashed(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Prefix by its step the one name that runcard itself uses."""
+    return {f"model__{name}" if name == "model" else name: value for name, value in params.items()}
+
+
+def _tags(tags: Mapping[str, str]) -> Iterable[Tag]:
+    return [Tag(name, value) for name, value in tags.items() if value]
+
+
+def _ms(seconds: float | None) -> int:
+    return int((seconds or 0.0) * 1000)

@@ -1,0 +1,174 @@
+"""Whether a tracking address can be reached, and if not, why, in one line without credentials."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from runcard import errors
+from runcard.redact import redact
+
+
+def is_server(uri: str) -> bool:
+    """Tell a tracking server from a database that is written directly."""
+    return urlsplit(uri).scheme in ("http", "https")
+
+
+def is_database(uri: str) -> bool:
+    """Tell a database on a server of its own."""
+    return urlsplit(uri).scheme.partition("+")[0] in ("postgresql", "mysql", "mssql")
+
+
+def is_sqlite(uri: str) -> bool:
+    """Tell a database file."""
+    return urlsplit(uri).scheme.partition("+")[0] == "sqlite"
+
+
+def within(seconds: float, check: Callable[[], None], *, uri: str) -> None:
+    """Run a check in a thread of its own: no timeout of a library covers all that may hang.
+
+    Raises
+    ------
+    TrackingAway
+        The check raised, or did not end in time.
+    """
+    failures: list[Exception] = []
+
+    def run() -> None:
+        try:
+            check()
+        except Exception as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run, name="runcard-probe", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise away(uri, f"no answer within {seconds:.0f} seconds")
+    if failures:
+        if isinstance(failures[0], errors.RuncardError):
+            raise failures[0]
+        raise away(uri, reason(failures[0])) from None
+
+
+def check_database(uri: str) -> None:
+    """Connect to a database once.
+
+    Raises
+    ------
+    PackageMissing
+        Its driver is not installed.
+    """
+    import sqlalchemy
+
+    try:
+        engine = sqlalchemy.create_engine(uri, poolclass=sqlalchemy.NullPool)
+    except ModuleNotFoundError as error:
+        raise errors.PackageMissing(
+            f"package `{error.name}` is needed to write to this database",
+            where=redact(uri),
+            hint="for PostgreSQL, `pip install 'runcard[postgres]'` and begin the address with\n"
+            "`postgresql+psycopg2://`",
+        ) from None
+    engine.connect().close()
+
+
+def check_sqlite(uri: str) -> None:
+    """See that a database file is one, or can be made.
+
+    Raises
+    ------
+    TrackingError
+        It is not and cannot.
+    """
+    path = sqlite_file(uri)
+    if why := _sqlite_trouble(path) if path else "":
+        raise errors.TrackingError(
+            "MLflow's database cannot be opened",
+            where=str(path),
+            why=why,
+            hint="name another one with `--tracking-uri sqlite:///path/to/mlflow.db`",
+        )
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """Return the file of a plain SQLite address; one in memory, or spelled `file:`, has none for us."""
+    name = urlsplit(uri).path.removeprefix("/") if is_sqlite(uri) else ""
+    return None if name in ("", ":memory:") or name.startswith("file:") else Path(name)
+
+
+def begin_sqlite(path: Path) -> None:
+    """Make a database file with a write-ahead log, if there is none.
+
+    It asks the disk to be sure once a transaction instead of four times: MLflow's tables are made in a third
+    of the time, a trial's run in two thirds or less. An existing file stays as its owner made it.
+    """
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+
+
+def settle_sqlite(path: Path) -> None:
+    """Bring a write-ahead log into the file itself, so that whoever copies the file has all of it."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _sqlite_trouble(path: Path) -> str:
+    if not path.exists():
+        above = next(folder for folder in path.absolute().parents if folder.exists())
+        if not above.is_dir():
+            return f"{above} is not a folder"
+        return "" if os.access(above, os.W_OK) else f"the folder {above} cannot be written"
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as connection:
+            connection.execute("PRAGMA schema_version")
+    except sqlite3.Error as error:
+        return str(error)
+    return ""
+
+
+def away(uri: str, why: str) -> errors.TrackingAway:
+    """Build the error for an address that does not answer."""
+    return errors.TrackingAway(
+        "the tracking server does not answer",
+        where=redact(uri),
+        why=why,
+        hint="what was measured is kept: `runcard sync` delivers it when the server is back",
+    )
+
+
+def is_away(error: Exception) -> bool:
+    """Tell an address that does not answer from one that refuses; the cause may lie some exceptions deep."""
+    import requests
+    import sqlalchemy.exc as sql
+
+    absent = (requests.ConnectionError, requests.Timeout, sql.OperationalError, sql.InterfaceError)
+    for cause in _causes(error):
+        if isinstance(cause, requests.exceptions.RetryError):
+            return "too many 500 error" not in str(cause)  # a fault in the server's answer, not its absence
+        if isinstance(cause, absent) or getattr(cause, "error_code", "") == "TEMPORARILY_UNAVAILABLE":
+            return True
+    return False
+
+
+def reason(error: Exception) -> str:
+    """Return the line of an exception that says why; of its first cause if nothing answered."""
+    root = _causes(error)[-1] if is_away(error) else error
+    lines = [line.strip() for line in str(root).splitlines() if line.strip()]
+    if not lines:
+        return type(root).__name__
+    return redact(lines[0] if is_away(error) else lines[-1])
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) and cause not in chain:
+        chain.append(cause)
+    return chain

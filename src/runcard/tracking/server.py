@@ -1,0 +1,111 @@
+"""MLflow's own page, served on this machine only."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from runcard import errors
+
+HOST = "127.0.0.1"
+_START_SECONDS = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server."""
+
+    address: str
+    process: subprocess.Popen[bytes]
+
+    def wait(self) -> int:
+        """Wait until it ends; give its exit code."""
+        return self.process.wait()
+
+
+@contextmanager
+def serve(uri: str, *, root: Path, port: int) -> Iterator[Server]:
+    """Serve a store's runs and artifacts, once it answers; leaving stops it.
+
+    Raises
+    ------
+    TrackingError
+        The port is taken, or the server does not start.
+    """
+    _require_free(port)
+    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
+    command += ["--default-artifact-root", str(root / "mlartifacts"), "--no-serve-artifacts"]
+    command += ["--host", HOST, "--port", str(port), "--workers", "1"]
+    # Without the job runner, and with one worker, it starts in half the time.
+    environment = os.environ | {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        cwd=root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    server = Server(f"http://{HOST}:{port}", process)
+    try:
+        _wait_until_up(server)
+        yield server
+    finally:
+        _stop(process)
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise errors.TrackingError(
+                f"port {port} is taken",
+                where=f"{HOST}:{port}",
+                why=error.strerror or str(error),
+                hint=f"choose another: `runcard ui --port {port + 1}`",
+            ) from None
+
+
+def _wait_until_up(server: Server) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and server.process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{server.address}/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    server.process.kill()
+    said = (server.process.stderr.read() if server.process.stderr else b"").decode(errors="replace").strip()
+    raise errors.TrackingError(
+        "MLflow's server does not start",
+        where=server.address,
+        why=said.splitlines()[-1] if said else "it is silent",
+    )
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    import signal
+
+    try:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=10)
+    except ProcessLookupError:
+        pass
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    if process.stderr is not None:
+        process.stderr.close()

@@ -1,0 +1,143 @@
+"""A finalist: trained on all training rows as one Pipeline, scored once on the test rows."""
+
+from __future__ import annotations
+
+import pickle
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runcard.catalog.metrics import Metric, Outputs
+from runcard.data.target import Target
+from runcard.trial.circumstances import last_line, quiet, trace_of
+from runcard.trial.latency import percentile_95, time_calls
+from runcard.trial.matrices import load_part, load_transformer, read_rows
+from runcard.trial.outputs import compute_outputs, not_finite, score_all
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+_LATENCY_CALLS = 200
+_LATENCY_SECONDS = 0.5
+_EXAMPLE_ROWS = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FinalTask:
+    """Train on all training rows and score on the test rows, both prepared in `folder`."""
+
+    folder: Path
+    table: Path
+    columns: tuple[str, ...]
+    test_rows: np.ndarray
+    estimator: Any
+    metrics: tuple[Metric, ...]
+    target: Target
+    seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class FinalResult:
+    """A refitted model and what it predicts on the test rows."""
+
+    started: float
+    """Seconds since 1970, UTC."""
+    ended: float
+    scores: Mapping[str, float] = field(default_factory=dict)
+    pickled: bytes = b""
+    """The fitted Pipeline, for `pipeline` to load."""
+    outputs: Outputs | None = None
+    example: pd.DataFrame | None = None
+    """The first raw test rows."""
+    feature_names: tuple[str, ...] = ()
+    fit_seconds: float = 0.0
+    predict_ms_p95: float | None = None
+    model_mb: float = 0.0
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+    trace: str = ""
+
+    @cached_property
+    def pipeline(self) -> Any:
+        """Load the fitted Pipeline: raw columns in, labels out.
+
+        It comes as bytes because loading it runs code of the model's package, which may warn (that was heard
+        when it was trained) or raise, and must not do so where the engine receives results.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return pickle.loads(self.pickled)
+
+
+def refit(task: FinalTask) -> FinalResult:
+    """Train the estimator on all training rows and score it on the test rows."""
+    started = time.time()
+    noted: list[str] = []
+    try:
+        with quiet(task.seed, noted):
+            model, fit_seconds = _train(task)
+            found = _score(model, task)
+    except Exception as error:
+        return FinalResult(started, time.time(), error=last_line(error), trace=trace_of(error))
+    return FinalResult(started, time.time(), fit_seconds=fit_seconds, warnings=tuple(dict.fromkeys(noted)), **found)
+
+
+def _train(task: FinalTask) -> tuple[Any, float]:
+    from sklearn.base import clone
+
+    matrix, codes = load_part(task.folder, "fit")
+    model = _with_labels(clone(task.estimator), task.target)
+    start = time.perf_counter()
+    model.fit(matrix, task.target.labels(codes))
+    return model, time.perf_counter() - start
+
+
+def _with_labels(estimator: Any, target: Target) -> Any:
+    """Make an estimator that takes only codes 0..k-1 (xgboost) take and give labels.
+
+    A soft vote of one is scikit-learn's own way to encode labels; the probabilities pass through unchanged.
+    """
+    from sklearn.ensemble import VotingClassifier
+
+    takes_codes = type(estimator).__module__.partition(".")[0] == "xgboost" and target.n_classes > 0
+    labels_are_codes = [(type(label), label) for label in target.classes] == [
+        (int, code) for code in range(target.n_classes)
+    ]
+    if takes_codes and not labels_are_codes:
+        return VotingClassifier([("model", estimator)], voting="soft")
+    return estimator
+
+
+def _score(model: Any, task: FinalTask) -> dict[str, Any]:
+    import cloudpickle  # type: ignore[import-untyped]
+    from sklearn.pipeline import Pipeline
+
+    matrix, truth = load_part(task.folder, "score")
+    outputs = compute_outputs(model, matrix, task.metrics, task.target, labelled=True, every=True)
+    scores = score_all(task.metrics, truth, outputs, task.target)
+    pipeline = Pipeline([("features", load_transformer(task.folder)), ("model", model)])
+    raw = read_rows(task.table, task.columns, task.test_rows[:_LATENCY_CALLS])
+    pickled = cloudpickle.dumps(pipeline, protocol=5)
+    calls = time_calls(pipeline.predict, raw, n_calls=_LATENCY_CALLS, seconds=_LATENCY_SECONDS)
+    return {
+        "scores": scores,
+        "pickled": pickled,
+        "outputs": outputs,
+        "example": raw.head(_EXAMPLE_ROWS),
+        "feature_names": _feature_names(pipeline),
+        "predict_ms_p95": percentile_95(calls),
+        "model_mb": len(pickled) / 1e6,
+        "error": not_finite({f"test {name}": value for name, value in scores.items()}),
+    }
+
+
+def _feature_names(pipeline: Any) -> tuple[str, ...]:
+    try:
+        return tuple(str(name) for name in pipeline[:-1].get_feature_names_out())
+    except (AttributeError, ValueError, NotImplementedError):  # a transformer need not name its output
+        return ()

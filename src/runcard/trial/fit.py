@@ -1,0 +1,127 @@
+"""One training on one fold, and every trial that is read off it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runcard.catalog.metrics import Metric
+from runcard.catalog.staging import stage_parameter, truncate
+from runcard.data.target import Target
+from runcard.plan import Stage
+from runcard.trial.circumstances import last_line, quiet, trace_of
+from runcard.trial.latency import pickled_bytes, time_calls
+from runcard.trial.matrices import Part, load_part
+from runcard.trial.outputs import compute_outputs, not_finite, score_all
+
+_LATENCY_CALLS = 20
+_LATENCY_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitTask:
+    """Train once on one fold and read off every stage."""
+
+    folder: Path
+    fold: int
+    estimator: Any
+    stages: tuple[Stage, ...]
+    metrics: tuple[Metric, ...]
+    target: Target
+    seed: int
+    transform_ms: tuple[float, ...] = ()
+    """Given on the fold where latency and size are measured; empty on the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """What one trial got on one fold."""
+
+    key: str
+    scores: Mapping[str, float]
+    fit_seconds: float
+    """Of a shared fit, this trial's part by its number of stages."""
+    score_seconds: float
+    predict_ms: tuple[float, ...] = ()
+    """Milliseconds from one raw row to its prediction, call by call."""
+    model_bytes: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FitResult:
+    """What a fit gave on one fold; `error` is set when the fit itself failed."""
+
+    fold: int
+    stages: tuple[StageResult, ...]
+    cpu_seconds: float
+    started: float
+    """Seconds since 1970, UTC."""
+    ended: float
+    warnings: tuple[str, ...] = ()
+    error: str | None = None
+    trace: str = ""
+
+
+def run_fit(task: FitTask) -> FitResult:
+    """Train once and score every stage on the fold's score rows."""
+    started, cpu = time.time(), time.process_time()
+    noted: list[str] = []
+    stages: tuple[StageResult, ...] = ()
+    error, trace = None, ""
+    try:
+        with quiet(task.seed, noted):
+            stages = _fit_and_score(task)
+    except Exception as raised:
+        error, trace = last_line(raised), trace_of(raised)
+    cpu_seconds = time.process_time() - cpu
+    kinds = tuple(dict.fromkeys(noted))
+    return FitResult(task.fold, stages, cpu_seconds, started, time.time(), kinds, error, trace)
+
+
+def _fit_and_score(task: FitTask) -> tuple[StageResult, ...]:
+    from sklearn.base import clone
+
+    matrix, target = load_part(task.folder, "fit")
+    estimator = clone(task.estimator)
+    start = time.perf_counter()
+    estimator.fit(matrix, target)
+    fit_seconds = time.perf_counter() - start
+    part = load_part(task.folder, "score")
+    return tuple(_score_stage(estimator, stage, fit_seconds, part, task) for stage in task.stages)
+
+
+def _score_stage(estimator: Any, stage: Stage, fit_seconds: float, part: Part, task: FitTask) -> StageResult:
+    matrix, target = part
+    view = estimator if stage.n_stages is None else truncate(estimator, stage.n_stages)
+    start = time.perf_counter()
+    outputs = compute_outputs(view, matrix, task.metrics, task.target)
+    scores = score_all(task.metrics, target, outputs, task.target)
+    score_seconds = time.perf_counter() - start
+    predict_ms, model_bytes = _measure(view, matrix, task) if task.transform_ms else ((), None)
+    return StageResult(
+        stage.key,
+        scores,
+        fit_seconds * _share(estimator, stage),
+        score_seconds,
+        predict_ms,
+        model_bytes,
+        error=not_finite(scores),
+    )
+
+
+def _measure(view: Any, matrix: Any, task: FitTask) -> tuple[tuple[float, ...], int]:
+    """Time single rows, the transformer's median added, and count the bytes of the pickled estimator."""
+    transform = sorted(task.transform_ms)[len(task.transform_ms) // 2]
+    calls = time_calls(view.predict, matrix, n_calls=_LATENCY_CALLS, seconds=_LATENCY_SECONDS)
+    return tuple(transform + ms for ms in calls), pickled_bytes(view)
+
+
+def _share(estimator: Any, stage: Stage) -> float:
+    parameter = stage_parameter(estimator)
+    if stage.n_stages is None or parameter is None:
+        return 1.0
+    return stage.n_stages / float(estimator.get_params(deep=False)[parameter])

@@ -1,0 +1,53 @@
+"""How long one row takes to predict, and how large a model is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+
+def time_calls(function: Callable[[Any], object], rows: Any, *, n_calls: int, seconds: float) -> list[float]:
+    """Time calls with one row each, in milliseconds, after one that warms up.
+
+    It ends after `n_calls`, or once `seconds` are over and three calls are known.
+    """
+    n_rows = rows.shape[0]
+    pick = rows.iloc if hasattr(rows, "iloc") else rows
+    function(pick[0:1])
+    found: list[float] = []
+    deadline = time.perf_counter() + seconds
+    while len(found) < n_calls and (len(found) < 3 or time.perf_counter() < deadline):
+        at = len(found) % n_rows
+        row = pick[at : at + 1]
+        start = time.perf_counter()
+        function(row)
+        found.append((time.perf_counter() - start) * 1e3)
+    return found
+
+
+def percentile_95(milliseconds: Sequence[float]) -> float | None:
+    """Give the 95th percentile, by the nearest rank; None of nothing."""
+    ordered = sorted(milliseconds)
+    return ordered[max(0, -(-len(ordered) * 95 // 100) - 1)] if ordered else None
+
+
+class _Counter:
+    """A file that keeps only how much was written."""
+
+    def __init__(self) -> None:
+        self.n_bytes = 0
+
+    def write(self, data: Any) -> int:
+        size = memoryview(data).nbytes
+        self.n_bytes += size
+        return size
+
+
+def pickled_bytes(model: Any) -> int:
+    """Count the bytes of a pickled model, without holding them; a notebook's own classes pickle too."""
+    import cloudpickle  # type: ignore[import-untyped]
+
+    counter = _Counter()
+    cloudpickle.CloudPickler(counter, protocol=5).dump(model)
+    return counter.n_bytes

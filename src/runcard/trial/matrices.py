@@ -1,0 +1,136 @@
+"""The matrices of a fold: made once for each feature set, kept on disk, mapped by every fit."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from runcard.trial.circumstances import last_line, quiet, trace_of
+from runcard.trial.latency import time_calls
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+_TARGET = "target.npy"
+_TRANSFORMER = "transformer"
+_LATENCY_CALLS = 20
+_LATENCY_SECONDS = 0.1
+_LATENCY_ROWS = 200
+
+Part = tuple[Any, "np.ndarray"]
+"""A matrix (n, n_features) and its target (n,)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Preparation:
+    """Fit a transformer on some rows of the staged table, and keep it and the matrices in `folder`."""
+
+    table: Path
+    columns: tuple[str, ...]
+    transformer: Any
+    fit_rows: np.ndarray
+    score_rows: np.ndarray | None
+    """None where nothing is to be scored: the test rows stay closed."""
+    folder: Path
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a preparation left behind."""
+
+    seconds: float
+    transform_ms: tuple[float, ...] = ()
+    """Milliseconds of transforming one raw row, call by call."""
+    error: str | None = None
+    trace: str = ""
+
+
+def prepare(task: Preparation) -> Prepared:
+    """Fit the transformer on the fit rows, transform both parts, and keep all for memory mapping."""
+    start = time.perf_counter()
+    try:
+        task.folder.mkdir(parents=True, exist_ok=True)
+        gc.collect()  # lets go of matrices that earlier tasks mapped
+        with quiet(task.seed):
+            samples = _transform(task)
+    except Exception as error:
+        return Prepared(time.perf_counter() - start, error=last_line(error), trace=trace_of(error))
+    return Prepared(time.perf_counter() - start, tuple(samples))
+
+
+def load_part(folder: Path, part: Literal["fit", "score"]) -> Part:
+    """Map a part of a fold's matrices."""
+    import joblib
+
+    # copy-on-write: some estimators refuse read-only memory, and what one changes no other sees
+    found: Part = joblib.load(folder / part, mmap_mode="c")
+    return found
+
+
+def load_transformer(folder: Path) -> Any:
+    """Load the fitted transformer of a fold."""
+    import joblib
+
+    return joblib.load(folder / _TRANSFORMER)
+
+
+def stage_table(frame: pd.DataFrame, target: np.ndarray, folder: Path) -> None:
+    """Write a table and its encoded target, (n_rows,), for workers to read from, a file for each column."""
+    import numpy as np
+    import pyarrow as pa
+
+    folder.mkdir(parents=True)
+    np.save(folder / _TARGET, target)
+    for name in frame.columns:
+        column = pa.table({name: pa.Array.from_pandas(frame[name])})
+        with (
+            pa.OSFile(str(_column_file(folder, name)), "wb") as sink,
+            pa.ipc.new_file(sink, column.schema) as writer,
+        ):
+            writer.write_table(column)
+
+
+def read_rows(table: Path, columns: Sequence[str], rows: np.ndarray) -> pd.DataFrame:
+    """Read some rows of the staged table, one column after the other: no other rows stay in memory."""
+    import pandas as pd
+
+    series = {name: _read_column(table, name).iloc[rows].reset_index(drop=True) for name in columns}
+    return pd.DataFrame(series, index=pd.RangeIndex(len(rows)), copy=False)
+
+
+def _read_column(table: Path, name: str) -> pd.Series[Any]:
+    import pyarrow as pa
+
+    with pa.memory_map(str(_column_file(table, name))) as source:
+        column: pd.Series[Any] = pa.ipc.open_file(source).read_all().column(0).to_pandas()
+        return column
+
+
+def _column_file(table: Path, name: str) -> Path:
+    # Names of columns may hold what names of files cannot.
+    return table / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.arrow"
+
+
+def _transform(task: Preparation) -> list[float]:
+    """Keep the transformer and both matrices; give the milliseconds of single rows."""
+    import joblib
+    import numpy as np
+
+    codes = np.load(task.table / _TARGET, mmap_mode="r")
+    target = codes[task.fit_rows]
+    matrix = task.transformer.fit_transform(read_rows(task.table, task.columns, task.fit_rows), target)
+    joblib.dump((matrix, target), task.folder / "fit")
+    del matrix
+    joblib.dump(task.transformer, task.folder / _TRANSFORMER)
+    if task.score_rows is not None:
+        matrix = task.transformer.transform(read_rows(task.table, task.columns, task.score_rows))
+        joblib.dump((matrix, codes[task.score_rows]), task.folder / "score")
+    few = read_rows(task.table, task.columns, task.fit_rows[:_LATENCY_ROWS])
+    return time_calls(task.transformer.transform, few, n_calls=_LATENCY_CALLS, seconds=_LATENCY_SECONDS)

@@ -1,0 +1,94 @@
+"""What a model says of some rows, asked once for all metrics."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from runcard.catalog.metrics import Metric, Outputs, score
+from runcard.data.target import Target
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def compute_outputs(
+    model: Any,
+    rows: Any,
+    metrics: Sequence[Metric],
+    target: Target,
+    *,
+    labelled: bool = False,
+    every: bool = False,
+) -> Outputs:
+    """Ask a fitted model for what the metrics need.
+
+    Parameters
+    ----------
+    labelled
+        The model was trained on labels, not on codes.
+    every
+        Ask for all that it can give, for figures and for keeping.
+    """
+    needs = {metric.needs for metric in metrics}
+    wants_scores = (every or "score" in needs) and target.n_classes > 0 and hasattr(model, "decision_function")
+    wants_probabilities = (
+        target.n_classes > 0
+        and hasattr(model, "predict_proba")
+        and (every or "predict_proba" in needs or ("score" in needs and not wants_scores))
+    )
+    scores = model.decision_function(rows) if wants_scores else None
+    probabilities = model.predict_proba(rows) if wants_probabilities else None
+    predictions = _predictions(model, rows, probabilities)
+    if not target.n_classes:
+        return Outputs(predictions=predictions.reshape(len(predictions)))
+    return Outputs(
+        _codes(predictions, target, labelled=labelled),
+        _all_columns(probabilities, model, target, labelled=labelled),
+        scores,
+    )
+
+
+def score_all(metrics: Sequence[Metric], truth: np.ndarray, outputs: Outputs, target: Target) -> dict[str, float]:
+    """Compute every metric, in order; each in its own unit, never negated."""
+    import numpy as np
+
+    classes = np.asarray(target.classes) if target.classes else None
+    return {metric.name: score(metric, truth, outputs, classes=classes, positive=target.positive) for metric in metrics}
+
+
+def not_finite(scores: Mapping[str, float]) -> str | None:
+    """Name the scores that are not finite numbers, or give None."""
+    return "; ".join(f"{name} is {value}" for name, value in scores.items() if not math.isfinite(value)) or None
+
+
+def _predictions(model: Any, rows: Any, probabilities: Any) -> np.ndarray:
+    import numpy as np
+    from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+
+    if probabilities is not None and type(model) in (RandomForestClassifier, ExtraTreesClassifier):
+        return np.asarray(model.classes_[probabilities.argmax(axis=1)])  # what its predict does, at half the cost
+    return np.asarray(model.predict(rows))
+
+
+def _codes(predictions: np.ndarray, target: Target, *, labelled: bool) -> np.ndarray:
+    import numpy as np
+
+    predictions = predictions.reshape(len(predictions))  # catboost gives a column for several classes
+    if not labelled:
+        return predictions.astype(np.int64)
+    classes = np.asarray(target.classes)
+    return np.searchsorted(classes, predictions.astype(classes.dtype)).astype(np.int64)
+
+
+def _all_columns(probabilities: Any, model: Any, target: Target, *, labelled: bool) -> Any:
+    """Give one column for each class of the table, zeros where the fit rows lacked it."""
+    if probabilities is None or probabilities.shape[1] == target.n_classes:
+        return probabilities
+    import numpy as np
+
+    known = _codes(np.asarray(model.classes_), target, labelled=labelled)
+    full = np.zeros((len(probabilities), target.n_classes))
+    full[:, known] = probabilities
+    return full

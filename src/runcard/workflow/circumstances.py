@@ -1,0 +1,55 @@
+"""What surrounds a run, captured in the background: code, environment, hardware."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runcard.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What surrounds a run: a description as JSON, and files to keep with it."""
+
+    described: Mapping[str, Any]
+    files: Mapping[str, bytes]
+    """Path below the run's artifacts -> content."""
+
+
+def capture_circumstances(project: Project, *, seed: int) -> Circumstances:
+    """Look at code, environment and hardware; takes some tenths of a second."""
+    from runcard import __version__
+    from runcard.provenance.code import capture_code, mlflow_tags
+    from runcard.provenance.environment import capture_environment
+    from runcard.provenance.hardware import capture_hardware
+
+    code = capture_code(project.root)
+    environment = capture_environment(project.root).as_dict()
+    parts = {
+        "code": code.as_dict(),
+        "environment": environment,
+        "hardware": capture_hardware().as_dict(),
+        "seeds": {
+            "random_state": seed,
+            "set_in": ["random", "numpy", "torch when it is imported", "every estimator"],
+        },
+    }
+    files = {f"provenance/{name}.json": _json(part) for name, part in parts.items()}
+    files["provenance/requirements.txt"] = _requirements(environment["packages"])
+    files |= {f"provenance/{name}": content for name, content in code.files().items()}
+    entry = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
+    described = {"runcard": __version__, "mlflow_tags": mlflow_tags(code, entry)}
+    return Circumstances(described, files)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, indent=2, default=str).encode()
+
+
+def _requirements(packages: Mapping[str, str]) -> bytes:
+    return "".join(f"{name}=={version}\n" for name, version in sorted(packages.items())).encode()

@@ -1,0 +1,377 @@
+"""Running a card, from its name to its results, in the one order that loses nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from runcard import errors
+from runcard.comparison import Comparison, Standing, best_of_each_model
+from runcard.data.source import Table, check_unchanged, release_memory, write_parquet
+from runcard.engine.local import LocalEngine
+from runcard.execution import Execution, begin_execution
+from runcard.journal import Journal, hold_card, open_journal, stage_files
+from runcard.plan import Plan, Trial
+from runcard.project import Project, find_project
+from runcard.record import Record
+from runcard.redact import redact
+from runcard.tracking.delivery import Delivery, DeliveryReport
+from runcard.tracking.trust import refusal
+from runcard.trial import stage_table
+from runcard.workflow.circumstances import Circumstances, capture_circumstances
+from runcard.workflow.finals import refit_finalists
+from runcard.workflow.listener import Listener
+from runcard.workflow.outbox import JournalOutbox
+from runcard.workflow.resolve import CardSource, Resolved, open_card, resolve
+from runcard.workflow.result import Result, row_of
+from runcard.workflow.sync import connect
+from runcard.workflow.tally import Tally
+from runcard.workflow.train import Bench, rehearse_on_training_rows, train
+
+_LAST_DELIVERY_SECONDS = 10.0
+
+
+def run(
+    source: CardSource,
+    *,
+    workers: int | None = None,
+    fresh: bool = False,
+    tracking_uri: str | None = None,
+    model_format: str | None = None,
+    listener: Listener | None = None,
+) -> Result:
+    """Run a card: what is missing is trained, everything is recorded, MLflow is filled meanwhile.
+
+    Parameters
+    ----------
+    source
+        A card's file, its bare name under `configs/`, a mapping, or a loaded card.
+    workers
+        How many processes train; default: the setting, else one for each core.
+    fresh
+        Run every trial, also those whose results are known.
+    tracking_uri, model_format
+        Override the settings.
+
+    Raises
+    ------
+    CardErrors, DataError, ModelError
+        The card cannot be run; nothing has been trained.
+    AllTrialsFailed, CardBusy, Interrupted
+    """
+    listener = listener or Listener()
+    try:
+        card = open_card(source)
+        project = find_project(card.path).with_settings(
+            workers=workers, tracking_uri=tracking_uri, model_format=model_format
+        )
+        with ExitStack() as stack:
+            engine = LocalEngine(project.settings.workers, root=project.root, modules=project.settings.modules)
+            if fresh or not _was_finished(project, card.text):
+                stack.enter_context(engine)  # workers import what they need while the table is read
+            return _Run(resolve(card, project=project), engine, listener, fresh=fresh).carry_out(stack)
+    finally:
+        listener.finished()
+
+
+class _Run:
+    """One run under way: what its steps share."""
+
+    def __init__(self, resolved: Resolved, engine: LocalEngine, listener: Listener, *, fresh: bool) -> None:
+        self.project, self.plan = resolved.project, resolved.plan
+        self.table: Table | None = resolved.table
+        self.stamp = resolved.stamp
+        self.engine, self.listener, self.fresh = engine, listener, fresh
+        self.address = redact(self.project.tracking_uri)
+        self.tally = Tally(self.plan)
+        self.n_run = 0
+
+    def carry_out(self, stack: ExitStack) -> Result:
+        stack.enter_context(hold_card(self.project.home, self.plan.hash))
+        journal = stack.enter_context(open_journal(self.project.home))
+        previous = journal.latest_execution(self.plan.hash)
+        if not self.fresh:
+            keys = [trial.key for trial in self.plan.trials]
+            self.tally.add_known(journal.records(keys), journal.finals(keys))
+        missing = self.tally.missing
+        if previous and previous.status == "done" and not missing and not self._unfinished_finalists():
+            return self._nothing_to_run(journal, previous)
+        if not self.engine.is_running:
+            stack.enter_context(self.engine)
+        found = capture_circumstances(self.project, seed=self.plan.seed)
+        execution = self._begin(journal, previous, found)
+        outbox = stack.enter_context(JournalOutbox(self.project.home))
+        with Delivery(outbox, self.project.tracking_uri, lambda: connect(self.project)) as delivery:
+            return self._execute(journal, execution, delivery, missing)
+
+    def _begin(self, journal: Journal, previous: Execution | None, found: Circumstances) -> Execution:
+        resumes = previous is not None and previous.status != "done" and not self.fresh
+        if previous is not None and resumes:
+            execution = replace(previous, status="running", ended=None)
+            journal.begin(execution, self.address, {})
+        else:
+            execution = begin_execution(self.plan, started=time.time(), provenance=found.described)
+            with stage_files(self.project.home, execution.execution_id) as (folder, manifest):
+                for name, content in found.files.items():
+                    path = folder / name
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(content)
+            journal.begin(execution, self.address, manifest)
+        self._address_again(journal, execution)
+        return execution
+
+    def _address_again(self, journal: Journal, execution: Execution) -> None:
+        known = self.tally.records.values(), self.tally.finals.values()
+        journal.address_again(*known, execution.execution_id, self.address)
+
+    def _execute(self, journal: Journal, execution: Execution, delivery: Delivery, missing: Sequence[Trial]) -> Result:
+        try:
+            with _scratch(self.project.home) as folder:
+                bench = self._set_up(folder)
+                self._train(journal, execution, delivery, missing, bench)
+                comparison = self.tally.compare()
+                self.listener.ranked(comparison, self.plan)
+                problem = self._finalists(journal, execution, delivery, comparison, bench)
+        except KeyboardInterrupt:
+            self._end(journal, execution, "interrupted", self.tally.compare())
+            delivery.notify()
+            report = delivery.finish(timeout=_LAST_DELIVERY_SECONDS)
+            raise self._interrupted(report) from None
+        except BaseException:
+            self._end(journal, execution, "failed", self.tally.compare())
+            delivery.notify()
+            raise
+        return self._conclude(journal, execution, delivery, problem)
+
+    def _set_up(self, folder: Path) -> Bench:
+        """Stage the table for the workers and let go of it here."""
+        path = folder / "table"
+        if self.table is not None:
+            if processed := self.plan.card.data.processed_path:
+                write_parquet(self.table, self.project.root / processed)
+            stage_table(self.table.frame, self.plan.target.values, path)
+            self.table = None
+        release_memory()
+        return Bench(self.engine, path, folder)
+
+    def _train(
+        self,
+        journal: Journal,
+        execution: Execution,
+        delivery: Delivery,
+        missing: Sequence[Trial],
+        bench: Bench,
+    ) -> None:
+        self.listener.planned(self.plan, self.tally.counts)
+        if self.plan.n_folds == 0:
+            if missing:
+                rehearse_on_training_rows(self.plan, missing, bench)
+            records = iter([_unscored(trial, self.plan) for trial in missing])
+        else:
+            records = train(self.plan, missing, bench) if missing else iter(())
+        for record in records:
+            self._keep(record, journal, execution)
+            delivery.notify()
+            self.listener.recorded(record, self.tally.counts, self.tally.best)
+
+    def _keep(self, record: Record, journal: Journal, execution: Execution) -> None:
+        journal.add_record(record, execution.execution_id, self.address)
+        self.tally.add(record)
+        self.n_run += 1
+
+    def _finalists(
+        self, journal: Journal, execution: Execution, delivery: Delivery, comparison: Comparison, bench: Bench
+    ) -> errors.RuncardError | None:
+        chosen = [standing.record for standing in self._finalists_of(comparison)]
+        missing = [record for record in chosen if record.trial_key not in self.tally.finals]
+        if missing:
+            self.listener.step(f"Refitting {_finalists(len(missing))}")
+        kept = refit_finalists(self.plan, missing, bench, self.project)
+        for final, manifest in kept:
+            journal.add_final(final, execution.execution_id, self.address, manifest)
+            self.tally.finals[final.trial_key] = final
+            delivery.notify()
+        return self._data_changed() or self._problem_of_finalists()
+
+    def _problem_of_finalists(self) -> errors.RuncardError | None:
+        finals = self.tally.finals.values()
+        if failed := [final.error for final in finals if final.error]:
+            return errors.RunError(
+                f"{_finalists(len(failed))} could not be scored on the test rows",
+                where=self.plan.card.name,
+                why=failed[0],
+                hint="run the card again to try once more",
+            )
+        unsaved = next((final.unsaved for final in finals if final.unsaved), None)
+        return refusal(unsaved, "the scores are kept, the model itself is not") if unsaved else None
+
+    def _conclude(
+        self, journal: Journal, execution: Execution, delivery: Delivery, problem: errors.RuncardError | None
+    ) -> Result:
+        comparison = self.tally.compare()
+        if comparison.best is None:
+            self._end(journal, execution, "failed", comparison)
+            delivery.notify()
+            raise self._all_failed(comparison)
+        self._end(journal, execution, "failed" if problem else "done", comparison)
+        delivery.notify()
+        self.listener.step("Writing to MLflow")
+        report = delivery.finish()
+        if report.warning:
+            self.listener.warn(report.warning)
+        return self._result(journal, execution, comparison, report.left, problem)
+
+    def _nothing_to_run(self, journal: Journal, previous: Execution) -> Result:
+        comparison = self.tally.compare()
+        if not journal.has_told(previous.execution_id, self.address):
+            journal.begin(previous, self.address, {})
+            self._address_again(journal, previous)
+            journal.end(previous, self.address)
+        n_left = journal.addresses_waiting().get(self.address, 0)
+        if n_left:
+            with JournalOutbox(self.project.home) as outbox:
+                delivery = Delivery(outbox, self.project.tracking_uri, lambda: connect(self.project))
+                with delivery:
+                    report = delivery.finish()
+                if report.warning:
+                    self.listener.warn(report.warning)
+                n_left = report.left
+        return self._result(journal, previous, comparison, n_left, None)
+
+    def _result(
+        self,
+        journal: Journal,
+        execution: Execution,
+        comparison: Comparison,
+        n_left: int,
+        problem: errors.RuncardError | None,
+    ) -> Result:
+        return Result(
+            execution.experiment,
+            comparison,
+            self._run_ids(journal, comparison),
+            journal.run_of(execution.execution_id, self.address)[1],
+            self.project.tracking_uri,
+            self.n_run,
+            n_left,
+            problem,
+        )
+
+    def _end(self, journal: Journal, execution: Execution, status: Any, comparison: Comparison) -> None:
+        ended = replace(execution, status=status, ended=time.time(), summary=self._summary(journal, comparison))
+        journal.end(ended, self.address)
+
+    def _summary(self, journal: Journal, comparison: Comparison) -> dict[str, Any]:
+        counts = self.tally.counts
+        tags: dict[str, Any] = {
+            "n_trials": len(self.plan.trials),
+            "n_done": counts.done,
+            "n_failed": counts.failed,
+        }
+        tags["test_openings"] = journal.count_test_openings(self.plan.protocol)
+        metrics: dict[str, float] = {}
+        best = comparison.best
+        if best is not None:
+            name = self.plan.primary.name
+            tags |= {"best_model": best.record.model, "best_trial": best.record.trial_key}
+            if best.mean is not None:
+                metrics[f"best_cv_{name}_mean"] = best.mean
+            if best.final is not None and name in best.final.scores:
+                metrics[f"best_test_{name}"] = best.final.scores[name]
+        return {"tags": tags, "metrics": metrics, "tables": {"comparison.csv": _as_csv(comparison)}}
+
+    def _finalists_of(self, comparison: Comparison) -> list[Standing]:
+        if self.plan.n_folds == 0:
+            return [s for s in comparison.standings if s.record.status == "done"]
+        return best_of_each_model(comparison)
+
+    def _unfinished_finalists(self) -> bool:
+        return any(s.record.trial_key not in self.tally.finals for s in self._finalists_of(self.tally.compare()))
+
+    def _run_ids(self, journal: Journal, comparison: Comparison) -> dict[str, str]:
+        found = {s.record.trial_key: journal.run_of(s.record.record_id, self.address)[1] for s in comparison.standings}
+        return {key: run_id for key, run_id in found.items() if run_id}
+
+    def _data_changed(self) -> errors.RuncardError | None:
+        try:
+            if self.stamp is not None:
+                check_unchanged(self.stamp)
+        except errors.DataChanged as error:
+            return error
+        return None
+
+    def _interrupted(self, report: DeliveryReport) -> errors.Interrupted:
+        counts = self.tally.counts
+        return errors.Interrupted(
+            f"interrupted: {counts.done} of {len(self.plan.trials)} trials are done and kept",
+            where=self.plan.card.name,
+            hint="run the card again to go on from there",
+            why=f"{report.left} of the records are not in MLflow yet" if report.left else "",
+        )
+
+    def _all_failed(self, comparison: Comparison) -> errors.AllTrialsFailed:
+        first, n_trials = comparison.standings[0].record, len(comparison.standings)
+        final = self.tally.finals.get(first.trial_key)  # where there are no folds, it is this that failed
+        return errors.AllTrialsFailed(
+            f"all {n_trials} trials failed" if n_trials > 1 else "the only trial failed",
+            where=self.plan.card.name,
+            why=f"the first: {first.model}, {first.error or (final and final.error)}",
+            hint="correct the card or the data and run it again",
+        )
+
+
+def _finalists(n: int) -> str:
+    return f"{n} finalist{'s' if n > 1 else ''}"
+
+
+def _unscored(trial: Trial, plan: Plan) -> Record:
+    """Make the record of a card's only trial, which goes straight to the test."""
+    from runcard.record import Draft, make_record
+
+    now = time.time()
+    return make_record(Draft(trial, 0, started=now, ended=now), plan)
+
+
+def _as_csv(comparison: Comparison) -> str:
+    import pandas as pd
+
+    rows = [row_of(standing, {}) for standing in comparison.standings]
+    return pd.DataFrame(rows).drop(columns="run_id", errors="ignore").to_csv(index=False) if rows else ""
+
+
+def _was_finished(project: Project, text: str) -> bool:
+    """Guess from the journal whether there will be anything to train; a wrong guess costs seconds only."""
+    if not (project.home / "journal.db").exists():
+        return False
+    with open_journal(project.home) as journal:
+        return journal.has_finished(text)
+
+
+@contextmanager
+def _scratch(home: Path) -> Iterator[Path]:
+    """Give a folder for this process, and remove those of processes that are gone."""
+    place = home / "scratch"
+    place.mkdir(parents=True, exist_ok=True)
+    for left in place.iterdir():
+        pid = left.name.partition("-")[0]
+        if pid.isdigit() and not _is_alive(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=place, prefix=f"{os.getpid()}-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,179 @@
+"""Finalists: refitted, scored once on the test rows, drawn, and kept as models."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runcard import errors
+from runcard.engine.base import Lost
+from runcard.journal import stage_files
+from runcard.plan import Plan
+from runcard.project import Project
+from runcard.record import FinalRecord, Record, make_final
+from runcard.report.figures import FinalistView, classification_report, draw_figures
+from runcard.report.importance import importances_of
+from runcard.tracking.logs import MODEL_FOLDER
+from runcard.trial import FinalResult, FinalTask, last_line, read_rows, refit
+from runcard.workflow.train import TEST, Bench, matrices_folder, prepare_folds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kept = tuple[FinalRecord, dict[str, tuple[str, int]]]
+"""A finalist's record and the manifest of its files."""
+
+
+def refit_finalists(plan: Plan, records: Sequence[Record], bench: Bench, project: Project) -> Iterator[Kept]:
+    """Refit finalists; yield each when its files are in place."""
+    features = {trial.key: trial.features for trial in plan.trials}
+    prepare_folds(plan, [features[record.trial_key] for record in records], [TEST], bench)
+    tasks = [_task(plan, record, features[record.trial_key], bench) for record in records]
+    results: dict[int, FinalResult] = {}
+    for index, result in bench.engine.run(refit, tasks):
+        now = time.time()
+        results[index] = FinalResult(now, now, error=result.reason) if isinstance(result, Lost) else result
+    views = {index: _view(plan, result) for index, result in results.items() if result.outputs is not None}
+    order = sorted(views)
+    figures = bench.engine.run(draw_figures, [views[index] for index in order])
+    drawn = {order[place]: found for place, found in figures if not isinstance(found, Lost)}
+    for index, record in enumerate(records):
+        yield _keep(plan, record, results[index], views.get(index), drawn.get(index, {}), bench, project)
+
+
+def _task(plan: Plan, record: Record, features: str, bench: Bench) -> FinalTask:
+    return FinalTask(
+        folder=matrices_folder(bench, features, TEST),
+        table=bench.table,
+        columns=plan.feature_sets[features].columns,
+        test_rows=plan.split.test,
+        estimator=plan.estimator(record.model, record.params),
+        metrics=plan.metrics,
+        target=plan.target.without_values(),
+        seed=plan.seed,
+    )
+
+
+def _keep(
+    plan: Plan,
+    record: Record,
+    result: FinalResult,
+    view: FinalistView | None,
+    figures: dict[str, bytes],
+    bench: Bench,
+    project: Project,
+) -> Kept:
+    final = make_final(result, record)
+    with stage_files(project.home, final.record_id) as (folder, manifest):
+        if view is not None and result.error is None:
+            for name, png in figures.items():
+                (folder / name).write_bytes(png)
+            _write_report(view, folder)
+            _predictions(plan, result, bench).to_parquet(folder / "predictions.parquet", index=False)
+            final = replace(final, unsaved=_try_to_save(plan, result, folder, project))
+        if result.trace:
+            (folder / "test_traceback.txt").write_text(result.trace)
+    return final, manifest
+
+
+def _view(plan: Plan, result: FinalResult) -> FinalistView:
+    outputs: Any = result.outputs
+    model = result.pipeline[-1]
+    inner = getattr(model, "named_estimators_", {}).get("model", model)  # the vote of one that encodes labels
+    return FinalistView(
+        task=plan.task,
+        classes=tuple(str(label) for label in plan.target.classes),
+        positive=plan.target.positive,
+        y_true=plan.target.values[plan.split.test],
+        y_pred=outputs.predictions,
+        probabilities=outputs.probabilities,
+        scores=outputs.scores,
+        importances=importances_of(inner, result.feature_names),
+    )
+
+
+def _write_report(view: FinalistView, folder: Path) -> None:
+    if view.task == "classification":
+        text, table = classification_report(view)
+        (folder / "classification_report.txt").write_text(text)
+        (folder / "classification_report.json").write_text(json.dumps(table, indent=2))
+    if view.importances:
+        rows = "".join(f"{json.dumps(name)},{value!r}\n" for name, value in view.importances)
+        (folder / "feature_importance.csv").write_text("feature,importance\n" + rows)
+
+
+def _predictions(plan: Plan, result: FinalResult, bench: Bench) -> pd.DataFrame:
+    """Put row number, id, truth, prediction and probabilities side by side, one line a test row."""
+    import pandas as pd
+
+    rows, outputs = plan.split.test, result.outputs
+    table = pd.DataFrame({"row": rows})
+    if plan.columns.id is not None:
+        table[plan.columns.id] = read_rows(bench.table, [plan.columns.id], rows)[plan.columns.id]
+    table["truth"] = plan.target.labels(plan.target.values[rows])
+    if outputs is not None and outputs.predictions is not None:
+        table["prediction"] = plan.target.labels(outputs.predictions)
+        if outputs.probabilities is not None:
+            for code, label in enumerate(plan.target.classes):
+                table[f"probability_{label}"] = outputs.probabilities[:, code]
+    return table
+
+
+def _try_to_save(plan: Plan, result: FinalResult, folder: Path, project: Project) -> str | None:
+    """Save the model, or say why it cannot be: its scores are kept all the same."""
+    try:
+        _save_model(plan, result, folder, project)
+    except errors.TypesUntrusted as error:
+        reason = error.what
+    except Exception as error:  # whatever the code of a project's own class raises when it is written
+        reason = last_line(error)
+    else:
+        return None
+    shutil.rmtree(folder / MODEL_FOLDER, ignore_errors=True)
+    return reason
+
+
+def _save_model(plan: Plan, result: FinalResult, folder: Path, project: Project) -> None:
+    from runcard.provenance.environment import modules_of, requirements_for
+    from runcard.tracking.mlflow import save_model
+
+    if result.example is None or result.outputs is None or result.outputs.predictions is None:
+        return
+    n_rows = len(result.example)
+    modules = project.settings.modules
+    save_model(
+        result.pipeline,
+        folder / MODEL_FOLDER,
+        input_example=result.example,
+        predictions=plan.target.labels(result.outputs.predictions[:n_rows]),
+        requirements=requirements_for(modules_of(result.pipeline), model_format=project.settings.model_format),
+        model_format=project.settings.model_format,  # type: ignore[arg-type]
+        project_modules=modules,
+        code_paths=_own_code(result.pipeline, project),
+    )
+
+
+def _own_code(pipeline: Any, project: Project) -> list[Path]:
+    """Name the project's code if the pipeline holds anything of it, so that it loads without the project.
+
+    All that was imported from the project's root goes along: what is held may need the rest.
+    """
+    from runcard.provenance.environment import modules_of
+
+    own = _own_modules(project.root)
+    return sorted(own.values()) if own.keys() & modules_of(pipeline) else []
+
+
+def _own_modules(root: Path) -> dict[str, Path]:
+    """Find the modules and packages that were imported from a folder."""
+    found: dict[str, Path] = {}
+    for name, module in list(sys.modules.items()):
+        places = {getattr(module, "__file__", None), *(getattr(module, "__path__", None) or ())}
+        found.update((name, path) for path in (root / f"{name}.py", root / name) if str(path) in places)
+    return found

@@ -1,0 +1,24 @@
+"""Delivering to MLflow what it has not been told yet."""
+
+from __future__ import annotations
+
+from runcard.project import Project
+from runcard.tracking.base import Tracker
+from runcard.tracking.delivery import DeliveryReport, deliver
+from runcard.workflow.outbox import JournalOutbox
+
+
+def connect(project: Project) -> Tracker:
+    """Make the project's tracker; importing MLflow takes seconds."""
+    from runcard.tracking.mlflow import MlflowTracker
+
+    return MlflowTracker(project.tracking_uri, artifact_root=project.root / "mlartifacts")
+
+
+def sync(project: Project) -> DeliveryReport:
+    """Deliver all that the journal still has to tell the project's tracking address."""
+    with JournalOutbox(project.home) as outbox:
+        if not outbox.pending(project.tracking_uri):
+            return DeliveryReport()
+        with connect(project) as tracker:
+            return deliver(outbox, tracker, project.tracking_uri)

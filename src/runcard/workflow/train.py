@@ -1,0 +1,182 @@
+"""Trials on their folds: matrices, a rehearsal, every fit; a trial is told of as soon as it is whole."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runcard import errors
+from runcard.engine.base import Engine, Lost
+from runcard.plan import Fit, Plan, Trial
+from runcard.record import Draft, Record, make_record
+from runcard.trial import FitTask, Preparation, Prepared, Rehearsal, prepare, rehearse, run_fit
+
+_DISK_BYTES = 8_000_000_000
+"""How much the matrices of all folds in work may take; more folds are worked through in blocks."""
+TRAINING = -1
+"""In place of a fold: all training rows to fit on, nothing to score; the test rows stay closed."""
+TEST = -2
+"""In place of a fold: all training rows to fit on, the test rows to score."""
+_WHOLE = (TRAINING, TEST)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bench:
+    """Where a plan is carried out: its engine, its staged table, a folder for matrices."""
+
+    engine: Engine
+    table: Path
+    folder: Path
+
+
+def train(plan: Plan, trials: Sequence[Trial], bench: Bench) -> Iterator[Record]:
+    """Score trials on every fold; yield a record for each as soon as its last fold is in.
+
+    Raises
+    ------
+    HyperparameterRejected, MetricImpossible, CardErrors
+        An estimator refuses its hyperparameters; nothing has been trained then.
+    """
+    drafts = {trial.key: Draft(trial, plan.n_folds) for trial in trials}
+    fits = plan.fits(drafts)
+    waiting = set(drafts)
+    transform_ms: dict[str, tuple[float, ...]] = {}
+    for block in _blocks(plan):
+        prepared = prepare_folds(plan, [fit.features for fit in fits], block, bench)
+        if block[0] == 0:
+            transform_ms = {name: found.transform_ms for (name, fold), found in prepared.items() if fold == 0}
+            _rehearse(plan, trials, bench, 0)
+        for draft in _run_fits(plan, fits, block, bench, drafts, transform_ms):
+            if draft.trial.key in waiting and draft.is_complete:
+                waiting.remove(draft.trial.key)
+                yield make_record(draft, plan)
+        shutil.rmtree(bench.folder / "folds", ignore_errors=True)
+
+
+def rehearse_on_training_rows(plan: Plan, trials: Sequence[Trial], bench: Bench) -> None:
+    """Try the trials of a plan without folds on a few training rows."""
+    prepare_folds(plan, {trial.features for trial in trials}, [TRAINING], bench)
+    _rehearse(plan, trials, bench, TRAINING)
+
+
+def prepare_folds(
+    plan: Plan, names: Iterable[str], folds: Sequence[int], bench: Bench
+) -> dict[tuple[str, int], Prepared]:
+    """Make the matrices of feature sets on folds, or for all training and test rows.
+
+    Raises
+    ------
+    FeaturesInvalid
+        A transformer fails.
+    """
+    places = [(name, fold) for name in dict.fromkeys(names) for fold in folds]
+    tasks = [_preparation(plan, name, fold, bench) for name, fold in places]
+    return {places[index]: _refuse_failed(found) for index, found in bench.engine.run(prepare, tasks)}
+
+
+def _run_fits(
+    plan: Plan,
+    fits: Sequence[Fit],
+    block: Sequence[int],
+    bench: Bench,
+    drafts: dict[str, Draft],
+    transform_ms: dict[str, tuple[float, ...]],
+) -> Iterator[Draft]:
+    places = [(fit, fold) for fit in fits for fold in block]
+    tasks = [_fit_task(plan, fit, fold, bench, transform_ms) for fit, fold in places]
+    for index, result in bench.engine.run(run_fit, tasks):
+        fit, fold = places[index]
+        for stage in fit.stages:
+            if isinstance(result, Lost):
+                drafts[stage.key].lose(fold, result.reason)
+            else:
+                drafts[stage.key].add(result)
+            yield drafts[stage.key]
+
+
+def _fit_task(plan: Plan, fit: Fit, fold: int, bench: Bench, transform_ms: dict[str, tuple[float, ...]]) -> FitTask:
+    return FitTask(
+        folder=matrices_folder(bench, fit.features, fold),
+        fold=fold,
+        estimator=plan.estimator(fit.model, fit.params),
+        stages=fit.stages,
+        metrics=plan.metrics,
+        target=plan.target.without_values(),
+        seed=plan.seed,
+        transform_ms=transform_ms[fit.features] if fold == 0 else (),
+    )
+
+
+def _preparation(plan: Plan, name: str, fold: int, bench: Bench) -> Preparation:
+    features = plan.feature_sets[name]
+    fit_rows, score_rows = (plan.split.train, plan.split.test) if fold in _WHOLE else plan.split.folds[fold]
+    return Preparation(
+        table=bench.table,
+        columns=features.columns,
+        transformer=features.transformer(),
+        fit_rows=fit_rows,
+        score_rows=None if fold == TRAINING else score_rows,
+        folder=matrices_folder(bench, name, fold),
+        seed=plan.seed,
+    )
+
+
+def _refuse_failed(found: Prepared | Lost) -> Prepared:
+    problem = found.reason if isinstance(found, Lost) else found.error
+    if problem is None and isinstance(found, Prepared):
+        return found
+    raise errors.FeaturesInvalid(
+        "the features cannot be made",
+        where="features",
+        why=str(problem),
+        hint="try the transformer on the table by itself",
+    )
+
+
+def _rehearse(plan: Plan, trials: Sequence[Trial], bench: Bench, fold: int) -> None:
+    chosen = plan.covering(trials)
+    tasks = [
+        Rehearsal(
+            matrices_folder(bench, trial.features, fold),
+            plan.estimator(trial.model, trial.params),
+            plan.metrics,
+            plan.target.without_values(),
+            plan.seed,
+        )
+        for trial in chosen
+    ]
+    reasons: dict[int, str] = {}
+    for index, reason in bench.engine.run(rehearse, tasks):
+        if isinstance(reason, str):
+            reasons[index] = reason
+    faults = [_refused(plan, chosen[index], reasons[index]) for index in sorted(reasons)]
+    errors.raise_all(faults)
+
+
+def _refused(plan: Plan, trial: Trial, reason: str) -> errors.RuncardError:
+    shown = ", ".join(f"{name}={value!r}" for name, value in trial.params.items())
+    return errors.HyperparameterRejected(
+        f"`{trial.model}` cannot be trained with {shown or 'its defaults'}",
+        where=plan.card.where("models", trial.entry),
+        why=reason,
+        hint="correct its `params` or its features; nothing has been trained",
+    )
+
+
+def matrices_folder(bench: Bench, features: str, fold: int) -> Path:
+    """Name the folder of a feature set's matrices on a fold."""
+    return bench.folder / "folds" / features.replace("/", "_") / str(fold)
+
+
+def _blocks(plan: Plan) -> Iterator[list[int]]:
+    """Divide the folds so that the matrices of a block fit on the disk: leave-one-out has thousands."""
+    default: Any = next(iter(plan.feature_sets.values()))
+    width = len(default.numerical) + 10 * (len(default.columns) - len(default.numerical))
+    n_bytes = 8 * len(plan.split.train) * max(width, 1) * len(plan.feature_sets)
+    size = max(1, _DISK_BYTES // n_bytes)
+    folds = list(range(plan.n_folds))
+    for start in range(0, len(folds), size):
+        yield folds[start : start + size]

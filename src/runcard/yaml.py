@@ -1,0 +1,306 @@
+"""YAML 1.2 with line and column for every value, and nothing of YAML that a card does not need.
+
+The scanner and parser are ruamel.yaml's; the meaning of a plain scalar is the YAML 1.2 core schema
+(https://yaml.org/spec/1.2.2/#103-core-schema): `1e-3` is a number, `no` is a string, `010` is ten.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from runcard import errors
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 20
+_MAX_DIGITS = 400  # beyond any float, and below the length from which Python refuses to convert
+
+Path = tuple[str | int, ...]
+
+_NUMBERS: tuple[tuple[re.Pattern[str], Callable[[str], object]], ...] = (
+    (re.compile(r"[-+]?[0-9]+"), int),
+    (re.compile(r"0o[0-7]+"), lambda text: int(text[2:], 8)),
+    (re.compile(r"0x[0-9a-fA-F]+"), lambda text: int(text[2:], 16)),
+    (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
+    (re.compile(r"[-+]?(\.inf|\.Inf|\.INF)"), lambda text: float(text.replace(".", ""))),
+)
+_WORDS: dict[str, object] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a text; both numbers start at 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A YAML text as plain Python values, and where each of them stands."""
+
+    name: str
+    """The file's name in messages; empty for values that come from Python."""
+    value: Any
+    values: Mapping[Path, Mark] = field(default_factory=dict)
+    """Path of keys and indices -> where the value begins."""
+    keys: Mapping[Path, Mark] = field(default_factory=dict)
+    """Path that ends with a key -> where that key stands."""
+    faults: tuple[errors.YamlInvalid, ...] = ()
+    """What is wrong with the text although every value is known, such as a key that stands twice."""
+
+    def mark(self, path: Path, *, key: bool = False) -> Mark | None:
+        """Find the place of a path, or of its nearest parent if it is not there itself."""
+        if key and path in self.keys:
+            return self.keys[path]
+        return next((self.values[path[:n]] for n in range(len(path), -1, -1) if path[:n] in self.values), None)
+
+    def where(self, path: Path, *, key: bool = False) -> str:
+        """Describe a path as `file:line:column, dotted.path[0]`."""
+        mark = self.mark(path, key=key)
+        place = f"{self.name}:{mark.line}:{mark.column}" if mark else self.name
+        return ", ".join(part for part in (place, dotted(path)) if part) or "the card"
+
+
+def dotted(path: Path) -> str:
+    """Write a path as people do: `evaluation.metrics[4]`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
+    return text
+
+
+def parse(text: str | bytes, name: str) -> Document:
+    """Parse one YAML document.
+
+    Raises
+    ------
+    CardErrors, YamlInvalid
+        It cannot be read to its end: everything that is wrong up to there, each with line and column.
+    """
+    text = _decode(text, name)
+    _refuse_tabs(text, name)
+    reader = _Reader(name)
+    try:
+        value = reader.read(_events(text))
+    except _Stop:
+        raise _one_or_all(reader.faults) from None
+    except Exception as error:  # ruamel raises MarkedYAMLError and, on odd input, plain ValueErrors
+        raise _one_or_all([*reader.faults, _syntax_error(error, text, name)]) from None
+    return Document(name, value, reader.values, reader.keys, tuple(reader.faults))
+
+
+def _one_or_all(faults: list[errors.YamlInvalid]) -> errors.CardError:
+    return faults[0] if len(faults) == 1 else errors.CardErrors(faults)
+
+
+def _decode(text: str | bytes, name: str) -> str:
+    if len(text) > MAX_BYTES:
+        raise errors.YamlInvalid(
+            f"the card is larger than {MAX_BYTES:,} bytes",
+            where=name,
+            why="a card says what to do; that is short",
+            hint="keep data in files and name them in the card",
+        )
+    if isinstance(text, str):
+        return text.removeprefix("\ufeff")
+    try:
+        return text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        mark = _mark_at(text[: error.start].decode("latin-1"))
+        raise errors.YamlInvalid(
+            f"the card is not UTF-8: byte 0x{text[error.start]:02x}",
+            where=f"{name}:{mark.line}:{mark.column}",
+            why="cards are UTF-8 text",
+            hint="save the file as UTF-8",
+        ) from None
+
+
+def _refuse_tabs(text: str, name: str) -> None:
+    tabs = list(re.finditer(r"^ *\t", text, re.MULTILINE))
+    if not tabs:
+        return
+    mark = _mark_at(text[: tabs[0].end() - 1])
+    raise errors.YamlInvalid(
+        "a tab is used for indentation" + (f" in {len(tabs)} lines" if len(tabs) > 1 else ""),
+        where=f"{name}:{mark.line}:{mark.column}",
+        why="YAML does not allow it: how wide a tab is, is not known",
+        hint="use spaces",
+    )
+
+
+def _mark_at(before: str) -> Mark:
+    """Give the place that comes after a text."""
+    lines = re.split(r"\r\n|\r|\n", before)
+    return Mark(len(lines), len(lines[-1]) + 1)
+
+
+def _events(text: str) -> Iterator[Any]:
+    from ruamel.yaml import YAML  # 60 ms, only paid by those who read a card
+
+    yaml = YAML(typ="safe", pure=True)
+    yaml.version = "1.2"
+    return iter(yaml.parse(text))
+
+
+# A part of ruamel's message -> what it mostly means, and what helps.
+_MEANINGS = {
+    "mapping values are not allowed": (
+        "a colon stands where no key can be",
+        "check the indentation here and the `: ` of the line before; put text that holds `: ` in quotes",
+    ),
+    "found unexpected end of stream": ("a quote is opened and never closed", "close the quote"),
+    "'<stream end>'": ("a bracket is opened and never closed", "close the bracket"),
+    "expected ',' or": (
+        "a bracket is not closed, or a comma is missing",
+        "close the bracket, or add a comma",
+    ),
+    r"'\t'": ("a tab separates two values", "use spaces"),
+    "cannot start any token": ("text begins with a character that YAML keeps for itself", "put it in quotes"),
+    "chomping or indentation": ("`>` or `|` begins a block of text", 'put it in quotes, such as `">= 5"`'),
+    "unknown escape character": (
+        "a backslash in double quotes",
+        "use single quotes: backslashes are plain there",
+    ),
+    "could not find expected ':'": ("a line has no colon after its key", "write `key: value`"),
+    "special characters are not allowed": ("the card holds a control character", "remove it"),
+}
+
+
+def _syntax_error(error: Exception, text: str, name: str) -> errors.YamlInvalid:
+    found = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    mark = Mark(found.line + 1, found.column + 1) if found else _mark_at(text[: getattr(error, "position", 0)])
+    problem = str(getattr(error, "problem", None) or str(error).splitlines()[0])
+    began = getattr(error, "context_mark", None)
+    context = f" {error.context}" if getattr(error, "context", None) else ""  # type: ignore[attr-defined]
+    began_at = f" that begins in line {began.line + 1}" if began and began.line + 1 != mark.line else ""
+    usual = "check the indentation, the colons and the quotes near this place"
+    meaning, hint = next((m for part, m in _MEANINGS.items() if part in problem), (problem, usual))
+    return errors.YamlInvalid(
+        f"the card is not YAML: {meaning}",
+        where=f"{name}:{mark.line}:{mark.column}",
+        why=f"{problem}{context}{began_at}" if meaning != problem else f"{context}{began_at}".strip(),
+        hint=hint,
+    )
+
+
+class _Stop(Exception):
+    """Reading on makes no sense; the fault is already noted."""
+
+
+class _Reader:
+    """Builds plain values from parser events, noting marks and faults."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.values: dict[Path, Mark] = {}
+        self.keys: dict[Path, Mark] = {}
+        self.faults: list[errors.YamlInvalid] = []
+
+    def fault(self, error: errors.YamlInvalid) -> None:
+        self.faults.append(error)
+
+    def read(self, events: Iterator[Any]) -> Any:
+        value, n_documents = None, 0
+        for event in events:
+            match type(event).__name__:
+                case "StreamStartEvent" | "StreamEndEvent" | "DocumentEndEvent" | "CommentEvent":
+                    continue
+                case "DocumentStartEvent":
+                    n_documents += 1
+                    if n_documents > 1:
+                        self._refuse(event, "a second document", "a card is one document", "remove the `---`")
+                        raise _Stop
+                case _:
+                    value = self._node(event, events, ())
+        return value
+
+    def _node(self, event: Any, events: Iterator[Any], path: Path) -> Any:
+        self.values[path] = _mark(event)
+        if len(path) > MAX_DEPTH:
+            self._refuse(event, f"more than {MAX_DEPTH} levels", "cards are flat", "remove brackets or indentation")
+            raise _Stop
+        kind = type(event).__name__
+        if kind == "AliasEvent":
+            self._refuse(event, f"an alias `*{event.anchor}`", "each value stands where it is used", "write it out")
+            raise _Stop
+        if event.anchor:
+            self._refuse(event, f"an anchor `&{event.anchor}`", "nothing may refer to it", "remove it")
+        if event.tag and str(event.tag) != "!":
+            self._refuse(event, f"a tag `{event.tag}`", "a card is data, not code", "remove it")
+        if kind == "ScalarEvent":
+            return self._scalar(event)
+        if kind == "SequenceStartEvent":
+            return self._sequence(events, path)
+        return self._mapping(events, path)
+
+    def _sequence(self, events: Iterator[Any], path: Path) -> list[Any]:
+        items: list[Any] = []
+        while type(event := next(events)).__name__ != "SequenceEndEvent":
+            items.append(self._node(event, events, (*path, len(items))))
+        return items
+
+    def _mapping(self, events: Iterator[Any], path: Path) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        while type(event := next(events)).__name__ != "MappingEndEvent":
+            key = self._key(event, events, path)
+            first = self.keys.get((*path, key))
+            if key in mapping and first:
+                self._refuse(
+                    event,
+                    f"the key `{key}` twice",
+                    f"it stands in line {first.line} already and one of the two would be lost",
+                    "remove one of them",
+                )
+            self.keys[*path, key] = _mark(event)
+            mapping[key] = self._node(next(events), events, (*path, key))
+        return mapping
+
+    def _key(self, event: Any, events: Iterator[Any], path: Path) -> str:
+        key = self._node(event, events, (*path, "?"))
+        if isinstance(key, str):
+            return key
+        shown = "null" if key is None else str(key).lower() if isinstance(key, bool) else str(key)
+        hint = "write `key: value`" if isinstance(key, list | dict) else f'put it in quotes: `"{shown}"`'
+        self._refuse(event, f"a key that is not text: `{shown}`", "keys are text", hint)
+        return shown
+
+    def _scalar(self, event: Any) -> object:
+        text = str(event.value)
+        if event.style in ("'", '"', "|", ">"):
+            return text
+        if len(text) > _MAX_DIGITS and _number_of(text) is not None:
+            self._refuse(event, f"a number of {len(text):,} digits", "no number here is that long", "shorten it")
+            return 0
+        return resolve_plain(text)
+
+    def _refuse(self, event: Any, what: str, why: str, hint: str) -> None:
+        mark = _mark(event)
+        self.fault(
+            errors.YamlInvalid(
+                f"the card has {what}", where=f"{self.name}:{mark.line}:{mark.column}", why=why, hint=hint
+            )
+        )
+
+
+def _mark(event: Any) -> Mark:
+    return Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+
+
+def resolve_plain(text: str) -> object:
+    """Give a plain (unquoted) scalar its YAML 1.2 core schema value."""
+    if text in _WORDS:
+        return _WORDS[text]
+    read = _number_of(text)
+    return read(text) if read else text
+
+
+def _number_of(text: str) -> Callable[[str], object] | None:
+    return next((read for pattern, read in _NUMBERS if pattern.fullmatch(text)), None)

@@ -1,0 +1,98 @@
+"""`runcard compare`, `runcard sync` and `runcard ui` on the runs of one project."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from projects import COMMAND, environment, wait_for
+from servers import free_port
+
+import runcard
+from runcard.cli import main
+
+
+@pytest.fixture
+def result(customers_run: tuple[Path, runcard.Result], monkeypatch: pytest.MonkeyPatch) -> runcard.Result:
+    folder, found = customers_run
+    monkeypatch.chdir(folder)
+    return found
+
+
+@pytest.mark.parametrize("name", [[], ["card"], ["customers"], ["configs/card.yaml"]])
+def test_compare_finds_the_only_card_a_card_or_an_experiment(result: runcard.Result, name: list[str]) -> None:
+    said = CliRunner().invoke(main, ["compare", *name, "--json"])
+    assert said.exit_code == 0, said.stderr
+    found = json.loads(said.stdout)
+    assert (found["experiment"], found["metric"]) == ("customers", "roc_auc")
+    assert [row["run_id"] for row in found["runs"]] == list(result.table["run_id"])
+
+
+def test_compare_prints_the_ranking(result: runcard.Result) -> None:
+    said = CliRunner().invoke(main, ["compare"])
+    lines = said.stdout.splitlines()
+    assert lines[0].startswith("Trials by roc_auc, as MLflow has them")
+    assert [line.split()[1] for line in lines[2:]] == list(result.table["model"])
+    assert f"{result.best.mean:.4f}" in lines[2]
+
+
+def test_compare_with_an_unknown_experiment(result: runcard.Result) -> None:
+    said = CliRunner().invoke(main, ["compare", "customer"])
+    assert said.exit_code == 1
+    assert said.stderr.startswith("error[RC502]")
+    assert "did you mean `customers`?" in said.stderr
+
+
+def test_sync_has_nothing_to_do(result: runcard.Result) -> None:
+    said = CliRunner().invoke(main, ["sync"])
+    assert (said.exit_code, said.stdout) == (0, "0 delivered; MLflow has everything.\n")
+
+
+@pytest.mark.slow
+def test_ui_serves_the_runs_on_loopback_until_ctrl_c(result: runcard.Result) -> None:
+    port = free_port()
+    process = subprocess.Popen(
+        [*COMMAND, "ui", "--port", str(port), "--no-browser"],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+
+    def is_up() -> bool:
+        assert process.poll() is None, process.communicate()
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    try:
+        wait_for(is_up, seconds=90)
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/api/2.0/mlflow/experiments/get-by-name?experiment_name=customers"
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            assert json.load(answer)["experiment"]["name"] == "customers"
+        others = [info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
+        for address in {address for address in others if not address.startswith("127.")}:
+            with pytest.raises(OSError, match="refused"):
+                socket.create_connection((address, port), timeout=2)
+        os.killpg(process.pid, signal.SIGINT)
+        out, said = process.communicate(timeout=30)
+        assert process.returncode in (0, 130)
+        assert f"http://127.0.0.1:{port}" in out
+        assert "Traceback" not in said
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()

@@ -1,0 +1,20 @@
+"""Fixtures shared by all tests."""
+
+import os
+
+# As in every worker: on a busy machine, threads that wait for each other take a hundred times longer.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+import pytest
+from projects import customers_run  # noqa: F401
+from servers import (  # noqa: F401
+    empty_mlflow_db,
+    mlflow_server,
+    mlflow_server_on_postgres,
+    postgres,
+    sqlite_uri,
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-golden", action="store_true", help="Write the golden files anew, to be read.")

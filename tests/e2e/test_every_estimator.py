@@ -1,0 +1,67 @@
+"""Every classifier and regressor that a card can name, run through cards: each trial is done.
+
+Many models share a card, so that this takes minutes: one card for each table and task.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from estimator_cases import COLUMNS, EXCEPTIONS, Case, all_cases, make_table
+from projects import write_project
+from sklearn.utils import all_estimators
+
+import runcard
+from runcard.catalog.models import model_names
+from runcard.catalog.registered import Catalog
+
+
+def groups() -> dict[tuple[str, str], list[Case]]:
+    found: dict[tuple[str, str], list[Case]] = defaultdict(list)
+    for case in all_cases():
+        found[case.table, case.task].append(case)
+    return dict(found)
+
+
+def card_for(table: str, task: str, cases: list[Case]) -> dict[str, Any]:
+    numerical, categorical = COLUMNS[table]
+    return {
+        "experiment": {"name": f"{table}-{task}"},
+        "data": {"raw_path": "table.csv"},
+        "features": {"numerical": numerical, "categorical": categorical, "target": "target"},
+        "models": [{"name": case.model, "params": {n: {"value": v} for n, v in case.params.items()}} for case in cases],
+        "evaluation": {"metrics": ["accuracy" if task == "classification" else "rmse"], "cv_folds": 2},
+    }
+
+
+def test_every_estimator_of_scikit_learn_has_a_case_or_a_reason() -> None:
+    names = {name for kind in ("classifier", "regressor") for name, _ in all_estimators(type_filter=kind)}
+    assert set(EXCEPTIONS) <= names
+    n_cases = len({(case.model, case.task) for case in all_cases()})
+    n_boosters = 6
+    assert n_cases >= len(names) - len(EXCEPTIONS) + n_boosters
+    assert {case.model for case in all_cases()} == set(model_names(Catalog()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("table", "task"), sorted(groups()))
+def test_it_runs_through_a_card(table: str, task: str, tmp_path: Path, empty_mlflow_db: Path) -> None:
+    cases = groups()[table, task]
+    path = write_project(
+        tmp_path / "project", card_for(table, task, cases), table=make_table(table), db=empty_mlflow_db
+    )
+    result = runcard.run(path, workers=2)
+    standings = result.comparison.standings
+    failed = {s.record.model: s.record.error for s in standings if s.record.status != "done"}
+    assert failed == {}
+    assert {s.record.model for s in standings} == {case.model for case in cases}
+    assert result.problem is None, str(result.problem)
+    assert all(s.final is not None for s in standings)
+    unsaved = {s.record.model: s.final.unsaved for s in standings if s.final.unsaved}
+    assert unsaved == {}
+    assert result.n_left == 0
+    assert len(json.loads(path.read_text())["models"]) == len(standings)

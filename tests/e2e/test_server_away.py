@@ -1,0 +1,108 @@
+"""A tracking server that is away, and what is delivered when it is back."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from projects import count_rows, customers_card, make_customers, run_cli, scores_of, write_project
+from servers import free_port, run_mlflow
+
+import runcard
+from runcard.tracking.mlflow import MlflowTracker
+from runcard.workflow import Listener, run
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    write_project(tmp_path / "project", customers_card(), table=make_customers())
+    return tmp_path / "project"
+
+
+def tracked(address: str, folder: Path) -> tuple[list, list]:
+    with MlflowTracker(address, artifact_root=folder) as tracker:
+        return tracker.read_runs("customers", kind="card"), tracker.read_runs("customers", kind="trial")
+
+
+@pytest.mark.slow
+def test_results_come_without_the_server_and_one_warning_says_so(project: Path) -> None:
+    class Ear(Listener):
+        def __init__(self) -> None:
+            self.warnings: list[str] = []
+
+        def warn(self, text: str) -> None:
+            self.warnings.append(text)
+
+    ear = Ear()
+    address = f"http://127.0.0.1:{free_port()}"
+    result = run(project / "configs" / "card.yaml", workers=2, tracking_uri=address, listener=ear)
+    assert result.problem is None
+    assert result.best.final.scores["roc_auc"] > 0.5
+    assert result.n_left == 8  # the card's beginning and end, four trials, two finalists
+    assert ear.warnings == [
+        "8 of the records are not in MLflow yet (the tracking server does not answer): `runcard sync` delivers them"
+    ]
+    again = runcard.run(project / "configs" / "card.yaml", tracking_uri=address)
+    assert (again.n_run, again.n_left) == (0, 8)
+    assert scores_of(again) == scores_of(result)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["sync", "run"])
+def test_what_is_left_is_delivered_once(project: Path, way: str, tmp_path: Path) -> None:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    away = run_cli(project, "run", "card", MLFLOW_TRACKING_URI=address)
+    assert away.returncode == 0, away.stderr
+    assert away.stderr.count("warning: ") == 1
+    assert "Finalists" in away.stdout
+    assert not (project / "mlflow.db").exists()
+
+    folder = tmp_path / "server"
+    folder.mkdir()
+    with run_mlflow(f"sqlite:///{folder / 'server.db'}", folder, port=port):
+        if way == "sync":
+            said = run_cli(project, "sync", MLFLOW_TRACKING_URI=address)
+            assert said.returncode == 0, said.stderr
+            assert said.stdout == "8 delivered; MLflow has everything.\n"
+            nothing = run_cli(project, "sync", MLFLOW_TRACKING_URI=address)
+            assert nothing.stdout == "0 delivered; MLflow has everything.\n"
+        else:
+            said = run_cli(project, "run", "card", MLFLOW_TRACKING_URI=address)
+            assert said.returncode == 0
+            assert said.stderr.startswith("Nothing to run")
+            assert said.stdout == away.stdout
+        (card,), trials = tracked(address, project)
+        assert card.status == "FINISHED"
+        assert len(trials) == 4
+        assert {row.tags["mlflow.parentRunId"] for row in trials} == {card.run_id}
+        assert sum("test_roc_auc" in row.metrics for row in trials) == 2
+    assert count_rows(project, "parcels", "delivered = 0") == 0
+
+
+@pytest.mark.slow
+def test_sync_says_when_the_server_is_still_away(project: Path) -> None:
+    address = f"http://127.0.0.1:{free_port()}"
+    run_cli(project, "run", "card", MLFLOW_TRACKING_URI=address)
+    said = run_cli(project, "sync", MLFLOW_TRACKING_URI=address)
+    assert said.returncode == 1
+    assert said.stderr.startswith("error[RC501]: the tracking server does not answer")
+    assert said.stdout == "0 delivered, 8 left.\n"
+
+
+@pytest.mark.slow
+def test_a_second_address_is_told_everything_without_training(project: Path, empty_mlflow_db: Path) -> None:
+    """Say `run` with another address: nothing is trained, and all that is known arrives there."""
+    for name in ("here.db", "there.db"):
+        shutil.copy(empty_mlflow_db, project / name)
+    first = runcard.run(project / "configs" / "card.yaml", tracking_uri=f"sqlite:///{project / 'here.db'}")
+    there = f"sqlite:///{project / 'there.db'}"
+    second = runcard.run(project / "configs" / "card.yaml", tracking_uri=there)
+    assert (second.n_run, second.n_left) == (0, 0)
+    assert scores_of(second) == scores_of(first)
+    (card,), trials = tracked(there, project)
+    assert card.status == "FINISHED"
+    assert len(trials) == 4
+    assert sum("test_roc_auc" in row.metrics for row in trials) == 2
+    assert second.run_id == card.run_id

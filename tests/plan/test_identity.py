@@ -1,0 +1,201 @@
+"""What names a plan and its trials: equal for equal work, in every process, and different for other work."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from projects import customers_card, make_customers, write_project
+
+from runcard.plan import Plan, digest
+from runcard.workflow import resolve
+
+
+@pytest.fixture(scope="module")
+def plan_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Plan]:
+    def make(table: pd.DataFrame | None = None, **changes: Any) -> Plan:
+        folder = tmp_path_factory.mktemp("plan") / "project"
+        frame = make_customers() if table is None else table
+        return resolve(write_project(folder, customers_card(**changes), table=frame)).plan
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def base(plan_of: Callable[..., Plan]) -> Plan:
+    return plan_of()
+
+
+def keys(plan: Plan) -> list[str]:
+    return [trial.key for trial in plan.trials]
+
+
+def test_words_are_not_part_of_it(base: Plan, plan_of: Callable[..., Plan]) -> None:
+    other = plan_of(
+        experiment={"name": "other", "description": "x", "hypothesis": "y", "tags": {"a": 1}},
+    )
+    assert (keys(other), other.protocol, other.hash) == (keys(base), base.protocol, base.hash)
+
+
+def test_the_order_of_models_and_params_does_not_change_a_trials_key(base: Plan, plan_of: Callable[..., Plan]) -> None:
+    models = [
+        {"name": "random_forest", "params": {"max_depth": 4, "n_estimators": [10, 5]}},
+        {"name": "logistic_regression", "params": {"C": [1.0, 0.1]}},
+    ]
+    other = plan_of(models=models)
+    assert set(keys(other)) == set(keys(base))
+    assert other.protocol == base.protocol
+
+
+def test_a_larger_grid_keeps_the_keys_of_what_it_had(base: Plan, plan_of: Callable[..., Plan]) -> None:
+    other = plan_of(models=[{"name": "logistic_regression", "params": {"C": [0.1, 1.0, 10.0]}}])
+    assert other.protocol == base.protocol
+    assert set(keys(other)) & set(keys(base)) == set(keys(base)[:2])
+    assert other.hash != base.hash
+
+
+CHANGES = {
+    "metrics": {"evaluation": {"metrics": ["roc_auc", "accuracy"], "cv_folds": 3}},
+    "folds": {"evaluation": {"metrics": ["roc_auc", "accuracy", "log_loss"], "cv_folds": 4}},
+    "repeats": {"evaluation": {"metrics": ["roc_auc", "accuracy", "log_loss"], "cv_folds": 3, "cv_repeats": 2}},
+    "seed": {"data": {"raw_path": "table.csv", "id": "customer", "train_test_split": 0.25, "random_state": 1}},
+    "split": {"data": {"raw_path": "table.csv", "id": "customer", "train_test_split": 0.3}},
+    "features": {"features": {"numerical": ["bill"], "target": "left", "positive": "yes"}},
+    "positive": {
+        "features": {
+            "numerical": ["age", "bill"],
+            "categorical": ["contract", "city"],
+            "target": "left",
+            "positive": "no",
+        }
+    },
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_changes_a_number_changes_every_key(base: Plan, plan_of: Callable[..., Plan], what: str) -> None:
+    other = plan_of(**CHANGES[what])
+    assert other.protocol != base.protocol
+    assert not set(keys(other)) & set(keys(base))
+
+
+def test_one_value_of_one_row_changes_every_key(base: Plan, plan_of: Callable[..., Plan]) -> None:
+    table = make_customers()
+    table.loc[150, "bill"] += 0.01
+    other = plan_of(table)
+    assert other.fingerprint.digest != base.fingerprint.digest
+    assert not set(keys(other)) & set(keys(base))
+
+
+def test_the_primary_metric_is_of_the_plan_and_not_of_a_trial(base: Plan, plan_of: Callable[..., Plan]) -> None:
+    metrics = {"metrics": ["roc_auc", "accuracy", "log_loss"], "primary": "log_loss", "cv_folds": 3}
+    other = plan_of(evaluation=metrics)
+    assert keys(other) == keys(base)
+    assert other.hash != base.hash
+    assert not other.primary.greater_is_better
+
+
+def test_another_version_of_a_package_changes_the_keys_it_computed(
+    base: Plan, plan_of: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from importlib import metadata
+
+    real = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "0.0" if name == "scikit-learn" else real(name))
+    from runcard.provenance.environment import versions_of
+
+    if hasattr(versions_of, "cache_clear"):
+        versions_of.cache_clear()
+    other = plan_of()
+    assert other.protocol == base.protocol
+    assert not set(keys(other)) & set(keys(base))
+
+
+CODE = """
+import runcard
+from sklearn.linear_model import LogisticRegression
+
+
+def strength():
+    return {strength}
+
+
+@runcard.model(task="classification")
+def ours(C: float = 1.0):
+    return LogisticRegression(C=C * strength())
+
+
+@runcard.model(task="classification")
+def theirs(C: float = 1.0):
+    return LogisticRegression(C=C)
+"""
+
+
+def test_the_code_of_a_registered_model_is_part_of_its_keys_only(tmp_path: Path) -> None:
+    plans = []
+    for n, strength in enumerate((1, 2)):
+        card = customers_card(models=[{"name": "ours"}, {"name": "theirs"}])
+        path = write_project(
+            tmp_path / str(n),
+            card,
+            table=make_customers(),
+            modules={"codes": CODE.replace("{strength}", str(strength))},
+        )
+        plans.append(resolve(path).plan)
+    first, second = plans
+    assert first.protocol == second.protocol
+    assert first.trials[0].key != second.trials[0].key
+    assert first.trials[1].key == second.trials[1].key
+
+
+@pytest.mark.slow
+def test_it_is_the_same_in_every_process(base: Plan, tmp_path: Path) -> None:
+    path = write_project(tmp_path / "project", customers_card(), table=make_customers())
+    code = "import sys; from runcard.workflow import resolve; print(resolve(sys.argv[1]).plan.hash)"
+    for seed in ("0", "12345"):
+        found = subprocess.run(
+            [sys.executable, "-c", code, str(path)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert found.stdout.strip() == base.hash
+
+
+def test_digests_are_of_values_and_not_of_their_order_or_types() -> None:
+    import numpy as np
+
+    assert digest({"a": 1, "b": [1.5, None]}) == digest({"b": (1.5, None), "a": 1})
+    assert digest(np.array([1, 2])) == digest([1, 2])
+    assert digest(1) != digest(1.0) != digest("1")
+
+
+def test_fits_are_shared_by_trials_that_differ_in_length_only(base: Plan) -> None:
+    fits = base.fits()
+    assert [(fit.model, len(fit.stages)) for fit in fits] == [
+        ("logistic_regression", 1),
+        ("logistic_regression", 1),
+        ("random_forest", 2),
+    ]
+    forest = fits[2]
+    assert forest.params["n_estimators"] == 10
+    assert [stage.n_stages for stage in forest.stages] == [5, None]
+    (only,) = base.fits([base.trials[2].key])
+    assert (only.params["n_estimators"], [s.n_stages for s in only.stages]) == (5, [None])
+
+
+def test_the_plan_is_plain_json(base: Plan) -> None:
+    said = json.loads(json.dumps(base.as_dict()))
+    assert said["hash"] == base.hash
+    assert said["split"]["n_train"] == 120
+    assert said["classes"] == ["no", "yes"]
+    assert said["positive"] == "yes"
+    assert [trial["params"] for trial in said["trials"]][:2] == [{"C": 0.1}, {"C": 1.0}]

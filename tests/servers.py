@@ -1,0 +1,163 @@
+"""Real servers for tests: MLflow on loopback, over SQLite or over a PostgreSQL of its own, and dead ones.
+
+Each is a plain context manager, and a fixture of the same name started once a session.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from runcard.tracking.mlflow import MlflowTracker
+
+START_SECONDS = 90
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def running(
+    command: list[str], is_up: Callable[[], bool], stop: signal.Signals, log: Path, **how: object
+) -> Iterator[None]:
+    """Run a server as a process group of its own until it is up, and stop all of it at the end."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, **how)
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not is_up():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"{command[0]} did not start:\n{log.read_text(errors='replace')[-3000:]}")
+            time.sleep(0.05)
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, stop)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@contextlib.contextmanager
+def run_mlflow(backend: str, folder: Path, *, port: int | None = None) -> Iterator[str]:
+    """Run `mlflow server` on loopback and yield its address."""
+    port = port or free_port()
+    address = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command += ["--workers", "1", "--backend-store-uri", backend]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    environment = os.environ | {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+
+    def is_up() -> bool:
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=1) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    with running(command, is_up, signal.SIGTERM, folder / "server.log", env=environment, cwd=folder):
+        yield address
+
+
+@contextlib.contextmanager
+def run_postgres() -> Iterator[str]:
+    """Run a PostgreSQL with a data folder, port and password of its own and yield the URI of a database."""
+    import psycopg2
+
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+    if not found:
+        pytest.fail("PostgreSQL is not installed (`apt-get install postgresql`), and these tests need it")
+    # It refuses to run as root, and then needs a folder that its own user may reach: pytest's are private.
+    who = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
+    folder = Path(tempfile.mkdtemp(prefix="runcard-postgres-"))
+    try:
+        secret = folder / "password"
+        secret.write_text("s3cret")
+        if who:
+            for path in (folder, secret):
+                shutil.chown(path, **who)
+        data = folder / "data"
+        setup = [found[-1] / "initdb", "-D", data, "-U", "runner", "--auth=scram-sha-256", "--no-sync"]
+        setup += [f"--pwfile={secret}", "--encoding=UTF8", "--locale=C.UTF-8"]
+        subprocess.run(setup, check=True, capture_output=True, cwd=folder, **who)
+        port = free_port()
+        where = f"runner:s3cret@127.0.0.1:{port}/postgres"
+
+        def is_up() -> bool:
+            try:
+                psycopg2.connect(f"postgresql://{where}", connect_timeout=2).close()
+            except psycopg2.OperationalError:
+                return False
+            return True
+
+        command = [str(found[-1] / "postgres"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1"]
+        command += ["-k", "", "-c", "fsync=off"]
+        log = folder / "log"
+        with running(command, is_up, signal.SIGINT, log, cwd=folder, **who):
+            yield f"postgresql+psycopg2://{where}"  # without a driver's name, SQLAlchemy's version decides
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def run_silent_server() -> Iterator[int]:
+    """Yield a port where connections are accepted and nothing is ever answered."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(16)
+        yield int(listener.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow_db(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an MLflow database with its tables and nothing in it; making one takes three seconds."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    with MlflowTracker(f"sqlite:///{path}", artifact_root=path.parent / "mlartifacts") as tracker:
+        tracker.ensure_experiment("Default")
+    return path
+
+
+@pytest.fixture
+def sqlite_uri(empty_mlflow_db: Path, tmp_path: Path) -> str:
+    """Return the address of an empty MLflow database of the test's own."""
+    shutil.copy(empty_mlflow_db, tmp_path / "mlflow.db")
+    return f"sqlite:///{tmp_path / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("server")
+    with run_mlflow(f"sqlite:///{folder / 'mlflow.db'}", folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    with run_postgres() as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def mlflow_server_on_postgres(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with run_mlflow(postgres, tmp_path_factory.mktemp("server-on-postgres")) as address:
+        yield address

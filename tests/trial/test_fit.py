@@ -1,0 +1,152 @@
+"""Fits on folds, done here rather than in workers: they are plain functions of a picklable task."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from projects import write_project
+from sklearn.base import BaseEstimator
+
+from runcard.plan import Fit, Plan, Stage
+from runcard.trial import FitResult, FitTask, Preparation, prepare, run_fit, stage_table
+from runcard.workflow import resolve
+
+STAGED = {
+    "random_forest": {"n_estimators": [2, 5, 9], "max_depth": 4},
+    "extra_trees": {"n_estimators": [2, 5]},
+    "gradient_boosting": {"n_estimators": [2, 6]},
+    "hist_gradient_boosting": {"max_iter": [2, 6]},
+    "ada_boost": {"n_estimators": [2, 6]},
+    "bagging": {"n_estimators": [2, 6]},
+    "xgboost": {"n_estimators": [2, 6], "learning_rate": [0.1, 0.3]},
+    "lightgbm": {"n_estimators": [2, 6]},
+}
+
+
+def make_table() -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(rng.normal(size=(90, 3)), columns=["a", "b", "c"]).round(4)
+    frame["kind"] = rng.choice(["x", "y", "z"], 90)
+    score = frame["a"] + frame["b"] * frame["c"] + (frame["kind"] == "x")
+    frame["label"] = np.where(score > 1, "high", np.where(score > 0, "middle", "low"))
+    return frame.assign(amount=score)
+
+
+def plan_for(folder: Path, models: list[dict[str, Any]], target: str = "label") -> Plan:
+    metrics = ["accuracy", "log_loss"] if target == "label" else ["rmse"]
+    card = {
+        "data": {"raw_path": "table.csv"},
+        "features": {"numerical": ["a", "b", "c"], "categorical": ["kind"], "target": target},
+        "models": models,
+        "evaluation": {"metrics": metrics, "cv_folds": 3},
+    }
+    return resolve(write_project(folder / "project", card, table=make_table())).plan
+
+
+def prepared(plan: Plan, folder: Path, fold: int = 0) -> Path:
+    """Make a fold's matrices and return their folder."""
+    stage_table(make_table(), plan.target.values, folder / "table")
+    (features,) = plan.feature_sets.values()
+    fit_rows, score_rows = plan.split.folds[fold]
+    place = folder / "matrices" / str(fold)
+    done = prepare(
+        Preparation(
+            table=folder / "table",
+            columns=features.columns,
+            transformer=features.transformer(),
+            fit_rows=fit_rows,
+            score_rows=score_rows,
+            folder=place,
+            seed=plan.seed,
+        )
+    )
+    assert done.error is None, done.trace
+    return place
+
+
+def task_of(plan: Plan, fit: Fit, matrices: Path, **changes: Any) -> FitTask:
+    given = {
+        "folder": matrices,
+        "fold": 0,
+        "estimator": plan.estimator(fit.model, fit.params),
+        "stages": fit.stages,
+        "metrics": plan.metrics,
+        "target": plan.target.without_values(),
+        "seed": plan.seed,
+    }
+    return FitTask(**{**given, **changes})
+
+
+def scores_by_trial(result: FitResult) -> dict[str, Any]:
+    assert result.error is None, result.trace
+    return {stage.key: dict(stage.scores) for stage in result.stages}
+
+
+@pytest.mark.parametrize("target", ["label", "amount"])
+def test_trials_read_off_a_shared_fit_equal_separate_fits(tmp_path: Path, target: str) -> None:
+    plan = plan_for(tmp_path, [{"name": n, "params": p} for n, p in STAGED.items()], target)
+    matrices = prepared(plan, tmp_path)
+    fits = plan.fits()
+    assert len(fits) == 9  # xgboost has two learning rates
+    assert sum(len(fit.stages) for fit in fits) == len(plan.trials) == 19
+    shared: dict[str, Any] = {}
+    for fit in fits:
+        shared |= scores_by_trial(run_fit(task_of(plan, fit, matrices)))
+    for trial in plan.trials:
+        alone = Fit(trial.model, trial.features, trial.params, (Stage(trial.key, None),))
+        assert shared[trial.key] == scores_by_trial(run_fit(task_of(plan, alone, matrices)))[trial.key], trial
+
+
+def test_a_fit_does_not_depend_on_the_state_of_chance_around_it(tmp_path: Path) -> None:
+    plan = plan_for(tmp_path, [{"name": "random_forest", "params": {"n_estimators": [3, 6]}}])
+    matrices = prepared(plan, tmp_path)
+    (fit,) = plan.fits()
+    np.random.seed(1)
+    first = scores_by_trial(run_fit(task_of(plan, fit, matrices)))
+    np.random.seed(2)
+    before = np.random.get_state()[1].copy()
+    task = pickle.loads(pickle.dumps(task_of(plan, fit, matrices)))
+    assert scores_by_trial(run_fit(task)) == first
+    assert (np.random.get_state()[1] == before).all()
+
+
+def test_a_fit_leaves_its_matrices_as_they_were(tmp_path: Path) -> None:
+    plan = plan_for(tmp_path, [{"name": "logistic_regression"}, {"name": "lightgbm"}])
+    matrices = prepared(plan, tmp_path)
+    before = {path.name: path.read_bytes() for path in matrices.iterdir()}
+    for fit in plan.fits():
+        scores_by_trial(run_fit(task_of(plan, fit, matrices)))
+    assert {path.name: path.read_bytes() for path in matrices.iterdir()} == before
+
+
+def test_latency_and_size_are_measured_where_asked(tmp_path: Path) -> None:
+    plan = plan_for(tmp_path, [{"name": "random_forest", "params": {"n_estimators": [2, 20]}}])
+    matrices = prepared(plan, tmp_path)
+    (fit,) = plan.fits()
+    short, long = run_fit(task_of(plan, fit, matrices, transform_ms=(5.0, 5.0, 5.0))).stages
+    assert min(short.predict_ms) > 5.0
+    assert 2_000 < short.model_bytes * 5 < long.model_bytes
+    assert short.fit_seconds == pytest.approx(long.fit_seconds / 10)
+    unasked = run_fit(task_of(plan, fit, matrices)).stages[0]
+    assert (unasked.predict_ms, unasked.model_bytes) == ((), None)
+
+
+class Away(BaseEstimator):
+    def fit(self, X, y):
+        raise ConnectionError("no answer from postgresql://me:s3cret@host/db\nat all")
+
+
+def test_what_goes_wrong_is_told_in_one_line_without_passwords(tmp_path: Path) -> None:
+    plan = plan_for(tmp_path, [{"name": "logistic_regression"}])
+    (fit,) = plan.fits()
+    result = run_fit(task_of(plan, fit, prepared(plan, tmp_path), estimator=Away()))
+    assert result.stages == ()
+    assert result.error == "ConnectionError: no answer from postgresql://***@host/db"
+    assert "s3cret" not in result.trace
+    assert result.trace.startswith("Traceback")
+    assert result.ended >= result.started
