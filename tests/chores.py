@@ -6,15 +6,20 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 
 
 def square(number: int) -> int:
     return number * number
 
 
-def nap_and_square(number: int) -> int:
-    """Take longer for small numbers, so that results come in another order than tasks went out."""
-    time.sleep(0.2 / (number + 1))
+def square_after_another(task: tuple[int, Path]) -> int:
+    """Square a number; 0 waits for 1, which another worker must be at work on."""
+    number, meeting = task
+    if number == 1:
+        meeting.touch()
+    while number == 0 and not meeting.exists():
+        time.sleep(0.01)
     return number * number
 
 

@@ -5,6 +5,8 @@ import os
 # As in every worker: on a busy machine, threads that wait for each other take a hundred times longer.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+import sys
+
 import pytest
 from projects import customers_run  # noqa: F401
 from servers import (  # noqa: F401
@@ -14,6 +16,10 @@ from servers import (  # noqa: F401
     postgres,
     sqlite_uri,
 )
+
+if not hasattr(sys.modules["__main__"], "__file__"):
+    # A worker of pytest-xdist would be taken for a notebook, whose cells are a module of the project.
+    sys.modules["__main__"].__file__ = pytest.__file__
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -23,9 +23,10 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEngine]:
         yield started
 
 
-def test_every_task_has_its_result_whatever_order_they_come_in(engine: LocalEngine) -> None:
-    found = list(engine.run(chores.nap_and_square, range(6)))
-    assert sorted(found) == [(n, n * n) for n in range(6)]
+def test_every_task_has_its_result_whatever_order_they_come_in(engine: LocalEngine, tmp_path: Path) -> None:
+    tasks = [(number, tmp_path / "meeting") for number in range(6)]
+    found = list(engine.run(chores.square_after_another, tasks))
+    assert sorted(found) == [(number, number * number) for number in range(6)]
     assert found != sorted(found)
 
 
