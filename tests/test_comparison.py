@@ -16,7 +16,6 @@ def record(index: int, scores: Any, *, model: str = "m", status: Any = "done", m
         record_id=f"r{index}",
         trial_key=f"k{index}",
         protocol="p",
-        experiment="e",
         model=model,
         params={},
         features="default",

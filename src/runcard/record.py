@@ -25,7 +25,6 @@ class Record:
     trial_key: str
     protocol: str
     """Hash of data, folds, features and metrics; records compare only if it is equal."""
-    experiment: str
     model: str
     params: Mapping[str, Any]
     features: str
@@ -109,6 +108,11 @@ class Draft:
         self.started = self.started or self.ended
 
     @property
+    def is_begun(self) -> bool:
+        """Whether anything has come in."""
+        return bool(self.folds) or self.error is not None
+
+    @property
     def is_complete(self) -> bool:
         """Whether nothing more is to come: all folds are in, or one of them failed."""
         return self.error is not None or len(self.folds) == self.n_folds
@@ -123,7 +127,6 @@ def make_record(draft: Draft, plan: Plan) -> Record:
         record_id=uuid.uuid4().hex,
         trial_key=trial.key,
         protocol=plan.protocol,
-        experiment=plan.card.name,
         model=trial.model,
         params=dict(trial.params),
         features=trial.features,

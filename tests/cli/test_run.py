@@ -43,6 +43,12 @@ def test_a_run_that_goes_on_says_so(plan) -> None:
     assert said.getvalue().startswith("Resuming: 3 done, 1 left\n")
 
 
+def test_what_was_interrupted_is_said(plan) -> None:
+    listener, said, _ = show()
+    listener.planned(plan, Counts(0, 0, 4, interrupted=1))
+    assert said.getvalue().startswith("Resuming: 0 done, 1 interrupted, 3 left\n")
+
+
 def test_the_end_of_a_run_shows_the_ranking_once(plan, customers_run: tuple[Path, runcard.Result]) -> None:
     _, result = customers_run
     listener, _, results = show()

@@ -16,11 +16,12 @@ import pytest
 
 from runcard import errors
 from runcard.execution import Execution
-from runcard.journal import Journal, open_journal
+from runcard.journal import Address, Journal, open_journal
 from runcard.record import FinalRecord, Record, to_json
 
-HERE = "sqlite:///here.db"
-THERE = "http://there"
+HERE = Address("sqlite:///here.db", "flowers")
+THERE = Address("http://there", "flowers")
+ELSEWHERE = Address("x", "flowers")
 
 
 def execution(execution_id: str = "e1", **changes: Any) -> Execution:
@@ -38,7 +39,6 @@ def execution(execution_id: str = "e1", **changes: Any) -> Execution:
 def record(key: str = "k1", record_id: str = "r1", **changes: Any) -> Record:
     given = {
         "protocol": "p1",
-        "experiment": "flowers",
         "model": "ridge",
         "params": {"alpha": 0.1},
         "features": "default",
@@ -109,7 +109,7 @@ def test_news_waits_for_each_address_in_its_order(journal: Journal) -> None:
     journal.add_record(made, "e1", HERE)
     journal.add_final(final(made), "e1", HERE, {})
     journal.end(execution(status="done"), HERE)
-    waiting = journal.waiting(HERE)
+    waiting = journal.waiting(HERE.uri)
     assert [(w.kind, w.subject, w.run_of, w.parent) for w in waiting] == [
         ("opened", "e1", "e1", None),
         ("trial", "r1", "r1", "e1"),
@@ -117,9 +117,9 @@ def test_news_waits_for_each_address_in_its_order(journal: Journal) -> None:
         ("closed", "e1", "e1", None),
     ]
     journal.note_delivery(waiting[0].parcel_id)
-    assert [w.kind for w in journal.waiting(HERE)] == ["trial", "final", "closed"]
-    assert journal.waiting(THERE) == []
-    assert journal.addresses_waiting() == {HERE: 3}
+    assert [w.kind for w in journal.waiting(HERE.uri)] == ["trial", "final", "closed"]
+    assert journal.waiting(THERE.uri) == []
+    assert journal.count_waiting(HERE.uri) == 3
 
 
 def test_another_address_is_told_all_once(journal: Journal) -> None:
@@ -129,8 +129,8 @@ def test_another_address_is_told_all_once(journal: Journal) -> None:
     for _ in range(2):
         journal.address_again([made], [final(made)], "e1", THERE)
         journal.address_again([made], [final(made)], "e1", HERE)
-    assert [w.kind for w in journal.waiting(THERE)] == ["trial", "final"]
-    assert [w.kind for w in journal.waiting(HERE)] == ["opened", "trial", "final"]
+    assert [w.kind for w in journal.waiting(THERE.uri)] == ["trial", "final"]
+    assert [w.kind for w in journal.waiting(HERE.uri)] == ["opened", "trial", "final"]
     assert journal.has_told("r1", THERE)
     assert not journal.has_told("e1", THERE)
 
@@ -139,7 +139,7 @@ def test_a_finalists_own_trial_is_told_before_it(journal: Journal) -> None:
     """With `--fresh` a trial has a later record than the one its finalist was refitted from."""
     old, new = record(record_id="r1"), record(record_id="r2", ended=9.0)
     journal.address_again([new], [final(old)], "e1", THERE)
-    assert [w.subject for w in journal.waiting(THERE)] == ["r2", "r1", "f1"]
+    assert [w.subject for w in journal.waiting(THERE.uri)] == ["r2", "r1", "f1"]
 
 
 def test_runs_are_known_by_address(journal: Journal) -> None:
@@ -155,10 +155,10 @@ def test_runs_are_known_by_address(journal: Journal) -> None:
 def test_the_latest_execution_of_a_plan(journal: Journal) -> None:
     journal.begin(execution("e2", started=200.0), HERE, {})
     journal.begin(execution("e3", started=300.0, plan_hash="other"), HERE, {})
-    assert journal.latest_execution("h1").execution_id == "e2"
-    assert journal.latest_execution("nothing") is None
+    assert journal.latest_execution("h1", "flowers").execution_id == "e2"
+    assert journal.latest_execution("nothing", "flowers") is None
     journal.mark("e2", "interrupted")
-    assert journal.latest_execution("h1").status == "interrupted"
+    assert journal.latest_execution("h1", "flowers").status == "interrupted"
 
 
 def test_a_card_that_came_to_its_end_is_known_by_its_text(journal: Journal) -> None:
@@ -171,12 +171,12 @@ def test_a_card_that_came_to_its_end_is_known_by_its_text(journal: Journal) -> N
 def test_a_step_that_fails_leaves_nothing_of_itself(journal: Journal) -> None:
     made = record()
     journal.add_record(made, "e1", HERE)
-    before = journal.waiting(HERE)
+    before = journal.waiting(HERE.uri)
     with pytest.raises(errors.JournalUnusable):
         journal.add_record(made, "e1", HERE)  # the same id a second time
     with pytest.raises(errors.JournalUnusable):
         journal.add_final(final(made), "e1", HERE, {"a": ("x", 1), "b": (None, None)})
-    assert journal.waiting(HERE) == before
+    assert journal.waiting(HERE.uri) == before
     assert journal.finals(["k1"]) == {}
     journal.add_record(replace(made, record_id="r2"), "e1", HERE)  # and it can go on
 
@@ -187,14 +187,14 @@ import os, pathlib, signal, sys
 from runcard.journal import open_journal
 journal = open_journal(pathlib.Path(sys.argv[1]))
 with journal._transaction():
-    journal._run("INSERT INTO runs VALUES ('r1', 'x', NULL)")
+    journal._run("INSERT INTO runs VALUES ('r1', 'x', 'flowers', NULL)")
     os.kill(os.getpid(), signal.SIGKILL)
 """
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=os.environ, check=False)
     assert done.returncode == -signal.SIGKILL
-    assert journal.run_of("r1", "x") == (False, None)
-    journal.note_run("r1", "x", "run1")
-    assert journal.run_of("r1", "x") == (True, "run1")
+    assert journal.run_of("r1", ELSEWHERE) == (False, None)
+    journal.note_run("r1", ELSEWHERE, "run1")
+    assert journal.run_of("r1", ELSEWHERE) == (True, "run1")
 
 
 def test_a_journal_of_a_newer_runcard_is_left_alone(tmp_path: Path) -> None:

@@ -90,19 +90,19 @@ class Book:
     def _parcel(self, parcel_id: str) -> Parcel:
         record_id = parcel_id.partition("/")[0]
         make = self.logs.get(parcel_id, lambda: make_log(parcel_id))
-        return Parcel(parcel_id, record_id, make, None if record_id == "card" else "card")
+        return Parcel(parcel_id, record_id, "churn", make, None if record_id == "card" else "card")
 
-    def run_state(self, record_id: str, uri: str) -> RunState:
+    def run_state(self, record_id: str, experiment: str, uri: str) -> RunState:
         with self._connect() as connection:
             query = "SELECT run_id FROM run WHERE record_id = ? AND uri = ?"
             row = connection.execute(query, (record_id, uri)).fetchone()
         return RunState(row is not None, row[0] if row else None)
 
-    def attempted(self, record_id: str, uri: str) -> None:
+    def attempted(self, record_id: str, experiment: str, uri: str) -> None:
         with self._connect() as connection:
             connection.execute("INSERT OR IGNORE INTO run VALUES (?, ?, NULL)", (record_id, uri))
 
-    def opened(self, record_id: str, uri: str, run_id: str) -> None:
+    def opened(self, record_id: str, experiment: str, uri: str, run_id: str) -> None:
         with self._connect() as connection:
             connection.execute("INSERT OR REPLACE INTO run VALUES (?, ?, ?)", (record_id, uri, run_id))
 

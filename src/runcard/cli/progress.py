@@ -47,8 +47,9 @@ class Show(Listener):
         """Say what is about to be done, and start the bar."""
         self._metric, self._has_run = plan.primary.name, True
         known = counts.done + counts.failed
-        if known and counts.left:
-            self.note(f"Resuming: {known} done, {counts.left} left")
+        if counts.left and (known or counts.interrupted):
+            interrupted = f"{counts.interrupted} interrupted, " if counts.interrupted else ""
+            self.note(f"Resuming: {known} done, {interrupted}{counts.left - counts.interrupted} left")
         folds = f"{plan.n_folds} folds" if plan.n_folds else "no folds, one test"
         self.note(
             f"{plan.card.name}: {len(plan.trials)} trials, {folds}, "

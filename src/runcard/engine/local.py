@@ -93,8 +93,13 @@ class LocalEngine:
                 yield from self._run_alone(function, tasks, sorted(suspects))
 
     def _start(self) -> Any:
-        from joblib.externals.loky import ProcessPoolExecutor
+        from multiprocessing import resource_tracker
 
+        from joblib.externals.loky import ProcessPoolExecutor
+        from joblib.externals.loky.backend import resource_tracker as loky_tracker
+
+        for tracker in (resource_tracker, loky_tracker):
+            tracker.ensure_running()  # their first start unblocks SIGINT, which `_deaf_to_ctrl_c` would not notice
         return ProcessPoolExecutor(self._n_workers, initializer=_set_up_worker, initargs=self._setup, env=_ONE_THREAD)
 
     def _submit(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Any:
@@ -145,7 +150,7 @@ class LocalEngine:
 
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Block SIGINT, for the processes that start in here: they would meet it before `_set_up_worker` could ignore it."""
+    """Block SIGINT, for the processes that start in here: they would meet it before they could ignore it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

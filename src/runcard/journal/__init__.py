@@ -1,7 +1,18 @@
 """The local, crash-safe book of records; MLflow is filled from it."""
 
-from runcard.journal.book import Entry, Journal, open_journal
+from runcard.journal.begun import BegunTrials
+from runcard.journal.book import Address, Entry, Journal, open_journal
 from runcard.journal.files import check_files, file_folder, stage_files
 from runcard.journal.lock import hold_card
 
-__all__ = ["Entry", "Journal", "check_files", "file_folder", "hold_card", "open_journal", "stage_files"]
+__all__ = [
+    "Address",
+    "BegunTrials",
+    "Entry",
+    "Journal",
+    "check_files",
+    "file_folder",
+    "hold_card",
+    "open_journal",
+    "stage_files",
+]

@@ -43,22 +43,33 @@ CREATE TABLE files (
     PRIMARY KEY (record_id, name)
 );
 CREATE TABLE parcels (
-    parcel_id INTEGER PRIMARY KEY, address TEXT NOT NULL, kind TEXT NOT NULL, subject TEXT NOT NULL,
+    parcel_id INTEGER PRIMARY KEY, uri TEXT NOT NULL, experiment TEXT NOT NULL, kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
     run_of TEXT NOT NULL, parent TEXT, delivered INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX parcels_waiting ON parcels (address, delivered, parcel_id);
+CREATE INDEX parcels_waiting ON parcels (uri, delivered, parcel_id);
 CREATE INDEX parcels_by_subject ON parcels (subject);
 CREATE TABLE runs (
-    run_of TEXT NOT NULL, address TEXT NOT NULL, run_id TEXT, PRIMARY KEY (run_of, address)
+    run_of TEXT NOT NULL, uri TEXT NOT NULL, experiment TEXT NOT NULL, run_id TEXT,
+    PRIMARY KEY (run_of, uri, experiment)
 );
 """
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """Where a record is told of: an experiment at a tracking URI (without credentials); it has one run there."""
+
+    uri: str
+    experiment: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One piece of news that is to be told to a tracking address."""
+    """One piece of news that is to be told to an address."""
 
     parcel_id: int
+    address: Address
     kind: ParcelKind
     subject: str
     """The execution's, record's or final's id that it tells of."""
@@ -81,27 +92,27 @@ class Journal:
     def __exit__(self, *exc: object) -> None:
         self._connection.close()
 
-    def begin(self, begun: Execution, address: str, manifest: Manifest) -> None:
+    def begin(self, begun: Execution, address: Address, manifest: Manifest) -> None:
         """Write down that a card is being carried out, or is again after an interruption."""
         with self._transaction():
             self._put_execution(begun)
             self._put_files(begun.execution_id, manifest)
             self._post(address, "opened", begun.execution_id, begun.execution_id, None)
 
-    def end(self, ended: Execution, address: str) -> None:
+    def end(self, ended: Execution, address: Address) -> None:
         """Write down how it ended."""
         with self._transaction():
             self._put_execution(ended)
             self._post(address, "closed", ended.execution_id, ended.execution_id, None)
 
-    def add_record(self, record: Record, execution_id: str, address: str) -> None:
+    def add_record(self, record: Record, execution_id: str, address: Address) -> None:
         """Write down a trial."""
         row = (record.record_id, execution_id, record.trial_key, record.status, record.ended, to_json(record))
         with self._transaction():
             self._run("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", row)
             self._post(address, "trial", record.record_id, record.record_id, execution_id)
 
-    def add_final(self, final: FinalRecord, execution_id: str, address: str, manifest: Manifest) -> None:
+    def add_final(self, final: FinalRecord, execution_id: str, address: Address, manifest: Manifest) -> None:
         """Write down a finalist and its files."""
         status = "failed" if final.error else "unsaved" if final.unsaved else "done"
         row = (final.record_id, final.of, final.trial_key, execution_id, status, final.ended, to_json(final))
@@ -111,7 +122,7 @@ class Journal:
             self._post(address, "final", final.record_id, final.of, execution_id)
 
     def address_again(
-        self, records: Iterable[Record], finals: Iterable[FinalRecord], execution_id: str, address: str
+        self, records: Iterable[Record], finals: Iterable[FinalRecord], execution_id: str, address: Address
     ) -> None:
         """Have what earlier executions measured told to an address that has not heard of it."""
         finals = list(finals)
@@ -123,10 +134,10 @@ class Journal:
                 if not self.has_told(final.record_id, address):
                     self._post(address, "final", final.record_id, final.of, execution_id)
 
-    def has_told(self, subject: str, address: str) -> bool:
+    def has_told(self, subject: str, address: Address) -> bool:
         """Tell whether an address was told of an execution, record or final, or will be."""
-        query = "SELECT 1 FROM parcels WHERE address = ? AND subject = ? LIMIT 1"
-        return self._run(query, (address, subject)).fetchone() is not None
+        query = "SELECT 1 FROM parcels WHERE subject = ? AND uri = ? AND experiment = ? LIMIT 1"
+        return self._run(query, (subject, *_columns(address))).fetchone() is not None
 
     def records(self, trial_keys: Iterable[str]) -> dict[str, Record]:
         """Give the latest record of each trial that has one; lost ones do not count."""
@@ -138,11 +149,10 @@ class Journal:
         query = "SELECT trial_key, body FROM finals WHERE status = 'done' AND trial_key IN ({}) ORDER BY ended"
         return {key: read_final(body) for key, body in self._by_key(query, trial_keys)}
 
-    def latest_execution(self, plan_hash: str) -> Execution | None:
-        """Find the latest execution of a plan."""
-        row = self._run(
-            "SELECT body FROM executions WHERE plan_hash = ? ORDER BY started DESC LIMIT 1", (plan_hash,)
-        ).fetchone()
+    def latest_execution(self, plan_hash: str, experiment: str) -> Execution | None:
+        """Find the latest execution of a plan under an experiment's name."""
+        query = "SELECT body FROM executions WHERE plan_hash = ? AND experiment = ? ORDER BY started DESC LIMIT 1"
+        row = self._run(query, (plan_hash, experiment)).fetchone()
         return execution.read_execution(row[0]) if row else None
 
     def has_finished(self, card: str) -> bool:
@@ -177,34 +187,35 @@ class Journal:
         rows = self._run("SELECT name, sha256, n_bytes FROM files WHERE record_id = ?", (record_id,))
         return {name: (sha256, n_bytes) for name, sha256, n_bytes in rows}
 
-    def waiting(self, address: str) -> list[Entry]:
-        """List what an address has not been told, in the order it happened."""
+    def waiting(self, uri: str) -> list[Entry]:
+        """List what a tracking URI has not been told, in the order it happened."""
         rows = self._run(
-            "SELECT parcel_id, kind, subject, run_of, parent FROM parcels"
-            " WHERE address = ? AND delivered = 0 ORDER BY parcel_id",
-            (address,),
+            "SELECT parcel_id, experiment, kind, subject, run_of, parent FROM parcels"
+            " WHERE uri = ? AND delivered = 0 ORDER BY parcel_id",
+            (uri,),
         )
-        return [Entry(*row) for row in rows]
+        return [Entry(parcel_id, Address(uri, experiment), *rest) for parcel_id, experiment, *rest in rows]
 
-    def addresses_waiting(self) -> dict[str, int]:
-        """Count what has not been told, by address."""
-        rows = self._run("SELECT address, count(*) FROM parcels WHERE delivered = 0 GROUP BY address")
-        return {address: int(n) for address, n in rows}
+    def count_waiting(self, uri: str) -> int:
+        """Count what a tracking URI has not been told."""
+        row = self._run("SELECT count(*) FROM parcels WHERE uri = ? AND delivered = 0", (uri,)).fetchone()
+        return int(row[0])
 
-    def run_of(self, record_id: str, address: str) -> tuple[bool, str | None]:
+    def run_of(self, record_id: str, address: Address) -> tuple[bool, str | None]:
         """Tell whether a run was begun for a record at an address, and its id if known."""
-        row = self._run("SELECT run_id FROM runs WHERE run_of = ? AND address = ?", (record_id, address)).fetchone()
+        query = "SELECT run_id FROM runs WHERE run_of = ? AND uri = ? AND experiment = ?"
+        row = self._run(query, (record_id, *_columns(address))).fetchone()
         return (row is not None, row[0] if row else None)
 
-    def note_attempt(self, record_id: str, address: str) -> None:
+    def note_attempt(self, record_id: str, address: Address) -> None:
         """Write down that a run is about to be made at an address."""
         with self._transaction():
-            self._run("INSERT OR IGNORE INTO runs VALUES (?, ?, NULL)", (record_id, address))
+            self._run("INSERT OR IGNORE INTO runs VALUES (?, ?, ?, NULL)", (record_id, *_columns(address)))
 
-    def note_run(self, record_id: str, address: str, run_id: str) -> None:
+    def note_run(self, record_id: str, address: Address, run_id: str) -> None:
         """Write down the id of the run that was made."""
         with self._transaction():
-            self._run("INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", (record_id, address, run_id))
+            self._run("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", (record_id, *_columns(address), run_id))
 
     def note_delivery(self, parcel_id: int) -> None:
         """Write down that an address has been told."""
@@ -231,10 +242,10 @@ class Journal:
         )
         self._run("INSERT OR REPLACE INTO executions VALUES (?, ?, ?, ?, ?, ?)", row)
 
-    def _post(self, address: str, kind: ParcelKind, subject: str, run_of: str, parent: str | None) -> None:
+    def _post(self, address: Address, kind: ParcelKind, subject: str, run_of: str, parent: str | None) -> None:
         self._run(
-            "INSERT INTO parcels (address, kind, subject, run_of, parent) VALUES (?, ?, ?, ?, ?)",
-            (address, kind, subject, run_of, parent),
+            "INSERT INTO parcels (uri, experiment, kind, subject, run_of, parent) VALUES (?, ?, ?, ?, ?, ?)",
+            (*_columns(address), kind, subject, run_of, parent),
         )
 
     def _by_key(self, query: str, trial_keys: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -273,6 +284,10 @@ class Journal:
         except sqlite3.Error as error:
             self._connection.rollback()
             raise _unusable(self.path, error) from error
+
+
+def _columns(address: Address) -> tuple[str, str]:
+    return address.uri, address.experiment
 
 
 def open_journal(home: Path, *, any_thread: bool = False) -> Journal:

@@ -37,10 +37,11 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One piece of news about the run of `record_id`, made into a log only when it is its turn."""
+    """One piece of news about the run of `record_id` in an experiment, made into a log only when it is its turn."""
 
     parcel_id: str
     record_id: str
+    experiment: str
     make_log: Callable[[], RunLog]
     parent_record_id: str | None = None
 
@@ -57,13 +58,13 @@ class Outbox(Protocol):
     def pending(self, uri: str) -> list[Parcel]:
         """List the parcels not delivered to `uri` in the order they were made, parents before children."""
 
-    def run_state(self, record_id: str, uri: str) -> RunState:
-        """Tell what is known of a record's run at `uri`."""
+    def run_state(self, record_id: str, experiment: str, uri: str) -> RunState:
+        """Tell what is known of a record's run in an experiment at `uri`."""
 
-    def attempted(self, record_id: str, uri: str) -> None:
+    def attempted(self, record_id: str, experiment: str, uri: str) -> None:
         """Note, durably, that the run is about to be created."""
 
-    def opened(self, record_id: str, uri: str, run_id: str) -> None:
+    def opened(self, record_id: str, experiment: str, uri: str, run_id: str) -> None:
         """Note the id of the run that was created."""
 
     def delivered(self, parcel_id: str, uri: str) -> None:
@@ -234,23 +235,24 @@ class _Round:
 def _hand_over(parcel: Parcel, outbox: Outbox, tracker: Tracker, uri: str) -> None:
     """Bring the run to the backend, from whatever point an earlier attempt reached."""
     log = parcel.make_log()
-    state = outbox.run_state(parcel.record_id, uri)
+    place = parcel.record_id, parcel.experiment, uri
+    state = outbox.run_state(*place)
     run_id = state.run_id
     if run_id is None:
         if state.attempted:  # a process died, or lost the answer, between creating the run and noting its id
-            run_id = tracker.find_run(log.experiment, parcel.record_id)
+            run_id = tracker.find_run(parcel.experiment, parcel.record_id)
         if run_id is None:
             log = replace(log, parent_run_id=_parent_run_id(parcel, outbox, uri))
-            outbox.attempted(parcel.record_id, uri)
+            outbox.attempted(*place)
             run_id = tracker.open_run(log)
-        outbox.opened(parcel.record_id, uri, run_id)
+        outbox.opened(*place, run_id)
     tracker.fill_run(run_id, log)
 
 
 def _parent_run_id(parcel: Parcel, outbox: Outbox, uri: str) -> str | None:
     if parcel.parent_record_id is None:
         return None
-    run_id = outbox.run_state(parcel.parent_record_id, uri).run_id
+    run_id = outbox.run_state(parcel.parent_record_id, parcel.experiment, uri).run_id
     if run_id is None:
         raise errors.TrackingError("the run of the card, which this run belongs to, could not be opened")
     return run_id

@@ -72,7 +72,7 @@ def closed_log(execution: Execution, folder: Path) -> RunLog:
     return _card_log(execution, tuple(items), _STATUS[execution.status])
 
 
-def trial_log(record: Record, parent_run_id: str | None) -> RunLog:
+def trial_log(record: Record, experiment: str, parent_run_id: str | None) -> RunLog:
     """Tell of a trial."""
     at = _ms(record.ended)
     params, _ = safe_params({"model": record.model, **_unclashed(record.params)})
@@ -80,7 +80,7 @@ def trial_log(record: Record, parent_run_id: str | None) -> RunLog:
         record_id=record.record_id,
         kind="trial",
         name=f"{record.model}-{record.trial_key[:8]}",
-        experiment=record.experiment,
+        experiment=experiment,
         started_ms=_ms(record.started),
         status="FINISHED" if record.status == "done" else "FAILED",
         ended_ms=at,
@@ -94,9 +94,9 @@ def trial_log(record: Record, parent_run_id: str | None) -> RunLog:
     )
 
 
-def final_log(final: FinalRecord, record: Record, parent_run_id: str | None, folder: Path) -> RunLog:
+def final_log(final: FinalRecord, record: Record, experiment: str, parent_run_id: str | None, folder: Path) -> RunLog:
     """Tell what a trial got as a finalist; its files lie in `folder`."""
-    log = trial_log(record, parent_run_id)
+    log = trial_log(record, experiment, parent_run_id)
     at = _ms(final.ended)
     found_wrong = {"runcard.test_error": final.error, "runcard.model_unsaved": final.unsaved}
     tags = {"runcard.finalist": "true"} | {name: text for name, text in found_wrong.items() if text}

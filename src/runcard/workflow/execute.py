@@ -17,7 +17,7 @@ from runcard.comparison import Comparison, Standing, best_of_each_model
 from runcard.data.source import Table, check_unchanged, release_memory, write_parquet
 from runcard.engine.local import LocalEngine
 from runcard.execution import Execution, begin_execution
-from runcard.journal import Journal, hold_card, open_journal, stage_files
+from runcard.journal import Address, BegunTrials, Journal, hold_card, open_journal, stage_files
 from runcard.plan import Plan, Trial
 from runcard.project import Project, find_project
 from runcard.record import Record
@@ -89,18 +89,21 @@ class _Run:
         self.table: Table | None = resolved.table
         self.stamp = resolved.stamp
         self.engine, self.listener, self.fresh = engine, listener, fresh
-        self.address = redact(self.project.tracking_uri)
+        self.address = Address(redact(self.project.tracking_uri), self.plan.card.name)
         self.tally = Tally(self.plan)
         self.n_run = 0
 
     def carry_out(self, stack: ExitStack) -> Result:
         stack.enter_context(hold_card(self.project.home, self.plan.hash))
         journal = stack.enter_context(open_journal(self.project.home))
-        previous = journal.latest_execution(self.plan.hash)
+        previous = journal.latest_execution(self.plan.hash, self.plan.card.name)
         if not self.fresh:
             keys = [trial.key for trial in self.plan.trials]
             self.tally.add_known(journal.records(keys), journal.finals(keys))
         missing = self.tally.missing
+        begun = stack.enter_context(BegunTrials(self.project.home, self.plan.hash))
+        if not self.fresh:
+            self.tally.add_begun(begun.earlier)
         if previous and previous.status == "done" and not missing and not self._unfinished_finalists():
             return self._nothing_to_run(journal, previous)
         if not self.engine.is_running:
@@ -109,7 +112,9 @@ class _Run:
         execution = self._begin(journal, previous, found)
         outbox = stack.enter_context(JournalOutbox(self.project.home))
         with Delivery(outbox, self.project.tracking_uri, lambda: connect(self.project)) as delivery:
-            return self._execute(journal, execution, delivery, missing)
+            result = self._execute(journal, execution, delivery, missing, begun)
+        begun.forget()
+        return result
 
     def _begin(self, journal: Journal, previous: Execution | None, found: Circumstances) -> Execution:
         resumes = previous is not None and previous.status != "done" and not self.fresh
@@ -131,10 +136,12 @@ class _Run:
         known = self.tally.records.values(), self.tally.finals.values()
         journal.address_again(*known, execution.execution_id, self.address)
 
-    def _execute(self, journal: Journal, execution: Execution, delivery: Delivery, missing: Sequence[Trial]) -> Result:
+    def _execute(
+        self, journal: Journal, execution: Execution, delivery: Delivery, missing: Sequence[Trial], begun: BegunTrials
+    ) -> Result:
         try:
             with _scratch(self.project.home) as folder:
-                bench = self._set_up(folder)
+                bench = self._set_up(folder, begun)
                 self._train(journal, execution, delivery, missing, bench)
                 comparison = self.tally.compare()
                 self.listener.ranked(comparison, self.plan)
@@ -150,7 +157,7 @@ class _Run:
             raise
         return self._conclude(journal, execution, delivery, problem)
 
-    def _set_up(self, folder: Path) -> Bench:
+    def _set_up(self, folder: Path, begun: BegunTrials) -> Bench:
         """Stage the table for the workers and let go of it here."""
         path = folder / "table"
         if self.table is not None:
@@ -159,7 +166,7 @@ class _Run:
             stage_table(self.table.frame, self.plan.target.values, path)
             self.table = None
         release_memory()
-        return Bench(self.engine, path, folder)
+        return Bench(self.engine, path, folder, begun.note)
 
     def _train(
         self,
@@ -234,7 +241,7 @@ class _Run:
             journal.begin(previous, self.address, {})
             self._address_again(journal, previous)
             journal.end(previous, self.address)
-        n_left = journal.addresses_waiting().get(self.address, 0)
+        n_left = journal.count_waiting(self.address.uri)
         if n_left:
             with JournalOutbox(self.project.home) as outbox:
                 delivery = Delivery(outbox, self.project.tracking_uri, lambda: connect(self.project))

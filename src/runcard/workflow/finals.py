@@ -114,14 +114,15 @@ def _predictions(plan: Plan, result: FinalResult, bench: Bench) -> pd.DataFrame:
 
     rows, outputs = plan.split.test, result.outputs
     table = pd.DataFrame({"row": rows})
-    if plan.columns.id is not None:
-        table[plan.columns.id] = read_rows(bench.table, [plan.columns.id], rows)[plan.columns.id]
     table["truth"] = plan.target.labels(plan.target.values[rows])
     if outputs is not None and outputs.predictions is not None:
         table["prediction"] = plan.target.labels(outputs.predictions)
         if outputs.probabilities is not None:
             for code, label in enumerate(plan.target.classes):
                 table[f"probability_{label}"] = outputs.probabilities[:, code]
+    if (name := plan.columns.id) is not None:
+        shown = f"{name}_" if name in table else name  # an id may be called `row`
+        table.insert(1, shown, read_rows(bench.table, [name], rows)[name])
     return table
 
 

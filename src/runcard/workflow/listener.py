@@ -16,6 +16,8 @@ class Counts:
     done: int
     failed: int
     left: int
+    interrupted: int = 0
+    """How many of those left an earlier execution had begun."""
 
 
 class Listener:

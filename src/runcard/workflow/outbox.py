@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
 
-from runcard.journal import Entry, Journal, check_files, open_journal
+from runcard.journal import Address, Entry, Journal, check_files, open_journal
 from runcard.redact import redact
 from runcard.tracking import logs
 from runcard.tracking.base import RunLog
@@ -42,38 +42,39 @@ class JournalOutbox:
     def pending(self, uri: str) -> list[Parcel]:
         """List what the address has not been told."""
         with self._lock:
-            return [self._parcel(entry, self._journal, redact(uri)) for entry in self._journal.waiting(redact(uri))]
+            return [self._parcel(entry, self._journal) for entry in self._journal.waiting(redact(uri))]
 
-    def run_state(self, record_id: str, uri: str) -> RunState:
+    def run_state(self, record_id: str, experiment: str, uri: str) -> RunState:
         """Tell what is known of a run there."""
         with self._lock:
-            return RunState(*self._journal.run_of(record_id, redact(uri)))
+            return RunState(*self._journal.run_of(record_id, Address(redact(uri), experiment)))
 
-    def attempted(self, record_id: str, uri: str) -> None:
+    def attempted(self, record_id: str, experiment: str, uri: str) -> None:
         """Note that a run is about to be made there."""
         with self._lock:
-            self._journal.note_attempt(record_id, redact(uri))
+            self._journal.note_attempt(record_id, Address(redact(uri), experiment))
 
-    def opened(self, record_id: str, uri: str, run_id: str) -> None:
+    def opened(self, record_id: str, experiment: str, uri: str, run_id: str) -> None:
         """Note the run's id there."""
         with self._lock:
-            self._journal.note_run(record_id, redact(uri), run_id)
+            self._journal.note_run(record_id, Address(redact(uri), experiment), run_id)
 
     def delivered(self, parcel_id: str, uri: str) -> None:
         """Note that the address has been told."""
         with self._lock:
             self._journal.note_delivery(int(parcel_id))
 
-    def _parcel(self, entry: Entry, journal: Journal, address: str) -> Parcel:
+    def _parcel(self, entry: Entry, journal: Journal) -> Parcel:
         def make_log() -> RunLog:
             with self._lock:
-                return _make_log(entry, journal, self._home, address)
+                return _make_log(entry, journal, self._home)
 
-        return Parcel(str(entry.parcel_id), entry.run_of, make_log, entry.parent)
+        return Parcel(str(entry.parcel_id), entry.run_of, entry.address.experiment, make_log, entry.parent)
 
 
-def _make_log(entry: Entry, journal: Journal, home: Path, address: str) -> RunLog:
-    parent = journal.run_of(entry.parent, address)[1] if entry.parent else None
+def _make_log(entry: Entry, journal: Journal, home: Path) -> RunLog:
+    experiment = entry.address.experiment
+    parent = journal.run_of(entry.parent, entry.address)[1] if entry.parent else None
     match entry.kind:
         case "opened":
             return logs.opened_log(journal.execution(entry.subject))
@@ -81,8 +82,8 @@ def _make_log(entry: Entry, journal: Journal, home: Path, address: str) -> RunLo
             folder = check_files(home, entry.subject, journal.manifest(entry.subject))
             return logs.closed_log(journal.execution(entry.subject), folder)
         case "trial":
-            return logs.trial_log(journal.record(entry.subject), parent)
+            return logs.trial_log(journal.record(entry.subject), experiment, parent)
         case "final":
             final = journal.final(entry.subject)
             folder = check_files(home, final.record_id, journal.manifest(final.record_id))
-            return logs.final_log(final, journal.record(final.of), parent, folder)
+            return logs.final_log(final, journal.record(final.of), experiment, parent, folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from runcard.comparison import Comparison, compare
 from runcard.plan import Plan, Trial
@@ -18,11 +18,14 @@ class Tally:
         self.records: dict[str, Record] = {}
         self.finals: dict[str, FinalRecord] = {}
         self.best: Record | None = None
+        self.interrupted: set[str] = set()
+        """Keys of trials that were begun before and have no record yet."""
         self._n_failed = 0
 
     def add(self, record: Record) -> None:
         """Take in a trial's record."""
         self.records[record.trial_key] = record
+        self.interrupted.discard(record.trial_key)
         self._n_failed += record.status != "done"
         if self._beats_best(record):
             self.best = record
@@ -33,6 +36,10 @@ class Tally:
             self.add(record)
         self.finals.update(finals)
 
+    def add_begun(self, trial_keys: Iterable[str]) -> None:
+        """Take in which trials were begun before."""
+        self.interrupted = {trial.key for trial in self.missing} & set(trial_keys)
+
     @property
     def missing(self) -> Sequence[Trial]:
         """The trials without a record, in the plan's order."""
@@ -42,7 +49,8 @@ class Tally:
     def counts(self) -> Counts:
         """How many are done, failed and left."""
         n_known = len(self.records)
-        return Counts(n_known - self._n_failed, self._n_failed, len(self._plan.trials) - n_known)
+        n_left = len(self._plan.trials) - n_known
+        return Counts(n_known - self._n_failed, self._n_failed, n_left, len(self.interrupted))
 
     def compare(self) -> Comparison:
         """Rank what is known."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ class Bench:
     engine: Engine
     table: Path
     folder: Path
+    on_begun: Callable[[str], None]
+    """Called with a trial's key when its first result is in."""
 
 
 def train(plan: Plan, trials: Sequence[Trial], bench: Bench) -> Iterator[Record]:
@@ -90,6 +92,8 @@ def _run_fits(
     for index, result in bench.engine.run(run_fit, tasks):
         fit, fold = places[index]
         for stage in fit.stages:
+            if not drafts[stage.key].is_begun:
+                bench.on_begun(stage.key)
             if isinstance(result, Lost):
                 drafts[stage.key].lose(fold, result.reason)
             else:
