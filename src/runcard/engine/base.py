@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, Self, TypeVar
 
@@ -17,6 +17,13 @@ class Lost:
     reason: str
 
 
+class Later:
+    """What a source of tasks gives while its next task depends on results that are not in yet."""
+
+
+LATER = Later()
+
+
 class Engine(Protocol):
     """Runs tasks in other processes; entering starts it, leaving stops it."""
 
@@ -28,5 +35,11 @@ class Engine(Protocol):
 
     def __exit__(self, *exc: object) -> None: ...
 
-    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[int, Result | Lost]]:
-        """Call `function` on every task; yield (index of the task, its result) in the order they end."""
+    def run(
+        self, function: Callable[[Task], Result], tasks: Iterable[Task | Later]
+    ) -> Iterator[tuple[int, Result | Lost]]:
+        """Call `function` on every task; yield (number of the task, its result) in the order they end.
+
+        Tasks are taken as late as keeps the workers busy, one after the other and in the caller's thread, so
+        that what the caller does with a result decides what comes next. `LATER` is not counted as a task.
+        """

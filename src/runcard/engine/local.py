@@ -9,16 +9,17 @@ import sys
 import threading
 import time
 import warnings
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from runcard.engine.base import Lost
+from runcard.engine.base import LATER, Later, Lost
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+Chunk = list[tuple[int, Any]]
+"""Tasks that go to a worker together, each with its number."""
 
 _ONE_THREAD = dict.fromkeys(
     (
@@ -49,7 +50,7 @@ class LocalEngine:
         self._n_workers = n_workers or _n_cores()
         self._setup = (str(root), tuple(modules), os.getpid())
         self._pool: Any = None
-        self._task_seconds = 1.0
+        self._seconds: dict[object, float] = {}
 
     @property
     def n_workers(self) -> int:
@@ -72,25 +73,28 @@ class LocalEngine:
         """Stop the workers at once; whoever wants results has taken them."""
         self._pool.shutdown(wait=True, kill_workers=True)
 
-    def run(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Iterator[tuple[int, Result | Lost]]:
+    def run(
+        self, function: Callable[[Task], Result], tasks: Iterable[Task | Later]
+    ) -> Iterator[tuple[int, Result | Lost]]:
         """Call `function` on every task; a worker that dies costs only the task that kills it twice."""
-        waiting = deque(range(len(tasks)))
-        flying: dict[Any, list[int]] = {}
-        while waiting or flying:
-            while waiting and len(flying) < 2 * self._n_workers:
-                chunk = [waiting.popleft() for _ in range(self._chunk_size(len(waiting)))]
-                flying[self._submit(function, [tasks[index] for index in chunk])] = chunk
-            suspects: list[int] = []
+        source = _Source(tasks)
+        flying: dict[Any, Chunk] = {}
+        while True:
+            while len(flying) < 2 * self._n_workers and (chunk := source.next_chunk(self._seconds)):
+                flying[self._submit(function, [task for _, task in chunk])] = chunk
+            if not flying:
+                return
+            suspects: Chunk = []
             for future in _next_done(flying):
                 chunk = flying.pop(future)
                 yield from self._outcome(future, chunk, suspects)
             if suspects:
-                suspects += [index for future, chunk in flying.items() for index in _unless_done(future, chunk)]
+                suspects += [numbered for future, chunk in flying.items() for numbered in _unless_done(future, chunk)]
                 finished = {future: chunk for future, chunk in flying.items() if _has_result(future)}
                 flying = {}
                 for future, chunk in finished.items():
                     yield from self._outcome(future, chunk, suspects)
-                yield from self._run_alone(function, tasks, sorted(suspects))
+                yield from self._run_alone(function, sorted(suspects, key=lambda numbered: numbered[0]))
 
     def _start(self) -> Any:
         from multiprocessing import resource_tracker
@@ -115,37 +119,65 @@ class LocalEngine:
             broken.set_exception(error)
             return broken
 
-    def _chunk_size(self, n_waiting: int) -> int:
-        """Send short tasks several at a time, yet never so many that a worker is left idle at the end."""
-        fitting = int(_CHUNK_SECONDS / max(self._task_seconds, 1e-4))
-        fair = n_waiting // (4 * self._n_workers)
-        return max(1, min(fitting, fair, _LARGEST_CHUNK))
-
-    def _outcome(self, future: Any, chunk: list[int], suspects: list[int]) -> Iterator[tuple[int, Any]]:
+    def _outcome(self, future: Any, chunk: Chunk, suspects: Chunk) -> Iterator[tuple[int, Any]]:
         if not _has_result(future):
             if not _is_broken(future):
                 raise future.exception()
             suspects += chunk
             return
         seconds, results = future.result()
-        self._task_seconds = 0.7 * self._task_seconds + 0.3 * seconds / len(chunk)
-        yield from zip(chunk, results, strict=True)
+        kind, each = _kind_of(chunk[0][1]), seconds / len(chunk)
+        self._seconds[kind] = 0.7 * self._seconds.get(kind, each) + 0.3 * each
+        yield from zip((number for number, _ in chunk), results, strict=True)
 
-    def _run_alone(
-        self, function: Callable[[Task], Result], tasks: Sequence[Task], suspects: Sequence[int]
-    ) -> Iterator[tuple[int, Result | Lost]]:
+    def _run_alone(self, function: Callable[[Task], Result], suspects: Chunk) -> Iterator[tuple[int, Result | Lost]]:
         """Find out which of the tasks in flight killed a worker: each gets the pool for itself."""
         self._pool.shutdown(wait=True, kill_workers=True)
         self._pool = self._start()
-        for index in suspects:
-            future = self._submit(function, [tasks[index]])
+        for number, task in suspects:
+            future = self._submit(function, [task])
             if not _is_broken(future):
                 _, results = future.result()
-                yield index, results[0]
+                yield number, results[0]
                 continue
             self._pool.shutdown(wait=True, kill_workers=True)
             self._pool = self._start()
-            yield index, Lost(_death_of(future.exception()))
+            yield number, Lost(_death_of(future.exception()))
+
+
+class _Source:
+    """Tasks with their numbers, taken from the caller no sooner than they are needed."""
+
+    def __init__(self, tasks: Iterable[Any]) -> None:
+        self._tasks = iter(tasks)
+        self._n_taken = 0
+        self._ahead: list[Any] = []
+
+    def next_chunk(self, seconds: Mapping[object, float]) -> Chunk:
+        """Give the next task, with more of its kind if that kind is known to be short; nothing if there is none now."""
+        chunk: Chunk = []
+        size = 1
+        while len(chunk) < size and self._look():
+            task = self._ahead[0]
+            if not chunk:
+                kind = _kind_of(task)
+                size = min(max(1, int(_CHUNK_SECONDS / max(seconds.get(kind, 1.0), 1e-4))), _LARGEST_CHUNK)
+            elif _kind_of(task) != kind:
+                break
+            chunk.append((self._n_taken, self._ahead.pop()))
+            self._n_taken += 1
+        return chunk
+
+    def _look(self) -> bool:
+        """Tell whether there is a task now, and have it at hand."""
+        if not self._ahead and not isinstance(task := next(self._tasks, LATER), Later):
+            self._ahead.append(task)
+        return bool(self._ahead)
+
+
+def _kind_of(task: Any) -> object:
+    """Tell which tasks take about equally long."""
+    return type(task), type(getattr(task, "estimator", None))
 
 
 @contextmanager
@@ -164,7 +196,7 @@ def _n_cores() -> int:
     return int(cpu_count())
 
 
-def _next_done(flying: dict[Any, list[int]]) -> list[Any]:
+def _next_done(flying: dict[Any, Chunk]) -> list[Any]:
     from concurrent.futures import FIRST_COMPLETED, wait
 
     return list(wait(flying, return_when=FIRST_COMPLETED).done)
@@ -174,7 +206,7 @@ def _has_result(future: Any) -> bool:
     return future.done() and future.exception() is None
 
 
-def _unless_done(future: Any, chunk: list[int]) -> list[int]:
+def _unless_done(future: Any, chunk: Chunk) -> Chunk:
     return [] if _has_result(future) else chunk
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from runcard.card.sections import Card
+from runcard.catalog.limits import limit_of, without_limit
 from runcard.catalog.metrics import Metric
 from runcard.catalog.models import (
     ModelSpec,
@@ -70,6 +72,8 @@ class Stage:
 
     key: str
     n_stages: int | None
+    twin: str | None = None
+    """Equal for trials that give equal results where neither reaches its limit (`catalog.limits`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,8 @@ class Fit:
     features: str
     params: Mapping[str, Any]
     stages: tuple[Stage, ...]
+    limit: float = math.inf
+    """How deep its trees may grow, if it is of a kind whose `twin`s are known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,14 +122,18 @@ class Plan:
             return build_estimator(self.specs[model], self.task, params, seed=self.seed)
 
     def fits(self, keys: Iterable[str] | None = None) -> tuple[Fit, ...]:
-        """Group trials that differ only in how long they train, so that they share one fit."""
+        """Group trials that differ only in how long they train, so that they share one fit.
+
+        Fits that differ in a limit only come with the loosest first: where it is not reached, the others
+        need not be done.
+        """
         wanted = None if keys is None else set(keys)
-        families: dict[str, list[tuple[Trial, int | None]]] = {}
+        families: dict[str, list[_Member]] = {}
         for trial in self.trials:
             if wanted is None or trial.key in wanted:
-                family, n_stages = self._family(trial)
-                families.setdefault(family, []).append((trial, n_stages))
-        return tuple(_fit(members) for members in families.values())
+                member = self._member(trial)
+                families.setdefault(member.family, []).append(member)
+        return tuple(_loosest_first([_fit(members) for members in families.values()]))
 
     def covering(self, trials: Sequence[Trial]) -> list[Trial]:
         """Choose trials that together hold every value of every hyperparameter of each model."""
@@ -136,13 +146,16 @@ class Plan:
                 chosen.append(trial)
         return chosen
 
-    def _family(self, trial: Trial) -> tuple[str, int | None]:
-        parameter = stage_parameter(self.estimator(trial.model, trial.params))
+    def _member(self, trial: Trial) -> _Member:
+        estimator = self.estimator(trial.model, trial.params)
+        limit = limit_of(estimator)
+        twin = None if limit is None else digest([trial.model, trial.features, without_limit(trial.params)])
+        parameter = stage_parameter(estimator)
         n_stages = trial.params.get(parameter) if parameter else None
         if not isinstance(n_stages, int) or isinstance(n_stages, bool):
-            return trial.key, None
+            return _Member(trial, trial.key, None, twin, limit)
         rest = {name: value for name, value in trial.params.items() if name != parameter}
-        return digest([trial.model, trial.features, rest]), n_stages
+        return _Member(trial, digest([trial.model, trial.features, rest]), n_stages, twin, limit)
 
     def as_dict(self) -> dict[str, Any]:
         """Describe the plan as plain JSON; row numbers are given by their digests."""
@@ -166,10 +179,36 @@ class Plan:
         }
 
 
-def _fit(members: Sequence[tuple[Trial, int | None]]) -> Fit:
-    longest, n_longest = max(members, key=lambda member: member[1] or 0)
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A trial as one of a family that shares a fit."""
+
+    trial: Trial
+    family: str
+    n_stages: int | None
+    twin: str | None
+    limit: float | None
+
+
+def _fit(members: Sequence[_Member]) -> Fit:
+    ordered = sorted(members, key=lambda member: member.n_stages or 0)
+    longest = ordered[-1]
     stages = tuple(
-        Stage(trial.key, n if n != n_longest else None)
-        for trial, n in sorted(members, key=lambda member: member[1] or 0)
+        Stage(member.trial.key, None if member.n_stages == longest.n_stages else member.n_stages, member.twin)
+        for member in ordered
     )
-    return Fit(longest.model, longest.features, longest.params, stages)
+    trial = longest.trial
+    return Fit(trial.model, trial.features, trial.params, stages, math.inf if longest.limit is None else longest.limit)
+
+
+def _loosest_first(fits: Sequence[Fit]) -> list[Fit]:
+    """Put all that is looser than a twin before all that is tighter; otherwise the order stays."""
+    limits: dict[str | None, list[float]] = {}
+    for fit in fits:
+        limits.setdefault(fit.stages[-1].twin, []).append(fit.limit)
+
+    def place(fit: Fit) -> int:
+        twin = fit.stages[-1].twin
+        return 0 if twin is None else sum(other > fit.limit for other in limits[twin])
+
+    return sorted(fits, key=place)

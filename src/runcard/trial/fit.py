@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runcard.catalog.limits import reached
 from runcard.catalog.metrics import Metric
 from runcard.catalog.staging import stage_parameter, truncate
 from runcard.data.target import Target
@@ -64,6 +65,8 @@ class FitResult:
     warnings: tuple[str, ...] = ()
     error: str | None = None
     trace: str = ""
+    reached: int | None = None
+    """How deep its trees grew, where `catalog.limits` knows what that means."""
 
 
 def run_fit(task: FitTask) -> FitResult:
@@ -71,18 +74,18 @@ def run_fit(task: FitTask) -> FitResult:
     started, cpu = time.time(), time.process_time()
     noted: list[str] = []
     stages: tuple[StageResult, ...] = ()
-    error, trace = None, ""
+    error, trace, depth = None, "", None
     try:
         with quiet(task.seed, noted):
-            stages = _fit_and_score(task)
+            stages, depth = _fit_and_score(task)
     except Exception as raised:
         error, trace = last_line(raised), trace_of(raised)
     cpu_seconds = time.process_time() - cpu
     kinds = tuple(dict.fromkeys(noted))
-    return FitResult(task.fold, stages, cpu_seconds, started, time.time(), kinds, error, trace)
+    return FitResult(task.fold, stages, cpu_seconds, started, time.time(), kinds, error, trace, depth)
 
 
-def _fit_and_score(task: FitTask) -> tuple[StageResult, ...]:
+def _fit_and_score(task: FitTask) -> tuple[tuple[StageResult, ...], int | None]:
     from sklearn.base import clone
 
     matrix, target = load_part(task.folder, "fit")
@@ -91,7 +94,8 @@ def _fit_and_score(task: FitTask) -> tuple[StageResult, ...]:
     estimator.fit(matrix, target)
     fit_seconds = time.perf_counter() - start
     part = load_part(task.folder, "score")
-    return tuple(_score_stage(estimator, stage, fit_seconds, part, task) for stage in task.stages)
+    stages = tuple(_score_stage(estimator, stage, fit_seconds, part, task) for stage in task.stages)
+    return stages, reached(estimator)
 
 
 def _score_stage(estimator: Any, stage: Stage, fit_seconds: float, part: Part, task: FitTask) -> StageResult:

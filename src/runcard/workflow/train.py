@@ -12,7 +12,8 @@ from runcard import errors
 from runcard.engine.base import Engine, Lost
 from runcard.plan import Fit, Plan, Trial
 from runcard.record import Draft, Record, make_record
-from runcard.trial import FitTask, Preparation, Prepared, Rehearsal, prepare, rehearse, run_fit
+from runcard.trial import FitResult, FitTask, Preparation, Prepared, Rehearsal, prepare, rehearse, run_fit
+from runcard.workflow.twins import Twins
 
 _DISK_BYTES = 8_000_000_000
 """How much the matrices of all folds in work may take; more folds are worked through in blocks."""
@@ -87,18 +88,42 @@ def _run_fits(
     drafts: dict[str, Draft],
     transform_ms: dict[str, tuple[float, ...]],
 ) -> Iterator[Draft]:
-    places = [(fit, fold) for fit in fits for fold in block]
-    tasks = [_fit_task(plan, fit, fold, bench, transform_ms) for fit, fold in places]
-    for index, result in bench.engine.run(run_fit, tasks):
-        fit, fold = places[index]
-        for stage in fit.stages:
-            if not drafts[stage.key].is_begun:
-                bench.on_begun(stage.key)
-            if isinstance(result, Lost):
-                drafts[stage.key].lose(fold, result.reason)
-            else:
-                drafts[stage.key].add(result)
-            yield drafts[stage.key]
+    twins = Twins(fits)
+    places: list[tuple[Fit, int]] = []
+    read_off: list[tuple[Fit, FitResult]] = []
+
+    def tasks() -> Iterator[FitTask]:
+        for fit in fits:
+            for fold in block:
+                known = twins.read_off(fit, fold)
+                if known is not None:
+                    read_off.append((fit, known))
+                    continue
+                places.append((fit, fold))
+                yield _fit_task(plan, fit, fold, bench, transform_ms)
+
+    for number, result in bench.engine.run(run_fit, tasks()):
+        fit, fold = places[number]
+        if isinstance(result, FitResult):
+            twins.note(fit, result)
+        yield from _add(fit, fold, result, drafts, bench)
+        while read_off:
+            fit, known = read_off.pop()
+            yield from _add(fit, known.fold, known, drafts, bench)
+    for fit, known in read_off:
+        yield from _add(fit, known.fold, known, drafts, bench)
+
+
+def _add(fit: Fit, fold: int, result: FitResult | Lost, drafts: dict[str, Draft], bench: Bench) -> Iterator[Draft]:
+    for stage in fit.stages:
+        draft = drafts[stage.key]
+        if not draft.is_begun:
+            bench.on_begun(stage.key)
+        if isinstance(result, Lost):
+            draft.lose(fold, result.reason)
+        else:
+            draft.add(result)
+        yield draft
 
 
 def _fit_task(plan: Plan, fit: Fit, fold: int, bench: Bench, transform_ms: dict[str, tuple[float, ...]]) -> FitTask:
