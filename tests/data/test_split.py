@@ -127,7 +127,7 @@ def test_every_row_has_one_place(name):
 
     assert made.kind == OPTIONS[name]["kind"]
     assert sorted([*made.train, *made.test]) == list(range(N))
-    assert {rows.dtype for fold in made.folds for rows in (made.train, made.test, *fold)} == {np.dtype(np.int64)}
+    assert {rows.dtype for fold in made.folds for rows in (made.train, made.test, *fold)} == {np.dtype(np.int32)}
     for fit, score in made.folds:
         assert set(fit).isdisjoint(score)
         assert set(fit) | set(score) <= set(made.train)

@@ -18,7 +18,7 @@ Fold = tuple["np.ndarray", "np.ndarray"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """The rows of a table by their use, as row numbers (int64)."""
+    """The rows of a table by their use, as row numbers: int32, or int64 for more rows than that counts."""
 
     kind: SplitKind
     train: np.ndarray
@@ -80,7 +80,7 @@ class _Rows:
     """The rows of a table with what a split looks at, as codes 0, 1, ... in sorted order."""
 
     kind: SplitKind
-    order: np.ndarray  # (n_rows,) int64 row numbers: ascending, or by time
+    order: np.ndarray  # (n_rows,) row numbers: ascending, or by time
     classes: np.ndarray | None  # (n_rows,) if classes are to be balanced
     class_names: Sequence[Any]
     groups: np.ndarray | None
@@ -93,7 +93,8 @@ class _Rows:
     def of(cls, target: Any, *, kind: SplitKind, groups: Any, times: Any, task: str, seed: int, where: str) -> _Rows:
         import numpy as np
 
-        order = np.arange(len(target), dtype=np.int64)
+        narrowest = np.int32 if len(target) <= np.iinfo(np.int32).max else np.int64
+        order = np.arange(len(target), dtype=narrowest)
         classes: np.ndarray | None = None
         class_names: Sequence[Any] = ()
         if kind == "stratified" or (kind == "group" and _is_classification(target, task)):
@@ -101,7 +102,7 @@ class _Rows:
         group_codes, group_names = _codes(groups, "group", where) if kind == "group" else (None, ())
         time_codes = _codes(times, "time", where)[0] if kind == "time" else None
         if time_codes is not None:
-            order = np.argsort(time_codes, kind="stable").astype(np.int64)
+            order = np.argsort(time_codes, kind="stable").astype(narrowest)
         return cls(kind, order, classes, class_names, group_codes, group_names, time_codes, seed, where)
 
     def by_mask(self, is_test: np.ndarray) -> Fold:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from runcard.engine.base import LATER, Later, Lost
+from runcard.engine.memory import give_back_large_arrays
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -245,6 +246,7 @@ def _set_up_worker(root: str, modules: Sequence[str], parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
     warnings.simplefilter("ignore")  # tasks collect their own; what unpickling them says is for nobody
     os.environ.update(_ONE_THREAD)
+    give_back_large_arrays()
     if modules:
         sys.path.insert(0, root)
         for name in modules:

@@ -16,6 +16,7 @@ from runcard import errors
 from runcard.comparison import Comparison, Standing, best_of_each_model
 from runcard.data.source import Table, check_unchanged, release_memory, write_parquet
 from runcard.engine.local import LocalEngine
+from runcard.engine.memory import give_back_large_arrays
 from runcard.execution import Execution, begin_execution
 from runcard.journal import Address, BegunTrials, Journal, hold_card, open_journal, stage_files
 from runcard.plan import Plan, Trial
@@ -67,6 +68,7 @@ def run(
     AllTrialsFailed, CardBusy, Interrupted
     """
     listener = listener or Listener()
+    give_back_large_arrays()
     try:
         card = open_card(source)
         project = find_project(card.path).with_settings(
