@@ -6,13 +6,14 @@ import json
 import shutil
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runcard import errors
-from runcard.engine.base import Lost
+from runcard.engine.base import LATER, Lost
 from runcard.journal import stage_files
 from runcard.plan import Plan
 from runcard.project import Project
@@ -31,20 +32,49 @@ Kept = tuple[FinalRecord, dict[str, tuple[str, int]]]
 
 
 def refit_finalists(plan: Plan, records: Sequence[Record], bench: Bench, project: Project) -> Iterator[Kept]:
-    """Refit finalists; yield each when its files are in place."""
+    """Refit finalists; yield each when its files are in place.
+
+    The longest goes first; figures are drawn and models saved while others are still trained.
+    """
     features = {trial.key: trial.features for trial in plan.trials}
     prepare_folds(plan, [features[record.trial_key] for record in records], [TEST], bench)
-    tasks = [_task(plan, record, features[record.trial_key], bench) for record in records]
+    ordered = sorted(records, key=lambda record: sum(record.fit_seconds), reverse=True)
     results: dict[int, FinalResult] = {}
-    for index, result in bench.engine.run(refit, tasks):
-        now = time.time()
-        results[index] = FinalResult(now, now, error=result.reason) if isinstance(result, Lost) else result
-    views = {index: _view(plan, result) for index, result in results.items() if result.outputs is not None}
-    order = sorted(views)
-    figures = bench.engine.run(draw_figures, [views[index] for index in order])
-    drawn = {order[place]: found for place, found in figures if not isinstance(found, Lost)}
-    for index, record in enumerate(records):
-        yield _keep(plan, record, results[index], views.get(index), drawn.get(index, {}), bench, project)
+    views: dict[int, FinalistView] = {}
+    to_draw: deque[int] = deque()
+    jobs: list[int] = []  # the place of the finalist that each task is about
+
+    def tasks() -> Iterator[FinalTask | FinalistView | Any]:  # or LATER
+        for place, record in enumerate(ordered):
+            jobs.append(place)
+            yield _task(plan, record, features[record.trial_key], bench)
+        while to_draw or len(results) < len(ordered):
+            if to_draw:
+                jobs.append(to_draw.popleft())
+                yield views[jobs[-1]]
+            else:
+                yield LATER
+
+    for number, found in bench.engine.run(_refit_or_draw, tasks()):
+        place, figures = jobs[number], found if isinstance(found, dict) else {}
+        if place not in results:
+            results[place] = result = _or_failed(found)
+            if result.outputs is not None:
+                views[place] = _view(plan, result)
+                to_draw.append(place)
+                continue
+        yield _keep(plan, ordered[place], results[place], views.get(place), figures, bench, project)
+
+
+def _refit_or_draw(task: FinalTask | FinalistView) -> FinalResult | dict[str, bytes]:
+    return refit(task) if isinstance(task, FinalTask) else draw_figures(task)
+
+
+def _or_failed(found: FinalResult | dict[str, bytes] | Lost) -> FinalResult:
+    if isinstance(found, FinalResult):
+        return found
+    now = time.time()
+    return FinalResult(now, now, error=found.reason if isinstance(found, Lost) else "no result")
 
 
 def _task(plan: Plan, record: Record, features: str, bench: Bench) -> FinalTask:
