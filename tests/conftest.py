@@ -22,5 +22,12 @@ if not hasattr(sys.modules["__main__"], "__file__"):
     sys.modules["__main__"].__file__ = pytest.__file__
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Count what looks at a whole run among the slow tests: making it takes ten seconds."""
+    for item in items:
+        if "customers_run" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-golden", action="store_true", help="Write the golden files anew, to be read.")
