@@ -91,7 +91,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(
     scope="module",
     params=[
-        "sqlite",
+        pytest.param("sqlite", marks=pytest.mark.slow),
         pytest.param("server", marks=pytest.mark.slow),
         pytest.param("server on PostgreSQL", marks=pytest.mark.slow),
         pytest.param("PostgreSQL", marks=pytest.mark.slow),

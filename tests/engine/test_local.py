@@ -14,6 +14,8 @@ import pytest
 from runcard.engine.base import Lost
 from runcard.engine.local import LocalEngine
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEngine]:
@@ -57,7 +59,6 @@ def test_leaving_early_is_possible(engine: LocalEngine) -> None:
     assert sorted(engine.run(chores.square, range(3))) == [(0, 0), (1, 1), (2, 4)]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("n_workers", [1, 2])
 def test_a_task_that_kills_its_worker_is_lost_alone(n_workers: int, tmp_path: Path) -> None:
     tasks = [1, 2, -1, 3, 4, 5, -2, 6, 7, 8]
@@ -74,7 +75,6 @@ def test_a_task_that_kills_its_worker_is_lost_alone(n_workers: int, tmp_path: Pa
         assert sorted(engine.run(chores.square, range(3))) == [(0, 0), (1, 1), (2, 4)]
 
 
-@pytest.mark.slow
 def test_a_worker_killed_while_idle_costs_nothing(tmp_path: Path) -> None:
     with LocalEngine(2, root=tmp_path) as engine:
         for pid in {pid for _, pid in engine.run(chores.process_id, range(4))}:
@@ -82,7 +82,6 @@ def test_a_worker_killed_while_idle_costs_nothing(tmp_path: Path) -> None:
         assert sorted(engine.run(chores.square, range(20))) == [(n, n * n) for n in range(20)]
 
 
-@pytest.mark.slow
 def test_leaving_ends_the_workers(tmp_path: Path) -> None:
     with LocalEngine(2, root=tmp_path) as engine:
         workers = [psutil.Process(pid) for pid in {p for _, p in engine.run(chores.process_id, range(6))}]

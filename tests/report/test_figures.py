@@ -10,6 +10,8 @@ from runcard.report.classification import draw_confusion_matrix, draw_roc_curve
 from runcard.report.figures import FinalistView, draw_figures
 from runcard.report.importance import draw_importances
 
+pytestmark = pytest.mark.slow
+
 CLASSIFICATION = ["confusion_matrix.png", "roc_curve.png", "precision_recall.png"]
 REGRESSION = ["residuals.png", "predicted_vs_actual.png"]
 

@@ -24,6 +24,8 @@ from runcard.tracking.base import Metric, Param, RunKind, RunLog, RunStatus, Tag
 from runcard.tracking.delivery import Delivery, DeliveryReport, Parcel, RunState, deliver
 from runcard.tracking.mlflow import MlflowTracker, quiet_mlflow
 
+pytestmark = pytest.mark.slow
+
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS parcel (place INTEGER PRIMARY KEY, parcel_id TEXT UNIQUE);
 CREATE TABLE IF NOT EXISTS run (record_id TEXT, uri TEXT, run_id TEXT, PRIMARY KEY (record_id, uri));
@@ -178,7 +180,6 @@ class Mortal:
         return call
 
 
-@pytest.mark.slow
 def test_a_crash_at_any_step_loses_and_doubles_nothing(empty_mlflow_db: Path, tmp_path: Path) -> None:
     crashes = 0
     for step in range(1, 200):
@@ -219,7 +220,6 @@ with track(uri, folder) as tracker:
 """
 
 
-@pytest.mark.slow
 def test_sigkill_loses_and_doubles_nothing(empty_mlflow_db: Path, tmp_path: Path) -> None:
     for delay in (0.01, 0.05, 0.12):
         folder = tmp_path / str(delay)
@@ -261,7 +261,6 @@ def test_what_an_earlier_execution_left_is_delivered(book: Book, sqlite_uri: str
     assert_complete(sqlite_uri)
 
 
-@pytest.mark.slow
 def test_the_background_delivers_to_a_server(book: Book, mlflow_server: str, tmp_path: Path) -> None:
     with Delivery(book, mlflow_server, lambda: track(mlflow_server, tmp_path)) as delivery:
         assert delivery.finish() == DeliveryReport(delivered=5)
@@ -278,7 +277,6 @@ def test_two_processes_worth_of_threads_deliver_each_thing_once(book: Book, sqli
     assert_complete(sqlite_uri)
 
 
-@pytest.mark.slow
 def test_an_error_in_the_work_does_not_wait_for_long(book: Book, tmp_path: Path) -> None:
     with run_silent_server() as port:
         uri = f"http://127.0.0.1:{port}"
