@@ -14,7 +14,7 @@ class Standing:
     """One trial's place; `mean` and `std` are None without folds and for failed trials."""
 
     rank: int | None
-    """1 for the best; equal means share a rank; None for a trial that failed."""
+    """1 for the best; equal means share a rank; None for a trial that failed or was stopped early."""
     record: Record
     mean: float | None
     std: float | None
@@ -24,7 +24,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Trials of one protocol, the best first, the failed ones last."""
+    """Trials of one protocol, the best first, then those stopped early, the failed ones last."""
 
     metric: str
     greater_is_better: bool
@@ -38,7 +38,7 @@ class Comparison:
     @property
     def n_failed(self) -> int:
         """How many trials failed."""
-        return sum(s.rank is None for s in self.standings)
+        return sum(s.rank is None and s.record.status != "stopped" for s in self.standings)
 
 
 def compare(
@@ -52,7 +52,8 @@ def compare(
     rows = [(record, _value(record, by_key.get(record.trial_key), metric)) for record in records]
     done = [(record, value) for record, value in rows if value is not None]
     done.sort(key=lambda row: (-row[1] if greater_is_better else row[1], row[0].index))
-    failed = [record for record, value in rows if value is None]
+    unranked = [record for record, value in rows if value is None]
+    unranked.sort(key=lambda record: (record.status != "stopped", -(record.stopped_at or 0)))
     ranks = _ranks([value for _, value in done])
     standings = [
         Standing(
@@ -65,7 +66,7 @@ def compare(
         for rank, (record, _) in zip(ranks, done, strict=True)
     ]
     return Comparison(
-        metric, greater_is_better, (*standings, *(Standing(None, record, None, None) for record in failed))
+        metric, greater_is_better, (*standings, *(Standing(None, record, None, None) for record in unranked))
     )
 
 
