@@ -228,7 +228,8 @@ class _Reader:
     def _node(self, event: Any, events: Iterator[Any], path: Path) -> Any:
         self.values[path] = _mark(event)
         if len(path) > MAX_DEPTH:
-            self._refuse(event, f"more than {MAX_DEPTH} levels", f"{self.noun}s are flat", "remove brackets or indentation")
+            what, why = f"more than {MAX_DEPTH} levels", f"{self.noun}s are flat"
+            self._refuse(event, what, why, "remove brackets or indentation")
             raise _Stop
         kind = type(event).__name__
         if kind == "AliasEvent":

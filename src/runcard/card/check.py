@@ -40,6 +40,7 @@ class Names:
 
     @property
     def catalog(self) -> Catalog:
+        """What the project registers."""
         if self._catalog is None:
             self._catalog = collect(import_modules(self._project))
         return self._catalog
