@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from runcard.card.flow import write_flow
@@ -20,7 +21,6 @@ _BLANKS: Mapping[KeyPath, str] = {
     ("data", "raw_path"): "the table's file; or `dataset: <name>` instead",
     ("features", "target"): "the column to predict",
     ("models", 0, "name"): "one of `runcard list models`",
-    ("evaluation", "metrics", 0): "a metric of `runcard list metrics`",
 }
 
 
@@ -63,12 +63,14 @@ def draft_card(
         [f"search: {write_flow(_search(sweep))}"],
         _evaluation(sweep),
     ]
-    head = f"# yaml-language-server: $schema=runcard.schema.json\n# From the W&B sweep {sweep.document.name}\n"
+    head = (
+        f"# yaml-language-server: $schema=runcard.schema.json\n# From the W&B sweep {Path(sweep.document.name).name}\n"
+    )
     text = head + "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
     document = parse(text, name)
     blanks = Remarks(document)
     for path in _find_blanks(sweep, document.value):
-        blanks.add("fill in", path, _BLANKS[path], key=True)
+        blanks.add("fill in", path, _BLANKS.get(path) or _advise_metric(sweep), key=True)
     if not blanks.in_order():
         load_card(document.value, project=project)
     return Draft(text, blanks.in_order())
@@ -98,7 +100,7 @@ def _section(name: str, values: Mapping[str, str | None]) -> list[str]:
 
 
 def _experiment(sweep: Sweep) -> list[str]:
-    words = {"name": sweep.name, "description": sweep.description}
+    words = {"name": sweep.name, "description": sweep.description.strip()}
     said = [f"  {key}: {write_flow(value)}" for key, value in words.items() if value]
     return ["experiment:", *said] if said else []
 
@@ -115,10 +117,16 @@ def _evaluation(sweep: Sweep) -> list[str]:
     if sweep.metric is None:
         return []
     if sweep.primary is None:
-        blank = f"{_MARK}{_BLANKS['evaluation', 'metrics', 0]}"
-        return ["evaluation:", f"  metrics: [{write_flow(sweep.metric.name)}]{blank}"]
+        return ["evaluation:", f"  metrics: [{write_flow(sweep.metric.name)}]{_MARK}{_advise_metric(sweep)}"]
     primary = write_flow(sweep.primary)
     return ["evaluation:", f"  metrics: [{primary}]", f"  primary: {primary}"]
+
+
+def _advise_metric(sweep: Sweep) -> str:
+    name = sweep.metric.name if sweep.metric else ""
+    if "loss" in name.lower():
+        return "which loss it is: `log_loss` of classes, `mse` of numbers, or another of `runcard list metrics`"
+    return "the metric's name in `runcard list metrics`"
 
 
 # Hyperparameters

@@ -270,7 +270,8 @@ def one_of(*words: str) -> Plain:
     """Take one of a few words."""
 
     def advise(value: Any, name: str) -> str:
-        near = errors.nearest(str(value), words)
+        given = str(value).lower()
+        near = errors.nearest(given, words) or next((word for word in words if given and word.startswith(given)), None)
         return f"use `{near}`" if near else ""
 
     wanted = " or ".join(f"`{word}`" for word in words)

@@ -87,5 +87,5 @@ def _check_goal(objective: Objective, right: Goal, faults: Faults, remarks: Rema
             hint=f"write `goal: {right}`",
         )
     elif right == "maximize":
-        said = f"without a `goal` W&B minimizes, so it looked for the worst `{objective.name}`; the card maximizes it"
+        said = f"without a `goal` W&B minimizes `{objective.name}`; the card maximizes it, since more is better"
         remarks.add("warning", ("metric", "name"), said)

@@ -35,7 +35,7 @@ def _settle_scalar(value: Any, text: str, path: KeyPath, faults: Faults, remarks
     if type(old) is type(value) and repr(old) == repr(value):
         return value
     if isinstance(old, str) and re.search("[.eEo]", text):
-        said = f"W&B reads `{text}` as a text, as YAML 1.1 does; the card has the number {write_flow(value)}"
+        said = f"W&B reads `{text}` as a text, as YAML 1.1 does; in a card it is the number {write_flow(value)}"
         remarks.add("warning", path, said)
         return value
     if type(old) in (int, float) and isinstance(value, str) and ":" not in text:

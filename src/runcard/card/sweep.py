@@ -8,7 +8,7 @@ an error where it is not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -66,11 +66,17 @@ class Sweep:
     """The metric in runcard's words; None when there is none, or when it is not certain which it is."""
     document: Document = field(default=Document("", {}), repr=False, compare=False)
     """Its values, as the card will have them, with their places."""
-    remarks: tuple[Remark, ...] = field(default=(), compare=False)
 
 
-def read_sweep(path: Path, names: Names, spec: ModelSpec | None = None) -> Sweep:
+def read_sweep(
+    path: Path, names: Names, spec: ModelSpec | None = None, *, tell: Callable[[Remark], None] = lambda remark: None
+) -> Sweep:
     """Read and check a sweep file; with a model, also whether that has such hyperparameters.
+
+    Parameters
+    ----------
+    tell
+        Is given every remark, in the order of the lines, also when the sweep is refused.
 
     Raises
     ------
@@ -92,8 +98,10 @@ def read_sweep(path: Path, names: Names, spec: ModelSpec | None = None) -> Sweep
     raw = settle(raw, document, faults, remarks)
     sweep: Sweep = Part(Sweep).read(raw, (), faults)
     sweep = replace(sweep, **_check(sweep, raw, names, spec, faults, remarks))
+    for remark in remarks.in_order():
+        tell(remark)
     faults.raise_any()
-    return replace(sweep, document=replace(document, value=raw), remarks=remarks.in_order())
+    return replace(sweep, document=replace(document, value=raw))
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -161,8 +169,8 @@ def _check_parameters(sweep: Sweep, spec: ModelSpec | None, faults: Faults, rema
             faults.add(errors.SpaceInvalid, here, f"`{name}`: {fault.what}", why=fault.why, hint=fault.hint)
         if spec and not any(has_parameter(spec, task, name) for task in spec.tasks):
             faults.place(unknown_parameter(spec, spec.tasks[0], name), path, key=True)
-    if sweep.method == "grid" and not faults.touch("parameters"):
-        _check_grid(kept, faults)
+        if sweep.method == "grid" and not faults.touch(*path):
+            _check_grid(name, kept[name], faults)
     return kept
 
 
@@ -173,21 +181,25 @@ def _with_defaults(raw: Any) -> Any:
 
 
 def _faults_of(raw: Any) -> Iterator[SpaceFault]:
-    if isinstance(raw, dict):
-        yield from find_faults(raw)
-        return
-    written = f"{{{'values' if isinstance(raw, list) else 'value'}: {write_flow(raw)}}}"
-    why = "W&B wants a mapping for each of `parameters`"
-    yield SpaceFault(f"it cannot be `{shown(raw)}`", why=why, hint=f"write `{written}`")
+    """Find what is wrong with one of `parameters`, which W&B wants as a mapping."""
+    if not isinstance(raw, dict):
+        written = f"{{{'values' if isinstance(raw, list) else 'value'}: {write_flow(raw)}}}"
+        why = "W&B wants a mapping for each of `parameters`"
+        yield SpaceFault(f"it cannot be `{shown(raw)}`", why=why, hint=f"write `{written}`")
+    elif len(raw) == 1 and (key := next(iter(raw))) in ("min", "max"):
+        yield SpaceFault(f"`{key}` stands alone", key=key, why="a range has two ends", hint="give `min` and `max`")
+    else:
+        faults = list(find_faults(raw))
+        is_listed = any(fault.key in ("value", "values") for fault in faults)
+        yield from (fault for fault in faults if fault.key or not is_listed)  # what it lacks besides is no second fault
 
 
-def _check_grid(parameters: Mapping[str, Any], faults: Faults) -> None:
-    for name, raw in parameters.items():
-        try:
-            grid_size({name: parse_parameter(raw)})
-        except SpaceFault as fault:
-            what, hint = f"`{name}`: {fault.what}", "list its `values`, or use `method: random`"
-            faults.add(errors.SpaceInvalid, ("parameters", name), what, why=fault.why, hint=hint)
+def _check_grid(name: str, raw: Any, faults: Faults) -> None:
+    try:
+        grid_size({name: parse_parameter(raw)})
+    except SpaceFault as fault:
+        what, hint = f"`{name}`: {fault.what}", "list its `values` alone, or use `method: random`"
+        faults.add(errors.SpaceInvalid, ("parameters", name), what, why=fault.why, hint=hint)
 
 
 def _place_brackets(stop: EarlyTerminate, remarks: Remarks) -> EarlyTerminate:

@@ -47,12 +47,12 @@ def command(sweep: str, output: str, model: str | None, data: str | None, target
         error = unknown_model(model, names.catalog)
         error.where = "--model"
         raise error
-    found = read_sweep(Path(sweep), names, spec)
+    found = read_sweep(Path(sweep), names, spec, tell=lambda remark: click.echo(str(remark), err=True))
     shown = output if is_file else "standard output"
     given = _data(data, names, project) if data else None
     draft = draft_card(found, project=project, name=shown, model=model, data=given, target=target)
-    for remark in (*found.remarks, *draft.blanks):
-        click.echo(str(remark), err=True)
+    for blank in draft.blanks:
+        click.echo(str(blank), err=True)
     if is_file:
         _write(output, draft.text)
         click.echo(f"Wrote {output}", err=True)
