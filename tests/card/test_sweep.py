@@ -245,6 +245,16 @@ def test_a_metric_that_the_project_registers(tmp_path: Path, monkeypatch: pytest
     assert [fault.code for fault in refusals(tmp_path, said)] == ["RC106"]
 
 
+def test_texts_that_yaml_1_2_has_for_numbers(tmp_path: Path) -> None:
+    remarks: list[Remark] = []
+    text = "method: grid\nname: 1e-3\ndescription: 08\nparameters: {a: {value: 1}}\nmetric: {name: 1e3, target: 1e-2}"
+    assert card_of(tmp_path, text)["experiment"] == {"name": "1e-3", "description": "08"}
+    sweep = read(tmp_path, text, remarks)
+    assert sweep.metric is not None
+    assert sweep.metric.name == "1e3"
+    assert [remark.label for remark in remarks] == ["left out"]  # the target
+
+
 # What is refused
 
 

@@ -14,6 +14,8 @@ from runcard.card.yaml11 import DATE, resolve_plain11
 from runcard.yaml import Document
 from runcard.yaml import Path as KeyPath
 
+_TEXTS = (("name",), ("description",), ("metric", "name"))
+
 
 def settle(value: Any, document: Document, faults: Faults, remarks: Remarks, *, path: KeyPath = ()) -> Any:
     """Give every plain scalar the value that W&B has it for, or that its author means beyond doubt."""
@@ -32,6 +34,8 @@ def settle(value: Any, document: Document, faults: Faults, remarks: Remarks, *, 
 
 def _settle_scalar(value: Any, text: str, path: KeyPath, faults: Faults, remarks: Remarks) -> Any:
     old = resolve_plain11(text)
+    if isinstance(old, str) and path in _TEXTS:
+        return old
     if type(old) is type(value) and repr(old) == repr(value):
         return value
     if isinstance(old, str) and re.search("[.eEo]", text):

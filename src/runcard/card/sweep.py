@@ -87,15 +87,8 @@ def read_sweep(
     """
     document = parse(_read_bytes(path), shown_path(path), noun="sweep")
     faults, remarks = Faults(document), Remarks(document)
-    raw = document.value
-    if not isinstance(raw, dict):
-        given = "is empty" if raw is None else f"cannot be `{shown(raw)}`"
-        hint = "begin with `method:`"
-        faults.add(errors.ValueInvalid, (), f"the sweep {given}", why="it must be a mapping", hint=hint)
-        faults.raise_any()
-    _leave_out(Sweep, raw, (), remarks)
-    raw = {name: value for name, value in raw.items() if name not in dict(find_unmatched(Sweep, raw))}
-    raw = settle(raw, document, faults, remarks)
+    _require_mapping(document.value, faults)
+    raw = settle(_matched(document.value, remarks), document, faults, remarks)
     sweep: Sweep = Part(Sweep).read(raw, (), faults)
     sweep = replace(sweep, **_check(sweep, raw, names, spec, faults, remarks))
     for remark in remarks.in_order():
@@ -117,9 +110,27 @@ def _read_bytes(path: Path) -> bytes:
         ) from None
 
 
-def _leave_out(section: type[Any], raw: Mapping[str, Any], path: KeyPath, remarks: Remarks) -> None:
-    for name, why in find_unmatched(section, raw):
+def _require_mapping(raw: Any, faults: Faults) -> None:
+    if not isinstance(raw, dict):
+        given = "is empty" if raw is None else f"cannot be `{shown(raw)}`"
+        hint = "begin with `method:`"
+        faults.add(errors.ValueInvalid, (), f"the sweep {given}", why="it must be a mapping", hint=hint)
+        faults.raise_any()
+
+
+def _matched(raw: Mapping[str, Any], remarks: Remarks) -> dict[str, Any]:
+    """Give what a card has a counterpart for, and say of the rest that it has none."""
+    kept = _leave_out(Sweep, raw, (), remarks)
+    if isinstance(kept.get("metric"), dict):
+        kept["metric"] = _leave_out(Objective, kept["metric"], ("metric",), remarks)
+    return kept
+
+
+def _leave_out(section: type[Any], raw: Mapping[str, Any], path: KeyPath, remarks: Remarks) -> dict[str, Any]:
+    unmatched_ones = dict(find_unmatched(section, raw))
+    for name, why in unmatched_ones.items():
         remarks.add("left out", (*path, name), why, key=True)
+    return {name: value for name, value in raw.items() if name not in unmatched_ones}
 
 
 # What is said
@@ -129,10 +140,9 @@ def _check(
     sweep: Sweep, raw: Mapping[str, Any], names: Names, spec: ModelSpec | None, faults: Faults, remarks: Remarks
 ) -> dict[str, Any]:
     """Check a sweep beyond the types of its values, and give the fields that come out otherwise."""
-    _check_required(sweep, raw, faults)
+    _check_required(sweep, faults, has_parameters="parameters" in raw)
     found: dict[str, Any] = {"parameters": _check_parameters(sweep, spec, faults, remarks)}
-    if isinstance(raw.get("metric"), dict) and sweep.metric is not None:
-        _leave_out(Objective, raw["metric"], ("metric",), remarks)
+    if sweep.metric is not None:
         found["primary"] = resolve_objective(sweep.metric, names, faults, remarks)
     if sweep.early_terminate is not None:
         found["early_terminate"] = _place_brackets(sweep.early_terminate, remarks)
@@ -140,13 +150,13 @@ def _check(
     return found | {"run_cap": _count_trials(sweep, faults, remarks)}
 
 
-def _check_required(sweep: Sweep, raw: Mapping[str, Any], faults: Faults) -> None:
+def _check_required(sweep: Sweep, faults: Faults, *, has_parameters: bool) -> None:
     if sweep.method is None and not faults.touch("method"):
         why, hint = "W&B does not start a sweep without it", "add `method: grid`, `random` or `bayes`"
         faults.add(errors.KeyMissing, (), "the sweep has no `method`", why=why, hint=hint)
     if not sweep.parameters and not faults.touch("parameters"):
         why, hint = "there is nothing to search", "add `parameters:`"
-        path = ("parameters",) if "parameters" in raw else ()
+        path = ("parameters",) if has_parameters else ()
         faults.add(errors.KeyMissing, path, "the sweep has no `parameters`", why=why, hint=hint)
     needs = "method: bayes" if sweep.method == "bayes" else "early_terminate" if sweep.early_terminate else None
     if needs and sweep.metric is None and not faults.touch("metric"):
