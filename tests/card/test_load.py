@@ -367,6 +367,16 @@ def test_what_does_not_go_together(changes: dict[str, Any], where: str, code: st
     assert found.hint
 
 
+def test_a_key_without_a_value_is_named_itself() -> None:
+    blank = {"data": {"raw_path": None}, "features": {"target": None}, "models": [{"name": None}]}
+    assert {(found.code, found.where) for found in faults(blank)} == {
+        ("RC105", "data.raw_path"),
+        ("RC105", "features.target"),
+        ("RC105", "models[0].name"),
+    }
+    assert load_card({**SMALL, "data": {"dataset": "iris"}, "features": {"target": None}}).features.target is None
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [
