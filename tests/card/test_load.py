@@ -516,6 +516,7 @@ STARTS = {
     "schema": "from runcard.cli import main; main(['schema'], standalone_mode=False)",
     "good card": "import runcard; runcard.load_card('good.yaml')",
     "bad card": "import runcard\ntry: runcard.load_card('bad.yaml')\nexcept runcard.RuncardError: pass",
+    "sweep": "from runcard.cli import main; main(['import', 'sweep.yaml', '--model', 'svc'], standalone_mode=False)",
     "bad check": "from runcard.cli import main\ntry: main(['check', 'bad.yaml'])\nexcept SystemExit: pass",
 }
 
@@ -524,6 +525,7 @@ STARTS = {
 def test_nothing_heavy_is_imported(place: Path, start: str) -> None:
     (place / "good.yaml").write_text(DESIGN)
     (place / "bad.yaml").write_text(BAD)
+    (place / "sweep.yaml").write_text("{method: grid, metric: {name: f1}, parameters: {C: {values: [1, 10]}}}")
     program = f"import sys\n{STARTS[start]}\nprint('LOADED', sorted(set({HEAVY!r}) & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert answer.stdout.splitlines()[-1:] == ["LOADED []"], answer.stderr
