@@ -11,15 +11,23 @@ from runcard.record import FinalRecord, Record
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One trial's place; `mean` and `std` are None without folds and for failed trials."""
+    """One trial's place."""
 
     rank: int | None
     """1 for the best; equal means share a rank; None for a trial that failed or was stopped early."""
     record: Record
-    mean: float | None
-    std: float | None
-    """Standard deviation over the folds, ddof 1."""
+    metric: str
     final: FinalRecord | None = None
+
+    @property
+    def mean(self) -> float | None:
+        """The mean over the folds; None where there are none."""
+        return self.record.mean(self.metric)
+
+    @property
+    def std(self) -> float | None:
+        """The standard deviation over the folds, ddof 1; None where there are none."""
+        return deviation(self.record.scores.get(self.metric, ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +63,8 @@ def compare(
     unranked = [record for record, value in rows if value is None]
     unranked.sort(key=lambda record: (record.status != "stopped", -(record.stopped_at or 0)))
     ranks = _ranks([value for _, value in done])
-    standings = [
-        Standing(
-            rank,
-            record,
-            record.mean(metric),
-            deviation(record.scores.get(metric, ())),
-            by_key.get(record.trial_key),
-        )
-        for rank, (record, _) in zip(ranks, done, strict=True)
-    ]
-    return Comparison(
-        metric, greater_is_better, (*standings, *(Standing(None, record, None, None) for record in unranked))
-    )
+    ranked = [Standing(rank, r, metric, by_key.get(r.trial_key)) for rank, (r, _) in zip(ranks, done, strict=True)]
+    return Comparison(metric, greater_is_better, (*ranked, *(Standing(None, r, metric) for r in unranked)))
 
 
 def best_of_each_model(comparison: Comparison) -> list[Standing]:

@@ -39,6 +39,8 @@ class Record:
     fit_seconds: tuple[float, ...] = ()
     """One per fold; of a fit that several trials share, this trial's part of it."""
     score_seconds: tuple[float, ...] = ()
+    cpu_seconds: float = 0.0
+    """Spent on training and scoring it on all folds; a fit that several trials share counts for the longest of them."""
     predict_ms_p95: float | None = None
     """95th percentile of the milliseconds to predict one raw row, one thread."""
     model_mb: float | None = None
@@ -93,9 +95,12 @@ class Draft:
     is_lost: bool = False
     stopped_at: int | None = None
     curves: dict[str, dict[int, float]] = field(default_factory=dict)
+    cpu_seconds: float = 0.0
 
     def add(self, result: FitResult) -> None:
         """Take in one fold's result."""
+        if not result.stages or result.stages[-1].key == self.trial.key:
+            self.cpu_seconds += result.cpu_seconds
         self.started = min(self.started or result.started, result.started)
         self.ended = max(self.ended, result.ended)
         self.warnings |= dict.fromkeys(result.warnings)
@@ -113,6 +118,7 @@ class Draft:
         self.started = min(self.started or result.started, result.started)
         self.ended = max(self.ended, result.ended)
         self.curves.setdefault(metric, {})[step] = value
+        self.cpu_seconds += result.cpu_seconds
 
     def lose(self, fold: int, reason: str) -> None:
         """Note that the worker died on a fold."""
@@ -151,6 +157,7 @@ def make_record(draft: Draft, plan: Plan) -> Record:
         scores=_by_metric(plan, folds) if done and folds else {},
         fit_seconds=tuple(stage.fit_seconds for stage in folds),
         score_seconds=tuple(stage.score_seconds for stage in folds),
+        cpu_seconds=draft.cpu_seconds,
         predict_ms_p95=percentile_95(measured.predict_ms) if measured else None,
         model_mb=measured.model_bytes / 1e6 if measured and measured.model_bytes is not None else None,
         warnings=tuple(draft.warnings),

@@ -189,6 +189,7 @@ def _trial_metrics(record: Record, at: int) -> list[Metric]:
         found += [Metric(f"curve_{name}", value, step, at) for step, value in points.items()]
     if record.fit_seconds:
         found.append(Metric("fit_seconds", sum(record.fit_seconds) / len(record.fit_seconds), 0, at))
+        found.append(Metric("cpu_seconds", record.cpu_seconds, 0, at))
     return found + [Metric(name, value, 0, at) for name, value in _measures(record).items()]
 
 

@@ -107,8 +107,10 @@ class _Run:
         begun = stack.enter_context(BegunTrials(self.project.home, self.plan.hash))
         if not self.fresh:
             self.tally.add_begun(begun.earlier)
-        if previous and previous.status == "done" and self.tally.is_whole and not self._unfinished_finalists():
-            return self._nothing_to_run(journal, previous)
+        if previous and previous.status == "done" and self.tally.is_whole:
+            comparison = self.tally.compare()
+            if all(standing.final for standing in self._finalists_of(comparison)):
+                return self._nothing_to_run(journal, previous, comparison)
         if not self.engine.is_running:
             stack.enter_context(self.engine)
         found = capture_circumstances(self.project, seed=self.plan.seed)
@@ -264,8 +266,7 @@ class _Run:
             self.listener.warn(report.warning)
         return self._result(journal, execution, comparison, report.left, problem)
 
-    def _nothing_to_run(self, journal: Journal, previous: Execution) -> Result:
-        comparison = self.tally.compare()
+    def _nothing_to_run(self, journal: Journal, previous: Execution, comparison: Comparison) -> Result:
         if not journal.has_told(previous.execution_id, self.address):
             journal.begin(previous, self.address, {})
             self._address_again(journal, previous)
@@ -329,9 +330,6 @@ class _Run:
         if self.plan.n_folds == 0:
             return [s for s in comparison.standings if s.record.status == "done"]
         return best_of_each_model(comparison)
-
-    def _unfinished_finalists(self) -> bool:
-        return any(s.record.trial_key not in self.tally.finals for s in self._finalists_of(self.tally.compare()))
 
     def _run_ids(self, journal: Journal, comparison: Comparison) -> dict[str, str]:
         found = {s.record.trial_key: journal.run_of(s.record.record_id, self.address)[1] for s in comparison.standings}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -47,7 +48,6 @@ def train(plan: Plan, trials: Sequence[Trial], bench: Bench) -> Iterator[Record]
     """
     drafts = {trial.key: Draft(trial, plan.n_folds) for trial in trials}
     fits = plan.fits(drafts)
-    waiting = set(drafts)
     transform_ms: dict[str, tuple[float, ...]] = {}
     for block in _blocks(plan):
         prepared = prepare_folds(plan, [fit.features for fit in fits], block, bench)
@@ -55,8 +55,8 @@ def train(plan: Plan, trials: Sequence[Trial], bench: Bench) -> Iterator[Record]
             transform_ms = {name: found.transform_ms for (name, fold), found in prepared.items() if fold == 0}
             rehearse_probes(plan, bench, 0, drafts)
         for draft in _run_fits(plan, fits, block, bench, drafts, transform_ms):
-            if draft.trial.key in waiting and draft.is_complete:
-                waiting.remove(draft.trial.key)
+            if draft.is_complete:
+                del drafts[draft.trial.key]
                 yield make_record(draft, plan)
         shutil.rmtree(bench.folder / "folds", ignore_errors=True)
 
@@ -95,14 +95,15 @@ def _run_fits(
     read_off: list[tuple[Fit, FitResult]] = []
 
     def tasks() -> Iterator[FitTask]:
-        for fit in fits:
-            for fold in block:
-                known = twins.read_off(fit, fold)
-                if known is not None:
-                    read_off.append((fit, known))
-                    continue
-                places.append((fit, fold))
-                yield fit_task(plan, fit, fold, bench, transform_ms)
+        for fit, fold in itertools.product(fits, block):
+            if not any(stage.key in drafts for stage in fit.stages):
+                continue  # it failed on another fold
+            known = twins.read_off(fit, fold)
+            if known is not None:
+                read_off.append((fit, known))
+                continue
+            places.append((fit, fold))
+            yield fit_task(plan, fit, fold, bench, transform_ms)
 
     for number, result in bench.engine.run(run_fit, tasks()):
         fit, fold = places[number]
@@ -118,7 +119,9 @@ def _run_fits(
 
 def _add(fit: Fit, fold: int, result: FitResult | Lost, drafts: dict[str, Draft], bench: Bench) -> Iterator[Draft]:
     for stage in fit.stages:
-        draft = drafts[stage.key]
+        draft = drafts.get(stage.key)
+        if draft is None:
+            continue
         if not draft.is_begun:
             bench.on_begun(stage.key)
         if isinstance(result, Lost):
