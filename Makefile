@@ -23,8 +23,8 @@ demo: $(RUNTIME) ## set up and run the churn example: 58 trials, a ranked table
 
 dev: $(DEV) ## set up for development, no more
 
-test: $(DEV) ## the whole test suite
-	$(BIN)/pytest
+test: $(DEV) ## the whole test suite, a process for each core
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 fast: $(DEV) ## the tests that take seconds
 	$(BIN)/pytest -m "not slow"
