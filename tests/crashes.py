@@ -22,12 +22,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from contents import contents_of
 from engines import HereEngine
 from projects import moody_project
 
 import runcard
 from runcard.journal import Journal, check_files, open_journal
-from runcard.tracking.mlflow import MlflowTracker, quiet_mlflow
 from runcard.workflow import execute
 
 MODELS = [{"name": "moody", "params": {"shift": [0.0, 0.2]}}]
@@ -49,8 +49,8 @@ def main(folder: Path, db: Path) -> None:
         n += 1
         shutil.rmtree(project)
         moody_project(project, MODELS, db=db)
-        is_killed = in_a_fork(lambda: run_until(n, project, card)) == -signal.SIGKILL
-        assert in_a_fork(lambda: go_on(n, project, card)) == 0, f"it cannot go on after step {n}"
+        is_killed = in_a_fork(run_until, n, project, card) == -signal.SIGKILL
+        assert in_a_fork(go_on, n, project, card) == 0, f"it cannot go on after step {n}"
 
 
 def let_go_of_databases() -> None:
@@ -63,13 +63,13 @@ def let_go_of_databases() -> None:
     gc.freeze()
 
 
-def in_a_fork(action: Callable[[], None]) -> int:
+def in_a_fork(action: Callable[..., None], *given: Any) -> int:
     """Do something in a fork and return how that ended, as `subprocess` does."""
     sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
         try:
-            action()
+            action(*given)
             sys.stdout.flush()
         except BaseException:
             sys.excepthook(*sys.exc_info())
@@ -168,38 +168,8 @@ def state_of(project: Path) -> dict[str, Any]:
         "finals": sorted((body["trial_key"], body["scores"]) for body in finals),
         "executions": statuses,
         "waiting": waiting[0][0],
-        "mlflow": in_mlflow(project),
+        "mlflow": contents_of(f"sqlite:///{project / 'mlflow.db'}", "moods"),
     }
-
-
-def in_mlflow(project: Path) -> list[Any]:
-    from mlflow import MlflowClient
-
-    uri = f"sqlite:///{project / 'mlflow.db'}"
-    with MlflowTracker(uri, artifact_root=project) as tracker:
-        found = tracker.read_runs("moods")
-    parents = {row.run_id for row in found if row.tags["runcard.kind"] == "card"}
-    with quiet_mlflow():
-        client = MlflowClient(uri)
-        return sorted(
-            [
-                row.tags.get("runcard.trial_key", "card"),
-                row.status,
-                row.tags.get("mlflow.parentRunId") in parents,
-                row.params,
-                {name: len(client.get_metric_history(row.run_id, name)) for name in sorted(row.metrics)},
-                {name: value for name, value in row.metrics.items() if name.startswith(("cv_", "test_"))},
-                sorted(path.path for path in client.list_artifacts(row.run_id)),
-                n_models(client, row.run_id),
-            ]
-            for row in found
-        )
-
-
-def n_models(client: Any, run_id: str) -> list[str]:
-    experiment = client.get_experiment_by_name("moods").experiment_id
-    found = client.search_logged_models([experiment], filter_string=f"source_run_id = '{run_id}'")
-    return [str(model.status) for model in found]
 
 
 def say(found: dict[str, Any]) -> None:
