@@ -17,7 +17,7 @@ def contents_of(uri: str, experiment: str) -> list[list[Any]]:
     cards = {row.run_id for row in found if row.tags["runcard.kind"] == "card"}
     with quiet_mlflow():
         client = MlflowClient(uri)
-        return sorted(
+        rows = [
             [
                 row.tags.get("runcard.trial_key", "card"),
                 row.status,
@@ -29,7 +29,8 @@ def contents_of(uri: str, experiment: str) -> list[list[Any]]:
                 _inputs_and_models(client, experiment, row.run_id),
             ]
             for row in found
-        )
+        ]
+    return sorted(rows, key=repr)
 
 
 def _inputs_and_models(client: MlflowClient, experiment: str, run_id: str) -> list[str]:

@@ -133,8 +133,18 @@ def _sqlite_trouble(path: Path) -> str:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as connection:
             connection.execute("PRAGMA schema_version")
+            return _lock_on(connection)
     except sqlite3.Error as error:
         return str(error)
+
+
+def _lock_on(connection: sqlite3.Connection) -> str:
+    """Tell whether another program keeps a database from being written to; one that is only read is as it should be."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        return str(error) if "locked" in str(error) else ""
+    connection.rollback()
     return ""
 
 
