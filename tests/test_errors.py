@@ -121,7 +121,7 @@ def registration(root: Path) -> str:
 
 @case("RC005")
 def not_yet(root: Path) -> str:
-    return check(root, section("search", method="bayes", trials=50))
+    return check(root, section("selection", rule="one_standard_error"))
 
 
 @case("RC006")

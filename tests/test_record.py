@@ -98,5 +98,5 @@ def test_records_of_earlier_plans_get_their_place_in_this_one(plan: Plan) -> Non
         draft = Draft(trial, 0, started=1.0, ended=2.0)
         records.append(make_record(draft, plan))
     moved = [read_record(to_json(r).replace(f'"index": {r.index}', '"index": 99')) for r in records]
-    assert [r.trial_key for r in renumber(moved, plan)] == [trial.key for trial in plan.trials]
-    assert [r.index for r in renumber(moved, plan)] == [0, 1, 2, 3]
+    assert [r.trial_key for r in renumber(moved, plan.trials)] == [trial.key for trial in plan.trials]
+    assert [r.index for r in renumber(moved, plan.trials)] == [0, 1, 2, 3]

@@ -11,20 +11,28 @@ from runcard.record import FinalRecord, Record
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One trial's place; `mean` and `std` are None without folds and for failed trials."""
+    """One trial's place."""
 
     rank: int | None
-    """1 for the best; equal means share a rank; None for a trial that failed."""
+    """1 for the best; equal means share a rank; None for a trial that failed or was stopped early."""
     record: Record
-    mean: float | None
-    std: float | None
-    """Standard deviation over the folds, ddof 1."""
+    metric: str
     final: FinalRecord | None = None
+
+    @property
+    def mean(self) -> float | None:
+        """The mean over the folds; None where there are none."""
+        return self.record.mean(self.metric)
+
+    @property
+    def std(self) -> float | None:
+        """The standard deviation over the folds, ddof 1; None where there are none."""
+        return deviation(self.record.scores.get(self.metric, ()))
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Trials of one protocol, the best first, the failed ones last."""
+    """Trials of one protocol, the best first, then those stopped early, the failed ones last."""
 
     metric: str
     greater_is_better: bool
@@ -38,7 +46,7 @@ class Comparison:
     @property
     def n_failed(self) -> int:
         """How many trials failed."""
-        return sum(s.rank is None for s in self.standings)
+        return sum(s.rank is None and s.record.status != "stopped" for s in self.standings)
 
 
 def compare(
@@ -52,21 +60,11 @@ def compare(
     rows = [(record, _value(record, by_key.get(record.trial_key), metric)) for record in records]
     done = [(record, value) for record, value in rows if value is not None]
     done.sort(key=lambda row: (-row[1] if greater_is_better else row[1], row[0].index))
-    failed = [record for record, value in rows if value is None]
+    unranked = [record for record, value in rows if value is None]
+    unranked.sort(key=lambda record: (record.status != "stopped", -(record.stopped_at or 0)))
     ranks = _ranks([value for _, value in done])
-    standings = [
-        Standing(
-            rank,
-            record,
-            record.mean(metric),
-            deviation(record.scores.get(metric, ())),
-            by_key.get(record.trial_key),
-        )
-        for rank, (record, _) in zip(ranks, done, strict=True)
-    ]
-    return Comparison(
-        metric, greater_is_better, (*standings, *(Standing(None, record, None, None) for record in failed))
-    )
+    ranked = [Standing(rank, r, metric, by_key.get(r.trial_key)) for rank, (r, _) in zip(ranks, done, strict=True)]
+    return Comparison(metric, greater_is_better, (*ranked, *(Standing(None, r, metric) for r in unranked)))
 
 
 def best_of_each_model(comparison: Comparison) -> list[Standing]:

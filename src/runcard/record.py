@@ -11,10 +11,10 @@ from statistics import fmean
 from typing import Any, Literal
 
 from runcard.plan import Plan, Trial
-from runcard.trial import FinalResult, FitResult, StageResult, percentile_95
+from runcard.trial import Curves, FinalResult, FitResult, StageResult, percentile_95
 
-Status = Literal["done", "failed", "lost"]
-"""`lost`: its worker died; running the card again tries it again."""
+Status = Literal["done", "stopped", "failed", "lost"]
+"""`stopped`: it fell behind others, and has no scores; `lost`: its worker died, and the next run tries again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,18 @@ class Record:
     fit_seconds: tuple[float, ...] = ()
     """One per fold; of a fit that several trials share, this trial's part of it."""
     score_seconds: tuple[float, ...] = ()
+    cpu_seconds: float = 0.0
+    """Spent on training and scoring it on all folds; a fit that several trials share counts for the longest of them."""
     predict_ms_p95: float | None = None
     """95th percentile of the milliseconds to predict one raw row, one thread."""
     model_mb: float | None = None
     warnings: tuple[str, ...] = ()
     error: str | None = None
     trace: str = ""
+    stopped_at: int | None = None
+    """After how many boosting rounds, epochs or folds it was stopped."""
+    curves: Curves = field(default_factory=dict)
+    """Name of a metric -> boosting rounds, epochs or folds -> its value after them."""
 
     def mean(self, metric: str) -> float | None:
         """Average a metric over the folds; None where there are no folds."""
@@ -87,9 +93,14 @@ class Draft:
     error: str | None = None
     trace: str = ""
     is_lost: bool = False
+    stopped_at: int | None = None
+    curves: dict[str, dict[int, float]] = field(default_factory=dict)
+    cpu_seconds: float = 0.0
 
     def add(self, result: FitResult) -> None:
         """Take in one fold's result."""
+        if not result.stages or result.stages[-1].key == self.trial.key:
+            self.cpu_seconds += result.cpu_seconds
         self.started = min(self.started or result.started, result.started)
         self.ended = max(self.ended, result.ended)
         self.warnings |= dict.fromkeys(result.warnings)
@@ -99,6 +110,15 @@ class Draft:
             self.error, self.trace = f"fold {result.fold + 1}: {problem}", result.trace
         if stage:
             self.folds[result.fold] = stage
+            for name, points in stage.curves.items():
+                self.curves.setdefault(name, {}).update(points)
+
+    def add_point(self, metric: str, step: int, value: float, result: FitResult) -> None:
+        """Take in what it had got after some of its steps."""
+        self.started = min(self.started or result.started, result.started)
+        self.ended = max(self.ended, result.ended)
+        self.curves.setdefault(metric, {})[step] = value
+        self.cpu_seconds += result.cpu_seconds
 
     def lose(self, fold: int, reason: str) -> None:
         """Note that the worker died on a fold."""
@@ -114,15 +134,15 @@ class Draft:
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing more is to come: all folds are in, or one of them failed."""
-        return self.error is not None or len(self.folds) == self.n_folds
+        """Whether nothing more is to come: all folds are in, one of them failed, or it was stopped."""
+        return self.error is not None or self.stopped_at is not None or len(self.folds) == self.n_folds
 
 
 def make_record(draft: Draft, plan: Plan) -> Record:
     """Make the record of a trial whose folds are all in, or one of whose folds failed."""
     trial, folds = draft.trial, [draft.folds[index] for index in sorted(draft.folds)]
     measured = next((stage for stage in folds if stage.model_bytes is not None), None)
-    done = draft.error is None
+    done = draft.error is None and draft.stopped_at is None
     return Record(
         record_id=uuid.uuid4().hex,
         trial_key=trial.key,
@@ -131,17 +151,20 @@ def make_record(draft: Draft, plan: Plan) -> Record:
         params=dict(trial.params),
         features=trial.features,
         index=trial.index,
-        status="done" if done else "lost" if draft.is_lost else "failed",
+        status="done" if done else "stopped" if draft.error is None else "lost" if draft.is_lost else "failed",
         started=draft.started,
         ended=draft.ended,
         scores=_by_metric(plan, folds) if done and folds else {},
         fit_seconds=tuple(stage.fit_seconds for stage in folds),
         score_seconds=tuple(stage.score_seconds for stage in folds),
+        cpu_seconds=draft.cpu_seconds,
         predict_ms_p95=percentile_95(measured.predict_ms) if measured else None,
         model_mb=measured.model_bytes / 1e6 if measured and measured.model_bytes is not None else None,
         warnings=tuple(draft.warnings),
         error=draft.error,
         trace=draft.trace,
+        stopped_at=draft.stopped_at,
+        curves={name: dict(sorted(points.items())) for name, points in draft.curves.items()},
     )
 
 
@@ -175,6 +198,9 @@ def read_record(text: str) -> Record:
     fields["scores"] = {name: tuple(scores) for name, scores in fields["scores"].items()}
     for name in ("fit_seconds", "score_seconds", "warnings"):
         fields[name] = tuple(fields[name])
+    fields["curves"] = {
+        name: {int(step): value for step, value in points.items()} for name, points in fields["curves"].items()
+    }
     return Record(**fields)
 
 
@@ -184,10 +210,12 @@ def read_final(text: str) -> FinalRecord:
     return FinalRecord(**fields | {"warnings": tuple(fields["warnings"])})
 
 
-def renumber(records: Iterable[Record], plan: Plan) -> list[Record]:
-    """Give records of earlier executions their place in this plan, in its order."""
-    place = {trial.key: trial.index for trial in plan.trials}
-    return sorted((replace(r, index=place[r.trial_key]) for r in records), key=lambda r: r.index)
+def renumber(records: Iterable[Record], trials: Iterable[Trial]) -> list[Record]:
+    """Give records of earlier executions their place among trials, and the names that these have."""
+    by_key = {trial.key: trial for trial in trials}
+    found = ((by_key[record.trial_key], record) for record in records)
+    renamed = (replace(record, index=trial.index, features=trial.features) for trial, record in found)
+    return sorted(renamed, key=lambda record: record.index)
 
 
 def _by_metric(plan: Plan, folds: Sequence[StageResult]) -> dict[str, tuple[float, ...]]:

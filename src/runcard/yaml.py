@@ -53,6 +53,8 @@ class Document:
     """Path of keys and indices -> where the value begins."""
     keys: Mapping[Path, Mark] = field(default_factory=dict)
     """Path that ends with a key -> where that key stands."""
+    plain: Mapping[Path, str] = field(default_factory=dict)
+    """Path -> the text of a value without quotes, as it was written."""
     faults: tuple[errors.YamlInvalid, ...] = ()
     """What is wrong with the text although every value is known, such as a key that stands twice."""
 
@@ -77,37 +79,37 @@ def dotted(path: Path) -> str:
     return text
 
 
-def parse(text: str | bytes, name: str) -> Document:
-    """Parse one YAML document.
+def parse(text: str | bytes, name: str, *, noun: str = "card") -> Document:
+    """Parse one YAML document; `noun` is what messages call it.
 
     Raises
     ------
     CardErrors, YamlInvalid
         It cannot be read to its end: everything that is wrong up to there, each with line and column.
     """
-    text = _decode(text, name)
+    text = _decode(text, name, noun)
     _refuse_tabs(text, name)
-    reader = _Reader(name)
+    reader = _Reader(name, noun)
     try:
         value = reader.read(_events(text))
     except _Stop:
         raise _one_or_all(reader.faults) from None
     except Exception as error:  # ruamel raises MarkedYAMLError and, on odd input, plain ValueErrors
-        raise _one_or_all([*reader.faults, _syntax_error(error, text, name)]) from None
-    return Document(name, value, reader.values, reader.keys, tuple(reader.faults))
+        raise _one_or_all([*reader.faults, _syntax_error(error, text, name, noun)]) from None
+    return Document(name, value, reader.values, reader.keys, reader.plain, tuple(reader.faults))
 
 
 def _one_or_all(faults: list[errors.YamlInvalid]) -> errors.CardError:
     return faults[0] if len(faults) == 1 else errors.CardErrors(faults)
 
 
-def _decode(text: str | bytes, name: str) -> str:
+def _decode(text: str | bytes, name: str, noun: str) -> str:
     if len(text) > MAX_BYTES:
         raise errors.YamlInvalid(
-            f"the card is larger than {MAX_BYTES:,} bytes",
+            f"the {noun} is larger than {MAX_BYTES:,} bytes",
             where=name,
-            why="a card says what to do; that is short",
-            hint="keep data in files and name them in the card",
+            why=f"a {noun} says what to do; that is short",
+            hint=f"keep data in files and name them in the {noun}",
         )
     if isinstance(text, str):
         return text.removeprefix("\ufeff")
@@ -116,9 +118,9 @@ def _decode(text: str | bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         mark = _mark_at(text[: error.start].decode("latin-1"))
         raise errors.YamlInvalid(
-            f"the card is not UTF-8: byte 0x{text[error.start]:02x}",
+            f"the {noun} is not UTF-8: byte 0x{text[error.start]:02x}",
             where=f"{name}:{mark.line}:{mark.column}",
-            why="cards are UTF-8 text",
+            why=f"{noun}s are UTF-8 text",
             hint="save the file as UTF-8",
         ) from None
 
@@ -170,11 +172,11 @@ _MEANINGS = {
         "use single quotes: backslashes are plain there",
     ),
     "could not find expected ':'": ("a line has no colon after its key", "write `key: value`"),
-    "special characters are not allowed": ("the card holds a control character", "remove it"),
+    "special characters are not allowed": ("it holds a control character", "remove it"),
 }
 
 
-def _syntax_error(error: Exception, text: str, name: str) -> errors.YamlInvalid:
+def _syntax_error(error: Exception, text: str, name: str, noun: str) -> errors.YamlInvalid:
     found = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     mark = Mark(found.line + 1, found.column + 1) if found else _mark_at(text[: getattr(error, "position", 0)])
     problem = str(getattr(error, "problem", None) or str(error).splitlines()[0])
@@ -184,7 +186,7 @@ def _syntax_error(error: Exception, text: str, name: str) -> errors.YamlInvalid:
     usual = "check the indentation, the colons and the quotes near this place"
     meaning, hint = next((m for part, m in _MEANINGS.items() if part in problem), (problem, usual))
     return errors.YamlInvalid(
-        f"the card is not YAML: {meaning}",
+        f"the {noun} is not YAML: {meaning}",
         where=f"{name}:{mark.line}:{mark.column}",
         why=f"{problem}{context}{began_at}" if meaning != problem else f"{context}{began_at}".strip(),
         hint=hint,
@@ -198,10 +200,11 @@ class _Stop(Exception):
 class _Reader:
     """Builds plain values from parser events, noting marks and faults."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, noun: str) -> None:
+        self.name, self.noun = name, noun
         self.values: dict[Path, Mark] = {}
         self.keys: dict[Path, Mark] = {}
+        self.plain: dict[Path, str] = {}
         self.faults: list[errors.YamlInvalid] = []
 
     def fault(self, error: errors.YamlInvalid) -> None:
@@ -216,7 +219,7 @@ class _Reader:
                 case "DocumentStartEvent":
                     n_documents += 1
                     if n_documents > 1:
-                        self._refuse(event, "a second document", "a card is one document", "remove the `---`")
+                        self._refuse(event, "a second document", f"a {self.noun} is one document", "remove the `---`")
                         raise _Stop
                 case _:
                     value = self._node(event, events, ())
@@ -225,7 +228,8 @@ class _Reader:
     def _node(self, event: Any, events: Iterator[Any], path: Path) -> Any:
         self.values[path] = _mark(event)
         if len(path) > MAX_DEPTH:
-            self._refuse(event, f"more than {MAX_DEPTH} levels", "cards are flat", "remove brackets or indentation")
+            what, why = f"more than {MAX_DEPTH} levels", f"{self.noun}s are flat"
+            self._refuse(event, what, why, "remove brackets or indentation")
             raise _Stop
         kind = type(event).__name__
         if kind == "AliasEvent":
@@ -234,9 +238,9 @@ class _Reader:
         if event.anchor:
             self._refuse(event, f"an anchor `&{event.anchor}`", "nothing may refer to it", "remove it")
         if event.tag and str(event.tag) != "!":
-            self._refuse(event, f"a tag `{event.tag}`", "a card is data, not code", "remove it")
+            self._refuse(event, f"a tag `{event.tag}`", f"a {self.noun} is data, not code", "remove it")
         if kind == "ScalarEvent":
-            return self._scalar(event)
+            return self._scalar(event, path)
         if kind == "SequenceStartEvent":
             return self._sequence(events, path)
         return self._mapping(events, path)
@@ -272,20 +276,21 @@ class _Reader:
         self._refuse(event, f"a key that is not text: `{shown}`", "keys are text", hint)
         return shown
 
-    def _scalar(self, event: Any) -> object:
+    def _scalar(self, event: Any, path: Path) -> object:
         text = str(event.value)
         if event.style in ("'", '"', "|", ">"):
             return text
         if len(text) > _MAX_DIGITS and _number_of(text) is not None:
             self._refuse(event, f"a number of {len(text):,} digits", "no number here is that long", "shorten it")
             return 0
+        self.plain[path] = text
         return resolve_plain(text)
 
     def _refuse(self, event: Any, what: str, why: str, hint: str) -> None:
         mark = _mark(event)
         self.fault(
             errors.YamlInvalid(
-                f"the card has {what}", where=f"{self.name}:{mark.line}:{mark.column}", why=why, hint=hint
+                f"the {self.noun} has {what}", where=f"{self.name}:{mark.line}:{mark.column}", why=why, hint=hint
             )
         )
 

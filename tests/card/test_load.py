@@ -367,6 +367,16 @@ def test_what_does_not_go_together(changes: dict[str, Any], where: str, code: st
     assert found.hint
 
 
+def test_a_key_without_a_value_is_named_itself() -> None:
+    blank = {"data": {"raw_path": None}, "features": {"target": None}, "models": [{"name": None}]}
+    assert {(found.code, found.where) for found in faults(blank)} == {
+        ("RC105", "data.raw_path"),
+        ("RC105", "features.target"),
+        ("RC105", "models[0].name"),
+    }
+    assert load_card({**SMALL, "data": {"dataset": "iris"}, "features": {"target": None}}).features.target is None
+
+
 @pytest.mark.parametrize(
     ("text", "what"),
     [
@@ -506,6 +516,7 @@ STARTS = {
     "schema": "from runcard.cli import main; main(['schema'], standalone_mode=False)",
     "good card": "import runcard; runcard.load_card('good.yaml')",
     "bad card": "import runcard\ntry: runcard.load_card('bad.yaml')\nexcept runcard.RuncardError: pass",
+    "sweep": "from runcard.cli import main; main(['import', 'sweep.yaml', '--model', 'svc'], standalone_mode=False)",
     "bad check": "from runcard.cli import main\ntry: main(['check', 'bad.yaml'])\nexcept SystemExit: pass",
 }
 
@@ -514,6 +525,7 @@ STARTS = {
 def test_nothing_heavy_is_imported(place: Path, start: str) -> None:
     (place / "good.yaml").write_text(DESIGN)
     (place / "bad.yaml").write_text(BAD)
+    (place / "sweep.yaml").write_text("{method: grid, metric: {name: f1}, parameters: {C: {values: [1, 10]}}}")
     program = f"import sys\n{STARTS[start]}\nprint('LOADED', sorted(set({HEAVY!r}) & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert answer.stdout.splitlines()[-1:] == ["LOADED []"], answer.stderr

@@ -52,6 +52,30 @@ def test_the_plan_is_printed(project: Path) -> None:
     assert answer.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("search", "said"),
+    [
+        ({"method": "bayes", "trials": 20}, ["20 by a Bayesian search of `logistic_regression`", "60 on the folds"]),
+        (
+            {"method": "random", "trials": 20, "early_terminate": {"type": "hyperband", "min_iter": 2}},
+            ["20: logistic_regression 20; those that fall behind are stopped early", "at most 60 on the folds"],
+        ),
+    ],
+)
+def test_searches_are_told(project: Path, search: dict[str, Any], said: list[str]) -> None:
+    rewrite(project, models=[{"name": "logistic_regression", "params": {"C": {"min": 0.1, "max": 9.0}}}], search=search)
+    answer = check("card", columns=160)
+    assert answer.exit_code == 0, answer.stderr
+    for part in said:
+        assert part in " ".join(answer.stdout.split())
+
+
+def test_a_space_with_fewer_points_than_trials_is_said(project: Path) -> None:
+    models = [{"name": "logistic_regression", "params": {"C": [0.1, 1.0]}}]
+    rewrite(project, models=models, search={"method": "random", "trials": 9})
+    assert "2: logistic_regression 2; there are no more than these 2" in " ".join(check("card").stdout.split())
+
+
 @pytest.mark.parametrize("columns", [80, 160])
 def test_it_fits_the_terminal(project: Path, columns: int) -> None:
     lines = check("card", columns=columns).stdout.splitlines()

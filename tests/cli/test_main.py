@@ -21,11 +21,11 @@ def call(*arguments: str) -> Result:
 def test_help_lists_every_command() -> None:
     said = call("--help")
     assert said.exit_code == 0
-    for name in ("check", "compare", "list", "run", "schema", "sync", "ui"):
+    for name in ("check", "compare", "import", "list", "run", "schema", "sync", "ui"):
         assert f"\n  {name} " in said.output
 
 
-@pytest.mark.parametrize("name", ["check", "compare", "list", "run", "schema", "sync", "ui"])
+@pytest.mark.parametrize("name", ["check", "compare", "import", "list", "run", "schema", "sync", "ui"])
 def test_every_command_has_help(name: str) -> None:
     said = call(name, "--help")
     assert said.exit_code == 0

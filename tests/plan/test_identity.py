@@ -199,3 +199,47 @@ def test_the_plan_is_plain_json(base: Plan) -> None:
     assert said["classes"] == ["no", "yes"]
     assert said["positive"] == "yes"
     assert [trial["params"] for trial in said["trials"]][:2] == [{"C": 0.1}, {"C": 1.0}]
+
+
+# Searches
+
+SPACE = [{"name": "logistic_regression", "params": {"C": {"min": 0.1, "max": 9.0}, "fit_intercept": [True, False]}}]
+
+
+def test_a_bayesian_plan_is_named_by_its_search(plan_of: Callable[..., Plan]) -> None:
+    def make(seed: int = 42, models: Any = SPACE, **search: Any) -> Plan:
+        data = customers_card()["data"] | {"random_state": seed}
+        return plan_of(models=models, data=data, search={"method": "bayes", "trials": 30, **search})
+
+    plan = make()
+    assert (plan.trials, plan.n_trials, plan.draw.lag) == ((), 30, 8)
+    assert make().hash == plan.hash
+    narrower = [{"name": "logistic_regression", "params": {"C": {"min": 0.2, "max": 9.0}}}]
+    others = [make(trials=31), make(lag=4), make(seed=1), make(models=narrower)]
+    assert len({plan.hash, *(other.hash for other in others)}) == 5
+    assert make(trials=31).draw.identity == plan.draw.identity
+    said = json.loads(json.dumps(plan.as_dict()))
+    assert (said["n_trials"], said["search"]["method"]) == (30, "bayes")
+
+
+def test_probes_hold_every_choice_and_the_ends_of_numbers(plan_of: Callable[..., Plan]) -> None:
+    for method in ("bayes", "random"):
+        plan = plan_of(models=SPACE, search={"method": method, "trials": 40})
+        assert {probe.params["fit_intercept"] for probe in plan.probes} == {True, False}
+        assert len(plan.probes) <= 4
+    plan = plan_of(models=SPACE, search={"method": "random", "trials": 40})
+    numbers = sorted(trial.params["C"] for trial in plan.trials)
+    assert {numbers[0], numbers[-1]} <= {probe.params["C"] for probe in plan.probes}
+
+
+def test_every_value_of_a_short_list_is_probed(plan_of: Callable[..., Plan]) -> None:
+    models = [{"name": "logistic_regression", "params": {"C": [0.1 * n for n in range(1, 8)]}}]
+    assert len(plan_of(models=models).probes) == 7
+    models = [{"name": "logistic_regression", "params": {"C": [0.1 * n for n in range(1, 60)]}}]
+    assert [probe.params["C"] for probe in plan_of(models=models).probes] == [0.1, 0.1 * 59]
+
+
+def test_a_search_of_one_trial_goes_straight_to_the_test(plan_of: Callable[..., Plan]) -> None:
+    card = {"metrics": ["roc_auc"]}
+    plan = plan_of(models=SPACE, search={"method": "bayes", "trials": 1}, evaluation=card)
+    assert (len(plan.trials), plan.n_folds) == (1, 0)

@@ -120,7 +120,6 @@ def test_the_distributions_are_those_of_wandb() -> None:
             "not go with",
         ),
         ({"distribution": "uniform", "min": 1}, None, "`uniform` needs `max`"),
-        ({"distribution": "beta", "a": 1}, None, "`beta` needs `b`"),
         ({"distribution": "constant"}, None, "`constant` needs `value`"),
         ({"distribution": "categorical_w_probabilities", "values": [1]}, None, "needs `probabilities`"),
         ({"values": [1, 2], "probabilities": [1]}, "probabilities", "one number from 0 to 1"),
@@ -179,7 +178,8 @@ def test_the_last_hyperparameter_varies_fastest() -> None:
         ({"distribution": "int_uniform", "min": 2.0, "max": 4.0}, [2, 3, 4]),
         ({"distribution": "q_uniform", "min": 100, "max": 300, "q": 100}, [100, 200, 300]),
         ({"distribution": "q_uniform", "min": 0, "max": 0.3, "q": 0.1}, [0.0, 0.1, 0.2, 0.3]),
-        ({"distribution": "q_uniform", "min": 1.2, "max": 3.4}, [1.0, 2.0, 3.0]),
+        ({"distribution": "q_uniform", "min": 1.2, "max": 3.4}, [1, 2, 3]),
+        ({"distribution": "q_uniform", "min": 1, "max": 3, "q": 1.0}, [1.0, 2.0, 3.0]),
     ],
 )
 def test_a_grid_goes_over_steps(raw: dict[str, Any], values: list[float]) -> None:

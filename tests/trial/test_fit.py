@@ -150,3 +150,38 @@ def test_what_goes_wrong_is_told_in_one_line_without_passwords(tmp_path: Path) -
     assert "s3cret" not in result.trace
     assert result.trace.startswith("Traceback")
     assert result.ended >= result.started
+
+
+# Learning curves
+
+
+@pytest.mark.parametrize("target", ["label", "amount"])
+def test_a_learning_curve_is_what_separate_fits_give(tmp_path: Path, target: str) -> None:
+    names = ("gradient_boosting", "hist_gradient_boosting", "ada_boost", "xgboost", "lightgbm")
+    models = [{"name": name, "params": STAGED[name]} for name in names]
+    plan = plan_for(tmp_path, models, target)
+    matrices = prepared(plan, tmp_path)
+    for fit in plan.fits():
+        result = run_fit(task_of(plan, fit, matrices, curve=plan.primary, marks=(3,)))
+        assert result.error is None, result.trace
+        short, long = result.stages
+        points = long.curves[plan.primary.name]
+        assert sorted(points) == [1, 2, 3, 5, 6]
+        assert short.curves[plan.primary.name] == {step: points[step] for step in (1, 2)}
+        assert points[6] == long.scores[plan.primary.name]
+        parameter = "max_iter" if fit.model == "hist_gradient_boosting" else "n_estimators"
+        for step, value in points.items():
+            alone = Fit(fit.model, fit.features, {**fit.params, parameter: step}, (Stage("x", None),))
+            assert run_fit(task_of(plan, alone, matrices)).stages[0].scores[plan.primary.name] == value
+
+
+def test_epochs_leave_their_training_loss_and_others_nothing(tmp_path: Path) -> None:
+    plan = plan_for(tmp_path, [{"name": "mlp", "params": {"max_iter": 4}}, {"name": "logistic_regression"}])
+    matrices = prepared(plan, tmp_path)
+    found = {
+        fit.model: run_fit(task_of(plan, fit, matrices, curve=plan.primary)).stages[0].curves for fit in plan.fits()
+    }
+    assert found["logistic_regression"] == {}
+    losses = found["mlp"]["training_loss"]
+    assert sorted(losses) == [1, 2, 4]
+    assert losses[4] < losses[1]

@@ -8,7 +8,16 @@ from typing import Any, TypeVar
 from runcard import errors
 from runcard.card.faults import Faults
 from runcard.card.kinds import WRONG
-from runcard.card.sections import Data, Evaluation, Features, Model, ModelFeatures, Search, Selection
+from runcard.card.sections import (
+    Data,
+    EarlyTerminate,
+    Evaluation,
+    Features,
+    Model,
+    ModelFeatures,
+    Search,
+    Selection,
+)
 from runcard.catalog.datasets import bundled_names
 from runcard.catalog.metrics import METRIC_NAMES, find_metric
 from runcard.catalog.models import ModelSpec, find_model, has_parameter, unknown_model, unknown_parameter
@@ -22,8 +31,8 @@ MEASURES = ("fit_seconds", "predict_ms_p95", "model_mb")
 T = TypeVar("T")
 
 
-class _Names:
-    """Names of the tables, then of the project's modules, imported only when a name needs them."""
+class Names:
+    """The tables' names, then those of the project's modules, imported only when a name needs them."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
@@ -31,6 +40,7 @@ class _Names:
 
     @property
     def catalog(self) -> Catalog:
+        """What the project registers."""
         if self._catalog is None:
             self._catalog = collect(import_modules(self._project))
         return self._catalog
@@ -38,15 +48,15 @@ class _Names:
 
 def check_card(raw: Mapping[str, Any], parts: Mapping[str, Any], faults: Faults, project: Project) -> None:
     """Check everything the text can tell; values that are wrong already are left out."""
-    names = _Names(project)
+    names = Names(project)
     found = {name: part for name, part in parts.items() if part is not WRONG}
     data, features = found.get("data"), found.get("features", Features())
     models: Sequence[Model] = found.get("models", ())
     evaluation = found.get("evaluation", Evaluation())
     if data is not None:
         _check_data(data, faults)
-        _check_dataset(data, names, faults)
-        _check_target(data, features, faults, place=("features",) if raw.get("features") else ())
+        _check_dataset(data, names, faults, is_blank=_is_blank(raw, "data", "raw_path"))
+        _check_target(data, features, raw, faults)
     _check_features(features, data, names, faults, path=("features",))
     for index, model in _good(models):
         _check_model(model, ("models", index), names, faults)
@@ -103,14 +113,20 @@ def _check_data(data: Data, faults: Faults) -> None:
         )
 
 
-def _check_dataset(data: Data, names: _Names, faults: Faults) -> None:
+def _is_blank(raw: Mapping[str, Any], section: str, key: str) -> bool:
+    """Tell whether a key stands there without a value."""
+    return isinstance(raw.get(section), dict) and raw[section].get(key, "") is None
+
+
+def _check_dataset(data: Data, names: Names, faults: Faults, *, is_blank: bool) -> None:
     if data.raw_path is None and data.dataset is None and not faults.touch("data"):
         faults.add(
             errors.KeyMissing,
-            ("data",),
+            ("data", "raw_path") if is_blank else ("data",),
             "`data` names no data",
             why="nothing can be learnt without it",
             hint="add `raw_path: <file>`, or `dataset: <name>`",
+            key=is_blank,
         )
     if data.dataset is not None and data.dataset not in bundled_names():
         known = [*bundled_names(), *names.catalog.datasets]
@@ -119,19 +135,22 @@ def _check_dataset(data: Data, names: _Names, faults: Faults) -> None:
             _unknown(errors.DatasetUnknown, path, "dataset", data.dataset, known, faults)
 
 
-def _check_target(data: Data, features: Features, faults: Faults, *, place: KeyPath) -> None:
-    if features.target is None and data.raw_path is not None and not faults.touch("features"):
+def _check_target(data: Data, features: Features, raw: Mapping[str, Any], faults: Faults) -> None:
+    is_blank = _is_blank(raw, "features", "target")
+    is_needed = data.raw_path is not None or (is_blank and data.dataset is None)
+    if features.target is None and is_needed and not faults.touch("features"):
         faults.add(
             errors.KeyMissing,
-            place,
+            ("features", "target") if is_blank else ("features",) if raw.get("features") else (),
             "`features.target` is missing",
             why="a file does not say which column to predict",
             hint="add `target: <column>` below `features:`",
+            key=is_blank,
         )
 
 
 def _check_features(
-    features: Features | ModelFeatures, data: Data | None, names: _Names, faults: Faults, *, path: KeyPath
+    features: Features | ModelFeatures, data: Data | None, names: Names, faults: Faults, *, path: KeyPath
 ) -> None:
     lists = {"numerical": features.numerical, "categorical": features.categorical}
     if features.set is not None:
@@ -166,8 +185,8 @@ def _add_misused(column: str, first: str, second: str, path: KeyPath, faults: Fa
     )
 
 
-def _check_model(model: Model, path: KeyPath, names: _Names, faults: Faults) -> None:
-    spec = None if model.name is WRONG else _find_spec(model.name, names)
+def _check_model(model: Model, path: KeyPath, names: Names, faults: Faults) -> None:
+    spec = None if model.name is WRONG else find_spec(model.name, names)
     if spec is None and model.name is not WRONG:
         faults.place(unknown_model(model.name, names.catalog), (*path, "name"))
     for name, value in model.params.items():
@@ -180,7 +199,8 @@ def _check_model(model: Model, path: KeyPath, names: _Names, faults: Faults) -> 
         _check_features(model.features, None, names, faults, path=(*path, "features"))
 
 
-def _find_spec(name: str, names: _Names) -> ModelSpec | None:
+def find_spec(name: str, names: Names) -> ModelSpec | None:
+    """Find a model by name; the project's modules are imported only if it is none of the table's."""
     return find_model(name, Catalog()) or find_model(name, names.catalog)
 
 
@@ -188,7 +208,7 @@ def _add_space(fault: SpaceFault, name: str, path: KeyPath, faults: Faults) -> N
     faults.add(errors.SpaceInvalid, path, f"`{name}`: {fault.what}", why=fault.why, hint=fault.hint)
 
 
-def _check_metrics(evaluation: Evaluation, names: _Names, faults: Faults) -> None:
+def _check_metrics(evaluation: Evaluation, names: Names, faults: Faults) -> None:
     metrics = evaluation.metrics or ()
     for index, name in _good(metrics):
         here = ("evaluation", "metrics", index)
@@ -253,12 +273,13 @@ def _check_search(search: Search, faults: Faults) -> None:
             why="it could go on for ever",
             hint="add `trials: 50`",
         )
-    _check_stopping(search, faults)
+    if search.early_terminate is not None:
+        check_stopping(search.early_terminate, ("search", "early_terminate"), faults)
 
 
-def _check_stopping(search: Search, faults: Faults) -> None:
-    stop, path = search.early_terminate, ("search", "early_terminate")
-    if stop is None or faults.touch(*path):
+def check_stopping(stop: EarlyTerminate, path: KeyPath, faults: Faults) -> None:
+    """Check that the brackets of hyperband are placed, and placed once."""
+    if faults.touch(*path):
         return
     if (stop.max_iter is None) != (stop.s is None):
         why, hint = "they place the brackets from the last one down", "give both"
@@ -290,7 +311,7 @@ def _check_grid(search: Search, models: Sequence[Model], faults: Faults) -> None
                 faults.add(errors.SpaceInvalid, path, what, why=why, hint=hint)
 
 
-def _check_selection(selection: Selection, names: _Names, faults: Faults) -> None:
+def _check_selection(selection: Selection, names: Names, faults: Faults) -> None:
     for name in selection.constraints:
         here = ("selection", "constraints", name)
         known = [*MEASURES, *METRIC_NAMES]

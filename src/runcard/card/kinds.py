@@ -174,7 +174,7 @@ class Part:
         }
         for name in (name for name, key in keys.items() if key.is_required and name not in found):
             is_misspelt = any(errors.nearest(word, keys) == name for word in strange)
-            found[name] = WRONG if is_misspelt else _missing(name, path, faults)
+            found[name] = WRONG if is_misspelt else _missing(name, path, faults, stands=name in value)
         kept = {name: item for name, item in found.items() if item is not WRONG or keys[name].is_required}
         return self.section(**kept)
 
@@ -270,7 +270,8 @@ def one_of(*words: str) -> Plain:
     """Take one of a few words."""
 
     def advise(value: Any, name: str) -> str:
-        near = errors.nearest(str(value), words)
+        given = str(value).lower()
+        near = errors.nearest(given, words) or next((word for word in words if given and word.startswith(given)), None)
         return f"use `{near}`" if near else ""
 
     wanted = " or ".join(f"`{word}`" for word in words)
@@ -340,13 +341,14 @@ def _refuse(value: Any, path: KeyPath, faults: Faults, wanted: str, hint: str) -
     return WRONG
 
 
-def _missing(name: str, path: KeyPath, faults: Faults) -> Any:
+def _missing(name: str, path: KeyPath, faults: Faults, *, stands: bool) -> Any:
     faults.add(
         errors.KeyMissing,
-        path,
-        f"`{name}` is missing",
+        (*path, name) if stands else path,
+        f"`{name}` has no value" if stands else f"`{name}` is missing",
         why=f"`{_subject(path)}` cannot do without it",
-        hint=f"add `{name}: ...`",
+        hint=f"{'write' if stands else 'add'} `{name}: ...`",
+        key=stands,
     )
     return WRONG
 

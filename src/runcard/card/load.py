@@ -39,7 +39,7 @@ def load_card(source: str | Path | Mapping[str, Any], *, project: Project | None
     else:
         path = find_card(source, project)
         raw = _read_bytes(path)
-        document = parse(raw, _shown(path))
+        document = parse(raw, shown_path(path))
         text = raw.decode("utf-8-sig")
     return _build(document, project or find_project(path), path, text)
 
@@ -67,7 +67,7 @@ def _missing(path: Path, folder: Path) -> errors.CardMissing:
     near = errors.nearest(path.stem, found)
     return errors.CardMissing(
         f"there is no card `{shown(str(path))}`",
-        where=" and ".join(f"{_shown(place)}/" for place in places),
+        where=" and ".join(f"{shown_path(place)}/" for place in places),
         why=f"the cards there are {errors.listing(found)}" if found else "there are no cards there",
         hint=f"did you mean `{near}`?" if near else f"give its path, or its bare name under {CARD_FOLDER}/",
     )
@@ -95,13 +95,14 @@ def _read_bytes(path: Path) -> bytes:
     except OSError as error:
         raise errors.CardMissing(
             f"the card `{path.name}` cannot be read",
-            where=_shown(path),
+            where=shown_path(path),
             why=error.strerror or str(error),
             hint="make the file readable for you",
         ) from None
 
 
-def _shown(path: Path) -> str:
+def shown_path(path: Path) -> str:
+    """Write a path for a person: relative to the working folder when it lies below it."""
     absolute, here = path.absolute(), Path.cwd()
     return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(path)
 

@@ -140,11 +140,15 @@ class EarlyTerminate:
     """Stop trials that fall behind, as Weights & Biases sweeps do."""
 
     type: Literal["hyperband"] = key(one_of("hyperband"), "The only one.")
-    min_iter: int | None = key(whole(1), "The first bracket, in iterations.", default=None)
-    max_iter: int | None = key(whole(1), "The last; needs `s`.", default=None)
+    min_iter: int | None = key(
+        whole(1), "The first bracket, in iterations: boosting rounds or epochs, else folds.", default=None
+    )
+    max_iter: int | None = key(
+        whole(1), "The brackets are this divided by eta, by its square and so on; needs `s`.", default=None
+    )
     s: int | None = key(whole(1), "How many brackets, with `max_iter`.", default=None)
     eta: float = key(number(above=1), "The factor between brackets.", default=3.0)
-    strict: bool = key(flag(), "Stop whatever a bracket does not keep.", default=False)
+    strict: bool = key(flag(), "Judge by the value at the bracket, not by the best so far.", default=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +159,11 @@ class Search:
         one_of("grid", "random", "bayes"), "`grid` runs every combination.", default="grid"
     )
     trials: int | None = key(whole(1, MAX_TRIALS), "How many in all; not for `grid`.", default=None)
-    lag: int = key(whole(1, 1024), "For `bayes`: trial n is chosen once trials up to n - lag are known.", default=8)
+    lag: int = key(
+        whole(1, 1024),
+        "For `bayes` and early stopping: trial n is begun once trials up to n - lag are known.",
+        default=8,
+    )
     early_terminate: EarlyTerminate | None = key(Part(EarlyTerminate), "Stop trials that fall behind.", default=None)
 
 

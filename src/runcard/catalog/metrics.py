@@ -166,7 +166,7 @@ _METRICS: Mapping[str, Metric] = {
 METRIC_NAMES = tuple(sorted(_METRICS))
 
 # What people write -> what it is called here, where the nearest name would mislead.
-_OTHER_NAMES = {
+OTHER_NAMES = {
     "auc": "roc_auc",
     "auc_roc": "roc_auc",
     "auroc": "roc_auc",
@@ -365,7 +365,7 @@ def _impossible(metric: Metric, why: str) -> errors.MetricImpossible:
 
 def _unknown_metric(name: str, catalog: Catalog) -> errors.MetricUnknown:
     plain = name.removeprefix("neg_")
-    close = plain if plain in _METRICS else _OTHER_NAMES.get(plain.lower())
+    close = plain if plain in _METRICS else OTHER_NAMES.get(plain.lower())
     close = close or errors.nearest(plain, metric_names(catalog))
     why = "runcard must know which direction is better"
     if plain != name:

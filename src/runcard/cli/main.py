@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ from runcard import __version__, errors
 _COMMANDS = {
     "check": "Check a card and its data, and print the plan.",
     "compare": "Print the ranked trials of a card or experiment, as MLflow has them.",
+    "import": "Turn a W&B sweep file into a card.",
     "list": "List what a card can name.",
     "run": "Run a card.",
     "schema": "Print the JSON Schema of cards, for editors.",
@@ -31,7 +33,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(f"runcard.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = import_module(f"runcard.cli.{module}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

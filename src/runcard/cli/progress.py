@@ -46,28 +46,28 @@ class Show(Listener):
     def planned(self, plan: Plan, counts: Counts) -> None:
         """Say what is about to be done, and start the bar."""
         self._metric, self._has_run = plan.primary.name, True
-        known = counts.done + counts.failed
+        known = counts.known
         if counts.left and (known or counts.interrupted):
             interrupted = f"{counts.interrupted} interrupted, " if counts.interrupted else ""
             self.note(f"Resuming: {known} done, {interrupted}{counts.left - counts.interrupted} left")
         folds = f"{plan.n_folds} folds" if plan.n_folds else "no folds, one test"
         self.note(
-            f"{plan.card.name}: {len(plan.trials)} trials, {folds}, "
+            f"{plan.card.name}: {known + counts.left} trials, {folds}, "
             f"{len(plan.split.train):,} training and {len(plan.split.test):,} test rows"
         )
         if self._console.is_terminal and not self._quiet and counts.left:
             self._bar = _make_bar(self._console)
-            self._task = self._bar.add_task("", total=len(plan.trials), completed=known, **_state(counts, None, ""))
+            self._task = self._bar.add_task("", total=known + counts.left, completed=known, **_state(counts, None, ""))
             self._bar.start()
 
     def recorded(self, record: Record, counts: Counts, best: Record | None) -> None:
         """Move the bar, or print a line now and then."""
         state = _state(counts, best, self._metric)
         if self._bar is not None:
-            self._bar.update(self._task, completed=counts.done + counts.failed, **state)
+            self._bar.update(self._task, completed=counts.known, **state)
         elif not self._quiet and (counts.left == 0 or time.monotonic() - self._last_line > _LINE_SECONDS):
             self._last_line = time.monotonic()
-            self.note(f"{counts.done} done, {counts.failed} failed, {counts.left} left{state['best']}")
+            self.note(f"{state['counts']}{state['best']}")
         if record.error and not self._quiet:
             self._console.print(f"failed: {record.model} {dict(record.params)}, {record.error}", markup=False)
 
@@ -113,7 +113,8 @@ def _make_bar(console: Console) -> Progress:
 
 
 def _state(counts: Counts, best: Record | None, metric: str) -> dict[str, Any]:
-    shown = f"{counts.done} done, {counts.failed} failed, {counts.left} left"
+    stopped = f"{counts.stopped} stopped early, " if counts.stopped else ""
+    shown = f"{counts.done} done, {stopped}{counts.failed} failed, {counts.left} left"
     mean = best.mean(metric) if best else None
     return {
         "counts": shown,

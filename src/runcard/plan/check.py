@@ -27,7 +27,7 @@ def check_estimators(plan: Plan) -> None:
     """
     faults: list[errors.RuncardError] = []
     asked: set[int] = set()
-    for trial in plan.covering(plan.trials):
+    for trial in plan.probes:
         try:
             estimator = plan.estimator(trial.model, trial.params)
         except errors.RuncardError as error:

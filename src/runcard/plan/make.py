@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from runcard import errors
@@ -23,9 +24,11 @@ from runcard.data.target import Target, encode_target
 from runcard.plan.check import check_estimators
 from runcard.plan.digest import describe_split, digest
 from runcard.plan.faults import Gathered, unknown_column, unknown_columns
-from runcard.plan.plan import FeatureSet, Plan, Trial
+from runcard.plan.plan import Draw, Entry, FeatureSet, Plan, Trial, covering
+from runcard.plan.points import depends_on_results, likely_points, list_points
 from runcard.provenance.environment import versions_of
-from runcard.search.space import grid
+from runcard.search.stopping import Hyperband
+from runcard.search.strategy import Point
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,7 +66,8 @@ def make_plan(card: Card, table: Table, catalog: Catalog) -> Plan:
             hint="add `target: <column>`",
         )
     specs = {model.name: _spec(model.name, catalog) for model in card.models}
-    drafts = _drafts(card)
+    points = list_points(card)
+    n_trials = card.search.trials or 0 if points is None else len(points)
     gather = Gathered([*unknown_columns(card, table)])
     columns = gather(lambda: _columns(card, table, target_name, catalog))
     task = gather(lambda: _task(card, specs, table, target_name))
@@ -71,7 +75,7 @@ def make_plan(card: Card, table: Table, catalog: Catalog) -> Plan:
     metrics = gather(lambda: _metrics(card, target, task, catalog), target)
     primary = gather(lambda: _primary(card, metrics), metrics)
     sets = gather(lambda: _feature_sets(card, table, columns, catalog), columns)
-    split = gather(lambda: _split(card, table, columns, target, task, n_trials=len(drafts)), columns, target)
+    split = gather(lambda: _split(card, table, columns, target, task, n_trials=n_trials), columns, target)
     errors.raise_all(gather.faults)
     print_of_data = fingerprint(frame)
     seed = card.data.random_state
@@ -85,7 +89,8 @@ def make_plan(card: Card, table: Table, catalog: Catalog) -> Plan:
             "seed": seed,
         }
     )
-    trials = _trials(drafts, protocol, sets, specs)
+    draw = _draw(card, protocol, sets, specs)
+    trials = _trials(draw, points or ())
     plan = Plan(
         card,
         task,
@@ -99,21 +104,21 @@ def make_plan(card: Card, table: Table, catalog: Catalog) -> Plan:
         seed,
         sets,
         specs,
+        draw,
         trials,
+        n_trials if points is None else len(trials),
+        covering(_trials(draw, likely_points(card))) if points is None else covering(trials),
         protocol,
-        digest([protocol, primary.name, [trial.key for trial in trials]]),
+        digest([protocol, primary.name, [draw.identity, n_trials] if points is None else [t.key for t in trials]]),
     )
     check_estimators(plan)
     return plan
 
 
 def _refuse_later(card: Card) -> None:
-    search, selection = card.search, card.selection
-    grid_hint = "take `search:` out for now: the grid of all lists is then run"
+    selection = card.selection
     best_hint = "take `selection:` out for now: the best mean score is then chosen"
     later = [
-        ("search", "method", search.method, search.method != "grid", grid_hint),
-        ("search", "early_terminate", "...", search.early_terminate is not None, grid_hint),
         ("selection", "rule", selection.rule, selection.rule != "best", best_hint),
         ("selection", "constraints", "...", bool(selection.constraints), best_hint),
     ]
@@ -327,26 +332,29 @@ def _test_rows(card: Card, table: Table) -> np.ndarray | None:
     return chosen
 
 
-def _drafts(card: Card) -> list[tuple[int, str, dict[str, object], str]]:
-    return [
-        (entry, model.name, params, _set_name(card, model.features, entry))
-        for entry, model in enumerate(card.models)
-        for params in grid(model.space)
-    ]
-
-
-def _trials(
-    drafts: Sequence[tuple[int, str, dict[str, object], str]],
-    protocol: str,
-    sets: Mapping[str, FeatureSet],
-    specs: Mapping[str, ModelSpec],
-) -> tuple[Trial, ...]:
+def _draw(card: Card, protocol: str, sets: Mapping[str, FeatureSet], specs: Mapping[str, ModelSpec]) -> Draw:
     versions = {name: versions_of((*_CORE, *_BOOSTING.get(spec.package, ()))) for name, spec in specs.items()}
+    entries = []
+    for number, model in enumerate(card.models):
+        spec, features = specs[model.name], _set_name(card, model.features, number)
+        identity = sets[features].identity()
+        entries.append(Entry(model.name, features, model.space, _code_of(spec), identity, versions[model.name]))
+    if not depends_on_results(card):
+        return Draw(protocol, tuple(entries))
+    search = {name: value for name, value in asdict(card.search).items() if name != "trials"}
+    named = [
+        [model.name, dict(model.params), entry.features] for model, entry in zip(card.models, entries, strict=True)
+    ]
+    stop = card.search.early_terminate
+    rules = Hyperband(stop.eta, stop.strict, stop.min_iter, stop.max_iter, stop.s or 0) if stop else None
+    return Draw(protocol, tuple(entries), rules, card.search.lag, digest([protocol, search, named]))
+
+
+def _trials(draw: Draw, points: Iterable[Point]) -> tuple[Trial, ...]:
     trials: dict[str, Trial] = {}
-    for entry, model, params, features in drafts:
-        key = digest([protocol, model, _code_of(specs[model]), params, sets[features].identity(), versions[model]])
-        if key not in trials:
-            trials[key] = Trial(len(trials), key, model, params, features, entry)
+    for point in points:
+        trial = draw.trial(len(trials), point)
+        trials.setdefault(trial.key, trial)
     return tuple(trials.values())
 
 

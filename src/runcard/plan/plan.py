@@ -22,6 +22,10 @@ from runcard.data.fingerprint import Fingerprint
 from runcard.data.split import Split
 from runcard.data.target import Target
 from runcard.plan.digest import describe_split, digest
+from runcard.search.stopping import Hyperband
+from runcard.search.strategy import BayesianSearch, Point, Space
+
+_MANY = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,43 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """One of the card's `models`, and what of it goes into the keys of its trials."""
+
+    model: str
+    features: str
+    """Name of its feature set."""
+    space: Space
+    code: str | None
+    """Digest of the registered function's source, if it is one."""
+    identity: object
+    """Of its feature set."""
+    versions: Mapping[str, str]
+    """Of the packages that compute it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """How the trials of a plan are drawn from its spaces, one after the other."""
+
+    protocol: str
+    entries: tuple[Entry, ...]
+    stopping: Hyperband | None = None
+    lag: int = 0
+    """Trial n is begun once trials up to n - lag are known; 0 where trials do not depend on each other."""
+    identity: str = ""
+    """Hash of all that decides which trials are drawn and stopped, apart from their number."""
+
+    def trial(self, index: int, point: Point) -> Trial:
+        """Make the plan's `index`-th trial."""
+        entry, params = self.entries[point.entry], dict(point.params)
+        named = [self.protocol, entry.model, entry.code, params, entry.identity, entry.versions]
+        # Where trials are stopped, what one gets depends on those before it.
+        key = digest([*named, self.identity] if self.stopping else named)
+        return Trial(index, key, entry.model, params, entry.features, point.entry)
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """A trial as read off a fit after some of its stages; `n_stages` is None for all of them."""
 
@@ -104,16 +145,30 @@ class Plan:
     seed: int
     feature_sets: Mapping[str, FeatureSet]
     specs: Mapping[str, ModelSpec]
+    draw: Draw
     trials: tuple[Trial, ...]
+    """All of them, in order; none where each depends on what those before it got."""
+    n_trials: int
+    probes: tuple[Trial, ...]
+    """Trials that are tried on a few rows before any training."""
     protocol: str
     """Hash of what all trials share; only trials of one protocol compare."""
     hash: str
-    """Hash of the protocol and of every trial."""
+    """Hash of the protocol and of every trial, or of all that decides which they are."""
 
     @property
     def n_folds(self) -> int:
         """How many folds each trial is scored on; 0 when it goes straight to the test."""
         return len(self.split.folds)
+
+    def search(self) -> BayesianSearch:
+        """Begin a search from its first trial."""
+        return BayesianSearch(
+            [entry.space for entry in self.draw.entries],
+            seed=self.seed,
+            greater_is_better=self.primary.greater_is_better,
+            identify=lambda point: self.draw.trial(0, point).key,
+        )
 
     def estimator(self, model: str, params: Mapping[str, Any]) -> Any:
         """Build an unfitted estimator with the plan's seed."""
@@ -134,17 +189,6 @@ class Plan:
                 member = self._member(trial)
                 families.setdefault(member.family, []).append(member)
         return tuple(_loosest_first([_fit(members) for members in families.values()]))
-
-    def covering(self, trials: Sequence[Trial]) -> list[Trial]:
-        """Choose trials that together hold every value of every hyperparameter of each model."""
-        seen: set[tuple[int, str, str]] = set()
-        chosen: list[Trial] = []
-        for trial in trials:
-            values = {(trial.entry, name, repr(value)) for name, value in trial.params.items()}
-            if not values <= seen or not any(other.entry == trial.entry for other in chosen):
-                seen |= values
-                chosen.append(trial)
-        return chosen
 
     def _member(self, trial: Trial) -> _Member:
         estimator = self.estimator(trial.model, trial.params)
@@ -171,6 +215,8 @@ class Plan:
             "primary": self.primary.name,
             "greater_is_better": self.primary.greater_is_better,
             "seed": self.seed,
+            "n_trials": self.n_trials,
+            "search": asdict(self.card.search),
             "trials": [
                 {"key": t.key, "model": t.model, "params": dict(t.params), "features": t.features} for t in self.trials
             ],
@@ -188,6 +234,35 @@ class _Member:
     n_stages: int | None
     twin: str | None
     limit: float | None
+
+
+def covering(trials: Sequence[Trial]) -> tuple[Trial, ...]:
+    """Choose trials that together hold every value of every hyperparameter of each model.
+
+    Of many numbers the smallest and the largest of each type are enough: what is refused lies at an end.
+    """
+    values: dict[tuple[int, str], dict[str, Any]] = {}
+    for trial in trials:
+        for name, value in trial.params.items():
+            values.setdefault((trial.entry, name), {})[repr(value)] = value
+    left = {(place, shown) for place, found in values.items() for shown in _telling(found)}
+    chosen: list[Trial] = []
+    for trial in trials:
+        held = {((trial.entry, name), repr(value)) for name, value in trial.params.items()}
+        if held & left or not any(other.entry == trial.entry for other in chosen):
+            left -= held
+            chosen.append(trial)
+    return tuple(chosen)
+
+
+def _telling(values: Mapping[str, Any]) -> set[str]:
+    """Leave out numbers that lie between others, where there are many."""
+    shown = set(values)
+    for kind in (int, float):
+        numbers = sorted((value, text) for text, value in values.items() if type(value) is kind)
+        if len(numbers) > _MANY:
+            shown -= {text for _, text in numbers[1:-1]}
+    return shown
 
 
 def _fit(members: Sequence[_Member]) -> Fit:

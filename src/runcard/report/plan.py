@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from runcard import errors
 from runcard.plan import Plan
 from runcard.report.tables import plain_table
 
@@ -31,9 +32,7 @@ def describe_plan(plan: Plan, frame: pd.DataFrame) -> Group:
 
 def _facts(plan: Plan) -> dict[str, str]:
     print_of_data, split = plan.fingerprint, plan.split
-    trials = Counter(trial.model for trial in plan.trials)
-    fits = plan.fits()
-    n_finalists = len(trials) if plan.n_folds else 1
+    n_finalists = len({trial.model for trial in plan.probes}) if plan.n_folds else 1
     return {
         "experiment": plan.card.name,
         "data": f"{plan.source}: {print_of_data.n_rows:,} rows, {len(print_of_data.columns)} columns, "
@@ -44,9 +43,26 @@ def _facts(plan: Plan) -> dict[str, str]:
         "metrics": ", ".join(metric.name for metric in plan.metrics)
         + f"; ranked by {plan.primary.name}, "
         + ("greater is better" if plan.primary.greater_is_better else "smaller is better"),
-        "trials": f"{len(plan.trials)}: " + ", ".join(f"{name} {n}" for name, n in trials.items()),
-        "fits": f"{len(fits) * plan.n_folds} on the folds, {n_finalists} on all training rows",
+        "trials": _trials(plan),
+        "fits": f"{_n_fits(plan)} on the folds, {n_finalists} on all training rows",
     }
+
+
+def _trials(plan: Plan) -> str:
+    search = plan.card.search
+    shown = f"{plan.n_trials} by a Bayesian search of {errors.listing([entry.model for entry in plan.draw.entries])}"
+    if plan.trials:
+        counts = Counter(trial.model for trial in plan.trials)
+        shown = f"{plan.n_trials}: " + ", ".join(f"{name} {n}" for name, n in counts.items())
+    if search.trials is not None and plan.n_trials < search.trials:
+        shown += f"; there are no more than these {plan.n_trials}"
+    return shown + ("; those that fall behind are stopped early" if plan.draw.stopping else "")
+
+
+def _n_fits(plan: Plan) -> str:
+    if plan.draw.lag:
+        return f"{'at most ' if plan.draw.stopping else ''}{plan.n_trials * plan.n_folds:,}"
+    return f"{len(plan.fits()) * plan.n_folds:,}"
 
 
 def _balance(plan: Plan) -> str:

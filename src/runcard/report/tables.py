@@ -13,6 +13,7 @@ from runcard.comparison import Comparison, Standing
 from runcard.tracking.base import RunRow
 
 MAX_ROWS = 20
+_LONG = 8
 
 
 def ranking_table(comparison: Comparison, *, width: int, limit: int = MAX_ROWS) -> Table:
@@ -64,7 +65,7 @@ def tracked_table(rows: Sequence[RunRow], metric: str, *, width: int) -> Table:
     given = [{name: value for name, value in row.params.items() if name != "model"} for row in rows]
     varying = varying_params(given)
     shown = [
-        [str(place) if row.status == "FINISHED" else row.status.lower(), row.params.get("model", row.name)]
+        [_place(place, row), row.params.get("model", row.name)]
         + [", ".join(f"{name}={value}" for name, value in params.items() if name in varying), row.run_id[:8]]
         + [number(row.metrics.get(name)) for name in names]
         for place, (row, params) in enumerate(zip(rows, given, strict=True), start=1)
@@ -76,6 +77,12 @@ def tracked_table(rows: Sequence[RunRow], metric: str, *, width: int) -> Table:
         width,
         ["rank", "model", "parameters", "run", *heads],
     )
+
+
+def _place(place: int, row: RunRow) -> str:
+    if row.status == "FINISHED":
+        return str(place)
+    return "stopped" if "runcard.stopped_at" in row.tags else row.status.lower()
 
 
 def catalog_table(kind: str, rows: Sequence[Row]) -> Table:
@@ -98,9 +105,13 @@ def number(value: float | None, digits: int = 4) -> str:
 def parameters(params: Mapping[str, Any], names: Sequence[str] | None = None) -> str:
     """Write hyperparameters as a card would."""
     shown = params if names is None else {name: value for name, value in params.items() if name in names}
-    return ", ".join(
-        f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in shown.items()
-    )
+    return ", ".join(f"{name}={_value(value)}" for name, value in shown.items())
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, float) and len(repr(value)) > _LONG:
+        return f"{value:.5g}"  # sampled; all of its digits stand in MLflow
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def varying_params(all_params: Sequence[Mapping[str, Any]]) -> list[str]:

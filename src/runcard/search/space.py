@@ -44,9 +44,10 @@ Parameter = Constant | Choice | Distribution
 
 _BOUNDS = ("min", "max")
 _BELL = {"mu": 0.0, "sigma": 1.0}
-_STEP = {"q": 1.0}
+_HILL = {"a": 1.0, "b": 1.0}
+_STEP = {"q": 1}
 # distribution -> (keys it needs, keys it may have with their default)
-_DISTRIBUTIONS: dict[str, tuple[tuple[str, ...], dict[str, float]]] = {
+_DISTRIBUTIONS: dict[str, tuple[tuple[str, ...], Mapping[str, float]]] = {
     "int_uniform": (_BOUNDS, {}),
     "uniform": (_BOUNDS, {}),
     "q_uniform": (_BOUNDS, _STEP),
@@ -60,8 +61,8 @@ _DISTRIBUTIONS: dict[str, tuple[tuple[str, ...], dict[str, float]]] = {
     "q_normal": ((), _BELL | _STEP),
     "log_normal": ((), _BELL),
     "q_log_normal": ((), _BELL | _STEP),
-    "beta": (("a", "b"), {}),
-    "q_beta": (("a", "b"), _STEP),
+    "beta": ((), _HILL),
+    "q_beta": ((), _HILL | _STEP),
 }
 # the same for those whose values are listed
 _LISTED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -120,7 +121,7 @@ def grid(space: Mapping[str, Parameter]) -> Iterator[dict[str, object]]:
     """
     for name, parameter in space.items():
         _require_values(name, parameter)
-    for combination in itertools.product(*(_values(parameter) for parameter in space.values())):
+    for combination in itertools.product(*(values_of(parameter) for parameter in space.values())):
         yield dict(zip(space, combination, strict=True))
 
 
@@ -137,15 +138,20 @@ def grid_size(space: Mapping[str, Parameter]) -> int:
     return math.prod(_count(parameter) for parameter in space.values())
 
 
-def _values(parameter: Parameter) -> tuple[object, ...]:
+def is_listed(parameter: Distribution) -> bool:
+    """Tell whether a distribution has a finite list of values."""
+    return parameter.name in ("int_uniform", "q_uniform")
+
+
+def values_of(parameter: Parameter) -> tuple[object, ...]:
+    """List the values of a hyperparameter that has finitely many."""
     match parameter:
         case Constant(value):
             return (value,)
         case Choice(values):
             return values
     q = parameter.shape.get("q", 1)
-    is_whole = all(float(number).is_integer() for number in (q, *parameter.shape.values()))
-    return tuple(step * int(q) if is_whole else float(f"{step * q:.12g}") for step in _steps(parameter))
+    return tuple(step * q if isinstance(q, int) else float(f"{step * q:.12g}") for step in _steps(parameter))
 
 
 def _count(parameter: Parameter) -> int:
@@ -172,7 +178,7 @@ def _require_values(name: str, parameter: Parameter) -> None:
             why="it runs every value once",
             hint=f"write `{name}: [...]`, or `search: {{method: random, trials: 20}}`",
         )
-    if isinstance(parameter, Distribution) and parameter.name not in ("int_uniform", "q_uniform"):
+    if isinstance(parameter, Distribution) and not is_listed(parameter):
         raise SpaceFault(
             f"a grid cannot go over the distribution `{parameter.name}`",
             key=name,

@@ -36,6 +36,13 @@ _STATUS: Mapping[str, RunStatus] = {
     "failed": "FAILED",
 }
 
+_TRIAL_STATUS: Mapping[str, RunStatus] = {
+    "done": "FINISHED",
+    "stopped": "KILLED",
+    "failed": "FAILED",
+    "lost": "FAILED",
+}
+
 
 def opened_log(execution: Execution) -> RunLog:
     """Tell that an execution has begun."""
@@ -82,7 +89,7 @@ def trial_log(record: Record, experiment: str, parent_run_id: str | None) -> Run
         name=f"{record.model}-{record.trial_key[:8]}",
         experiment=experiment,
         started_ms=_ms(record.started),
-        status="FINISHED" if record.status == "done" else "FAILED",
+        status=_TRIAL_STATUS[record.status],
         ended_ms=at,
         parent_run_id=parent_run_id,
         items=(
@@ -165,6 +172,8 @@ def _trial_tags(record: Record) -> dict[str, str]:
     }
     if record.error:
         tags["runcard.error"] = record.error
+    if record.stopped_at is not None:
+        tags["runcard.stopped_at"] = str(record.stopped_at)
     if record.warnings:
         tags["runcard.warnings"] = "\n".join(record.warnings)
     return tags
@@ -176,8 +185,11 @@ def _trial_metrics(record: Record, at: int) -> list[Metric]:
         found += [Metric(f"cv_{name}", score, fold, at) for fold, score in enumerate(scores)]
         found.append(Metric(f"cv_{name}_mean", record.mean(name) or 0.0, 0, at))
         found.append(Metric(f"cv_{name}_std", deviation(scores) or 0.0, 0, at))
+    for name, points in record.curves.items():
+        found += [Metric(f"curve_{name}", value, step, at) for step, value in points.items()]
     if record.fit_seconds:
         found.append(Metric("fit_seconds", sum(record.fit_seconds) / len(record.fit_seconds), 0, at))
+        found.append(Metric("cpu_seconds", record.cpu_seconds, 0, at))
     return found + [Metric(name, value, 0, at) for name, value in _measures(record).items()]
 
 

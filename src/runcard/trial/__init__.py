@@ -7,6 +7,7 @@ it on the test rows.
 """
 
 from runcard.trial.circumstances import last_line
+from runcard.trial.curve import Curves
 from runcard.trial.final import FinalResult, FinalTask, refit
 from runcard.trial.fit import FitResult, FitTask, StageResult, run_fit
 from runcard.trial.latency import percentile_95
@@ -14,6 +15,7 @@ from runcard.trial.matrices import Preparation, Prepared, prepare, read_rows, st
 from runcard.trial.rehearsal import Rehearsal, rehearse
 
 __all__ = [
+    "Curves",
     "FinalResult",
     "FinalTask",
     "FitResult",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from runcard.catalog.staging import stage_parameter, truncate
 from runcard.data.target import Target
 from runcard.plan import Stage
 from runcard.trial.circumstances import last_line, quiet, trace_of
+from runcard.trial.curve import Curves, cut_curves, learning_curves
 from runcard.trial.latency import pickled_bytes, time_calls
 from runcard.trial.matrices import Part, load_part
 from runcard.trial.outputs import compute_outputs, not_finite, score_all
@@ -35,6 +36,10 @@ class FitTask:
     seed: int
     transform_ms: tuple[float, ...] = ()
     """Given on the fold where latency and size are measured; empty on the others."""
+    curve: Metric | None = None
+    """Given on the fold where the learning curve is taken."""
+    marks: tuple[int, ...] = ()
+    """Further steps that its curve must show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ class StageResult:
     """Milliseconds from one raw row to its prediction, call by call."""
     model_bytes: int | None = None
     error: str | None = None
+    curves: Curves = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +100,14 @@ def _fit_and_score(task: FitTask) -> tuple[tuple[StageResult, ...], int | None]:
     estimator.fit(matrix, target)
     fit_seconds = time.perf_counter() - start
     part = load_part(task.folder, "score")
-    stages = tuple(_score_stage(estimator, stage, fit_seconds, part, task) for stage in task.stages)
+    curves = learning_curves(estimator, part, task.curve, task.target, task.marks) if task.curve else {}
+    stages = tuple(_score_stage(estimator, stage, fit_seconds, part, task, curves) for stage in task.stages)
     return stages, reached(estimator)
 
 
-def _score_stage(estimator: Any, stage: Stage, fit_seconds: float, part: Part, task: FitTask) -> StageResult:
+def _score_stage(
+    estimator: Any, stage: Stage, fit_seconds: float, part: Part, task: FitTask, curves: Curves
+) -> StageResult:
     matrix, target = part
     view = estimator if stage.n_stages is None else truncate(estimator, stage.n_stages)
     start = time.perf_counter()
@@ -114,6 +123,7 @@ def _score_stage(estimator: Any, stage: Stage, fit_seconds: float, part: Part, t
         predict_ms,
         model_bytes,
         error=not_finite(scores),
+        curves=cut_curves(curves, stage.n_stages),
     )
 
 

@@ -21,7 +21,7 @@ from runcard.execution import Execution, begin_execution
 from runcard.journal import Address, BegunTrials, Journal, hold_card, naming_trouble, open_journal, stage_files
 from runcard.plan import Plan, Trial
 from runcard.project import Project, find_project
-from runcard.record import Record
+from runcard.record import FinalRecord, Record
 from runcard.redact import redact
 from runcard.tracking.delivery import Delivery, DeliveryReport
 from runcard.tracking.trust import refusal
@@ -33,6 +33,7 @@ from runcard.workflow.listener import Listener
 from runcard.workflow.outbox import JournalOutbox
 from runcard.workflow.resolve import CardSource, Resolved, open_card, resolve
 from runcard.workflow.result import Result, row_of
+from runcard.workflow.sweep import Asked, Sweep, sweep
 from runcard.workflow.sync import connect
 from runcard.workflow.tally import Tally
 from runcard.workflow.train import Bench, rehearse_on_training_rows, train
@@ -94,6 +95,9 @@ class _Run:
         self.engine, self.listener, self.fresh = engine, listener, fresh
         self.address = Address(redact(self.project.tracking_uri), self.plan.card.name)
         self.tally = Tally(self.plan)
+        self.state: Sweep | None = None
+        self.pending: list[Asked] = []
+        self.found: list[Record | FinalRecord] = []
         self.n_run = 0
 
     def carry_out(self, stack: ExitStack) -> Result:
@@ -103,24 +107,43 @@ class _Run:
         previous = journal.latest_execution(self.plan.hash, self.plan.card.name)
         resumed = previous.execution_id if previous and not self.fresh else None
         end_abandoned(journal, self.project.home, held=self.plan.hash, resumed=resumed)
-        if not self.fresh:
-            keys = [trial.key for trial in self.plan.trials]
-            self.tally.add_known(journal.records(keys), journal.finals(keys))
-        missing = self.tally.missing
+        self._look_up(journal)
         begun = stack.enter_context(BegunTrials(self.project.home, self.plan.hash))
         if not self.fresh:
             self.tally.add_begun(begun.earlier)
-        if previous and previous.status == "done" and not missing and not self._unfinished_finalists():
-            return self._nothing_to_run(journal, previous)
+        if previous and previous.status == "done" and self.tally.is_whole:
+            comparison = self.tally.compare()
+            if all(standing.final for standing in self._finalists_of(comparison)):
+                return self._nothing_to_run(journal, previous, comparison)
         if not self.engine.is_running:
             stack.enter_context(self.engine)
         found = capture_circumstances(self.project, seed=self.plan.seed)
         execution = self._begin(journal, previous, found)
         outbox = stack.enter_context(JournalOutbox(self.project.home))
         with Delivery(outbox, self.project.tracking_uri, lambda: connect(self.project)) as delivery:
-            result = self._execute(journal, execution, delivery, missing, begun)
+            result = self._execute(journal, execution, delivery, begun)
         begun.forget()
         return result
+
+    def _look_up(self, journal: Journal) -> None:
+        """Find out which trials are known already."""
+
+        def find(trials: Sequence[Trial]) -> None:
+            keys = [] if self.fresh else [trial.key for trial in trials]
+            records, finals = journal.records(keys), journal.finals(keys)
+            self.tally.add_known(records, finals)
+            self.found += [*records.values(), *finals.values()]
+
+        def find_one(trial: Trial) -> Record | None:
+            find([trial])
+            return self.tally.records.get(trial.key)
+
+        if self.plan.draw.lag:
+            self.state = Sweep(self.plan, find_one)
+            self.tally.follow(self.state)
+            self.pending = self.state.ask_known()
+        else:
+            find(self.plan.trials)
 
     def _begin(self, journal: Journal, previous: Execution | None, found: Circumstances) -> Execution:
         resumes = previous is not None and previous.status != "done" and not self.fresh
@@ -139,16 +162,18 @@ class _Run:
         return execution
 
     def _address_again(self, journal: Journal, execution: Execution) -> None:
-        known = self.tally.records.values(), self.tally.finals.values()
-        journal.address_again(*known, execution.execution_id, self.address)
+        """Have what was found in the journal told to this run's address, unless it was."""
+        records = [found for found in self.found if isinstance(found, Record)]
+        finals = [found for found in self.found if isinstance(found, FinalRecord)]
+        self.found = []
+        if records or finals:
+            journal.address_again(records, finals, execution.execution_id, self.address)
 
-    def _execute(
-        self, journal: Journal, execution: Execution, delivery: Delivery, missing: Sequence[Trial], begun: BegunTrials
-    ) -> Result:
+    def _execute(self, journal: Journal, execution: Execution, delivery: Delivery, begun: BegunTrials) -> Result:
         try:
             with _scratch(self.project.home) as folder:
                 bench = self._set_up(folder, begun)
-                self._train(journal, execution, delivery, missing, bench)
+                self._train(journal, execution, delivery, bench)
                 comparison = self.tally.compare()
                 self.listener.ranked(comparison, self.plan)
                 problem = self._finalists(journal, execution, delivery, comparison, bench)
@@ -181,20 +206,24 @@ class _Run:
         journal: Journal,
         execution: Execution,
         delivery: Delivery,
-        missing: Sequence[Trial],
         bench: Bench,
     ) -> None:
         self.listener.planned(self.plan, self.tally.counts)
-        if self.plan.n_folds == 0:
-            if missing:
-                rehearse_on_training_rows(self.plan, missing, bench)
-            records = iter([_unscored(trial, self.plan) for trial in missing])
-        else:
-            records = train(self.plan, missing, bench) if missing else iter(())
-        for record in records:
+        for record in self._records(bench):
+            self._address_again(journal, execution)  # a search may come upon trials that are known
             self._keep(record, journal, execution)
             delivery.notify()
             self.listener.recorded(record, self.tally.counts, self.tally.best)
+
+    def _records(self, bench: Bench) -> Iterator[Record]:
+        if self.tally.is_whole:
+            return iter(())
+        if self.plan.n_folds == 0:
+            rehearse_on_training_rows(self.plan, self.tally.missing, bench)
+            return iter([_unscored(trial, self.plan) for trial in self.tally.missing])
+        if self.state is not None:
+            return sweep(self.plan, self.state, self.pending, bench)
+        return train(self.plan, self.tally.missing, bench)
 
     def _keep(self, record: Record, journal: Journal, execution: Execution) -> None:
         journal.add_record(record, execution.execution_id, self.address)
@@ -254,8 +283,7 @@ class _Run:
     def _still_writing(self, n_left: int) -> None:
         self.listener.step(f"Writing to MLflow, {n_left} left; Ctrl-C leaves them to `runcard sync`")
 
-    def _nothing_to_run(self, journal: Journal, previous: Execution) -> Result:
-        comparison = self.tally.compare()
+    def _nothing_to_run(self, journal: Journal, previous: Execution, comparison: Comparison) -> Result:
         if not journal.has_told(previous.execution_id, self.address):
             journal.begin(previous, self.address, {})
             self._address_again(journal, previous)
@@ -294,10 +322,12 @@ class _Run:
     def _summary(self, journal: Journal, comparison: Comparison) -> dict[str, Any]:
         counts = self.tally.counts
         tags: dict[str, Any] = {
-            "n_trials": len(self.plan.trials),
+            "n_trials": self.tally.n_trials,
             "n_done": counts.done,
             "n_failed": counts.failed,
         }
+        if self.plan.draw.stopping:
+            tags["n_stopped"] = counts.stopped
         tags["test_openings"] = journal.count_test_openings(self.plan.protocol)
         metrics: dict[str, float] = {}
         best = comparison.best
@@ -315,9 +345,6 @@ class _Run:
             return [s for s in comparison.standings if s.record.status == "done"]
         return best_of_each_model(comparison)
 
-    def _unfinished_finalists(self) -> bool:
-        return any(s.record.trial_key not in self.tally.finals for s in self._finalists_of(self.tally.compare()))
-
     def _run_ids(self, journal: Journal, comparison: Comparison) -> dict[str, str]:
         found = {s.record.trial_key: journal.run_of(s.record.record_id, self.address)[1] for s in comparison.standings}
         return {key: run_id for key, run_id in found.items() if run_id}
@@ -333,7 +360,7 @@ class _Run:
     def _interrupted(self, report: DeliveryReport) -> errors.Interrupted:
         counts = self.tally.counts
         return errors.Interrupted(
-            f"interrupted: {counts.done} of {len(self.plan.trials)} trials are done and kept",
+            f"interrupted: {counts.done} of {self.tally.n_trials} trials are done and kept",
             where=self.plan.card.name,
             hint="run the card again to go on from there",
             why=f"{report.left} of the records are not in MLflow yet" if report.left else "",

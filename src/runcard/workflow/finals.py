@@ -36,8 +36,7 @@ def refit_finalists(plan: Plan, records: Sequence[Record], bench: Bench, project
 
     The longest goes first; figures are drawn and models saved while others are still trained.
     """
-    features = {trial.key: trial.features for trial in plan.trials}
-    prepare_folds(plan, [features[record.trial_key] for record in records], [TEST], bench)
+    prepare_folds(plan, [record.features for record in records], [TEST], bench)
     ordered = sorted(records, key=lambda record: sum(record.fit_seconds), reverse=True)
     results: dict[int, FinalResult] = {}
     views: dict[int, FinalistView] = {}
@@ -47,7 +46,7 @@ def refit_finalists(plan: Plan, records: Sequence[Record], bench: Bench, project
     def tasks() -> Iterator[FinalTask | FinalistView | Any]:  # or LATER
         for place, record in enumerate(ordered):
             jobs.append(place)
-            yield _task(plan, record, features[record.trial_key], bench)
+            yield _task(plan, record, bench)
         while to_draw or len(results) < len(ordered):
             if to_draw:
                 jobs.append(to_draw.popleft())
@@ -77,11 +76,11 @@ def _or_failed(found: FinalResult | dict[str, bytes] | Lost) -> FinalResult:
     return FinalResult(now, now, error=found.reason if isinstance(found, Lost) else "no result")
 
 
-def _task(plan: Plan, record: Record, features: str, bench: Bench) -> FinalTask:
+def _task(plan: Plan, record: Record, bench: Bench) -> FinalTask:
     return FinalTask(
-        folder=matrices_folder(bench, features, TEST),
+        folder=matrices_folder(bench, record.features, TEST),
         table=bench.table,
-        columns=plan.feature_sets[features].columns,
+        columns=plan.feature_sets[record.features].columns,
         test_rows=plan.split.test,
         estimator=plan.estimator(record.model, record.params),
         metrics=plan.metrics,

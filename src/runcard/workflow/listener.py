@@ -16,8 +16,15 @@ class Counts:
     done: int
     failed: int
     left: int
+    stopped: int = 0
+    """How many fell behind others and were stopped early."""
     interrupted: int = 0
     """How many of those left an earlier execution had begun."""
+
+    @property
+    def known(self) -> int:
+        """How many have their record."""
+        return self.done + self.failed + self.stopped
 
 
 class Listener:

@@ -8,6 +8,7 @@ from runcard.comparison import Comparison, compare
 from runcard.plan import Plan, Trial
 from runcard.record import FinalRecord, Record, renumber
 from runcard.workflow.listener import Counts
+from runcard.workflow.sweep import Sweep
 
 
 class Tally:
@@ -15,18 +16,40 @@ class Tally:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        self._state: Sweep | None = None
         self.records: dict[str, Record] = {}
         self.finals: dict[str, FinalRecord] = {}
         self.best: Record | None = None
         self.interrupted: set[str] = set()
         """Keys of trials that were begun before and have no record yet."""
         self._n_failed = 0
+        self._n_stopped = 0
+
+    def follow(self, state: Sweep) -> None:
+        """Take the trials from a search, as it asks for them."""
+        self._state = state
+
+    @property
+    def trials(self) -> Sequence[Trial]:
+        """The trials that there are so far, in their order."""
+        return self._plan.trials if self._state is None else self._state.trials
+
+    @property
+    def n_trials(self) -> int:
+        """How many there will be."""
+        return self._plan.n_trials if self._state is None else self._state.n_trials
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all trials have their record."""
+        return len(self.records) == self.n_trials
 
     def add(self, record: Record) -> None:
         """Take in a trial's record."""
         self.records[record.trial_key] = record
         self.interrupted.discard(record.trial_key)
-        self._n_failed += record.status != "done"
+        self._n_failed += record.status in ("failed", "lost")
+        self._n_stopped += record.status == "stopped"
         if self._beats_best(record):
             self.best = record
 
@@ -42,21 +65,26 @@ class Tally:
 
     @property
     def missing(self) -> Sequence[Trial]:
-        """The trials without a record, in the plan's order."""
-        return [trial for trial in self._plan.trials if trial.key not in self.records]
+        """The trials without a record so far, in their order."""
+        return [trial for trial in self.trials if trial.key not in self.records]
 
     @property
     def counts(self) -> Counts:
-        """How many are done, failed and left."""
+        """How many are done, failed, left and stopped."""
         n_known = len(self.records)
-        n_left = len(self._plan.trials) - n_known
-        return Counts(n_known - self._n_failed, self._n_failed, n_left, len(self.interrupted))
+        return Counts(
+            n_known - self._n_failed - self._n_stopped,
+            self._n_failed,
+            self.n_trials - n_known,
+            self._n_stopped,
+            len(self.interrupted),
+        )
 
     def compare(self) -> Comparison:
         """Rank what is known."""
         primary = self._plan.primary
         finals = [final for final in self.finals.values() if not final.error]
-        records = renumber(self.records.values(), self._plan)
+        records = renumber(self.records.values(), self.trials)
         return compare(records, primary.name, greater_is_better=primary.greater_is_better, finals=finals)
 
     def _beats_best(self, record: Record) -> bool:

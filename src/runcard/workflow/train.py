@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ TRAINING = -1
 TEST = -2
 """In place of a fold: all training rows to fit on, the test rows to score."""
 _WHOLE = (TRAINING, TEST)
+Marks = tuple[int, ...]
+"""Steps that a learning curve must show."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,16 +48,15 @@ def train(plan: Plan, trials: Sequence[Trial], bench: Bench) -> Iterator[Record]
     """
     drafts = {trial.key: Draft(trial, plan.n_folds) for trial in trials}
     fits = plan.fits(drafts)
-    waiting = set(drafts)
     transform_ms: dict[str, tuple[float, ...]] = {}
     for block in _blocks(plan):
         prepared = prepare_folds(plan, [fit.features for fit in fits], block, bench)
         if block[0] == 0:
             transform_ms = {name: found.transform_ms for (name, fold), found in prepared.items() if fold == 0}
-            _rehearse(plan, trials, bench, 0)
+            rehearse_probes(plan, bench, 0, drafts)
         for draft in _run_fits(plan, fits, block, bench, drafts, transform_ms):
-            if draft.trial.key in waiting and draft.is_complete:
-                waiting.remove(draft.trial.key)
+            if draft.is_complete:
+                del drafts[draft.trial.key]
                 yield make_record(draft, plan)
         shutil.rmtree(bench.folder / "folds", ignore_errors=True)
 
@@ -62,7 +64,7 @@ def train(plan: Plan, trials: Sequence[Trial], bench: Bench) -> Iterator[Record]
 def rehearse_on_training_rows(plan: Plan, trials: Sequence[Trial], bench: Bench) -> None:
     """Try the trials of a plan without folds on a few training rows."""
     prepare_folds(plan, {trial.features for trial in trials}, [TRAINING], bench)
-    _rehearse(plan, trials, bench, TRAINING)
+    rehearse_probes(plan, bench, TRAINING)
 
 
 def prepare_folds(
@@ -86,21 +88,22 @@ def _run_fits(
     block: Sequence[int],
     bench: Bench,
     drafts: dict[str, Draft],
-    transform_ms: dict[str, tuple[float, ...]],
+    transform_ms: Mapping[str, tuple[float, ...]],
 ) -> Iterator[Draft]:
     twins = Twins(fits)
     places: list[tuple[Fit, int]] = []
     read_off: list[tuple[Fit, FitResult]] = []
 
     def tasks() -> Iterator[FitTask]:
-        for fit in fits:
-            for fold in block:
-                known = twins.read_off(fit, fold)
-                if known is not None:
-                    read_off.append((fit, known))
-                    continue
-                places.append((fit, fold))
-                yield _fit_task(plan, fit, fold, bench, transform_ms)
+        for fit, fold in itertools.product(fits, block):
+            if not any(stage.key in drafts for stage in fit.stages):
+                continue  # it failed on another fold
+            known = twins.read_off(fit, fold)
+            if known is not None:
+                read_off.append((fit, known))
+                continue
+            places.append((fit, fold))
+            yield fit_task(plan, fit, fold, bench, transform_ms)
 
     for number, result in bench.engine.run(run_fit, tasks()):
         fit, fold = places[number]
@@ -116,7 +119,9 @@ def _run_fits(
 
 def _add(fit: Fit, fold: int, result: FitResult | Lost, drafts: dict[str, Draft], bench: Bench) -> Iterator[Draft]:
     for stage in fit.stages:
-        draft = drafts[stage.key]
+        draft = drafts.get(stage.key)
+        if draft is None:
+            continue
         if not draft.is_begun:
             bench.on_begun(stage.key)
         if isinstance(result, Lost):
@@ -126,7 +131,10 @@ def _add(fit: Fit, fold: int, result: FitResult | Lost, drafts: dict[str, Draft]
         yield draft
 
 
-def _fit_task(plan: Plan, fit: Fit, fold: int, bench: Bench, transform_ms: dict[str, tuple[float, ...]]) -> FitTask:
+def fit_task(
+    plan: Plan, fit: Fit, fold: int, bench: Bench, transform_ms: Mapping[str, tuple[float, ...]], marks: Marks = ()
+) -> FitTask:
+    """Make the task of a fit on a fold; on the first, latency, size and the learning curve are taken too."""
     return FitTask(
         folder=matrices_folder(bench, fit.features, fold),
         fold=fold,
@@ -136,6 +144,8 @@ def _fit_task(plan: Plan, fit: Fit, fold: int, bench: Bench, transform_ms: dict[
         target=plan.target.without_values(),
         seed=plan.seed,
         transform_ms=transform_ms[fit.features] if fold == 0 else (),
+        curve=plan.primary if fold == 0 else None,
+        marks=marks,
     )
 
 
@@ -165,8 +175,15 @@ def _refuse_failed(found: Prepared | Lost) -> Prepared:
     )
 
 
-def _rehearse(plan: Plan, trials: Sequence[Trial], bench: Bench, fold: int) -> None:
-    chosen = plan.covering(trials)
+def rehearse_probes(plan: Plan, bench: Bench, fold: int, keys: Container[str] | None = None) -> None:
+    """Try the plan's probes, or those of some trials, on a few rows.
+
+    Raises
+    ------
+    HyperparameterRejected, CardErrors
+        An estimator refuses its hyperparameters.
+    """
+    chosen = [trial for trial in plan.probes if keys is None or trial.key in keys]
     tasks = [
         Rehearsal(
             matrices_folder(bench, trial.features, fold),

@@ -1,0 +1,80 @@
+"""Stopping trials that fall behind: Hyperband's brackets as Weights & Biases sweeps use them.
+
+At each bracket, a number of iterations, a trial goes on only if what it has got is among the best 1/eta of what
+earlier trials had got there (Li et al. 2018).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_MOST_BRACKETS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Hyperband:
+    """Where trials are judged, and how strictly."""
+
+    eta: float
+    strict: bool
+    min_iter: int | None = None
+    max_iter: int | None = None
+    s: int = 0
+
+    def brackets(self, n_iterations: int) -> tuple[int, ...]:
+        """Give the iterations at which a trial of `n_iterations` is judged: all before its last.
+
+        They are `min_iter` times powers of eta, or `max_iter` divided by the first `s` powers of eta.
+        """
+        if self.max_iter is None:
+            found = ((self.min_iter or 1) * self.eta**power for power in range(_MOST_BRACKETS))
+        else:
+            found = (self.max_iter / self.eta**power for power in range(1, self.s + 1))
+        return tuple(sorted({int(bracket) for bracket in found if 1 <= bracket < n_iterations}))
+
+
+class Brackets:
+    """What trials had got at each bracket."""
+
+    def __init__(self, rules: Hyperband, *, greater_is_better: bool) -> None:
+        self._rules = rules
+        self._sign = -1.0 if greater_is_better else 1.0
+        self._losses: dict[int, list[float]] = {}
+
+    def add(self, points: Mapping[int, float]) -> None:
+        """Take in what a trial got: iterations -> metric; those that are no brackets do not count."""
+        course = {step: points[step] for step in self._rules.brackets(max(points, default=0) + 1) if step in points}
+        for bracket, loss in _losses(course, self._sign, strict=self._rules.strict).items():
+            self._losses.setdefault(bracket, []).append(loss)
+
+    def thresholds(self) -> Thresholds:
+        """Give what a trial that starts now is measured by: the loss of rank n / eta, the best having rank 0."""
+        limits = {bracket: sorted(found)[int(len(found) / self._rules.eta)] for bracket, found in self._losses.items()}
+        return Thresholds(limits, self._sign, self._rules.strict)
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What a trial is measured by; fixed when it starts, so that it does not matter who finishes first."""
+
+    limits: Mapping[int, float]
+    """Bracket -> the largest loss that goes on."""
+    sign: float
+    """-1 where greater is better: a loss is the metric times this."""
+    strict: bool
+
+    def stop(self, course: Mapping[int, float]) -> bool:
+        """Tell whether a trial that got `course` so far is stopped at the last of its brackets."""
+        last = max(course)
+        return _losses(course, self.sign, strict=self.strict)[last] > self.limits.get(last, math.inf)
+
+
+def _losses(course: Mapping[int, float], sign: float, *, strict: bool) -> dict[int, float]:
+    """Turn metrics into losses: at each bracket the least so far, or if strict the one there."""
+    losses = {bracket: sign * course[bracket] for bracket in sorted(course)}
+    if strict:
+        return losses
+    return dict(zip(losses, itertools.accumulate(losses.values(), min), strict=True))

@@ -1,0 +1,1 @@
+"""Sweep files of Weights & Biases, turned into cards."""

@@ -1,0 +1,235 @@
+"""A W&B sweep file: what it says, what of it a card has no counterpart for, and what is wrong with it.
+
+The keys are those of https://docs.wandb.ai/guides/sweeps/sweep-config-keys and of W&B's own JSON Schema. What W&B
+refuses is an error here. What W&B reads otherwise than it looks is a warning where one reading is certain, and
+an error where it is not.
+"""
+# ruff: noqa: RUF009 (`key` is a `dataclasses.field`)
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from runcard import errors
+from runcard.card.check import Names, check_stopping
+from runcard.card.faults import Faults
+from runcard.card.kinds import Anything, MappingOf, Part, any_text, key, one_of, shown, whole
+from runcard.card.load import shown_path
+from runcard.card.sections import NAME, EarlyTerminate
+from runcard.catalog.models import ModelSpec, has_parameter, unknown_parameter
+from runcard.search.space import MAX_TRIALS, SpaceFault, find_faults, grid_size, parse_parameter
+from runcard.sweepfile.flow import write_flow
+from runcard.sweepfile.objective import Objective, resolve_objective
+from runcard.sweepfile.readings import settle
+from runcard.sweepfile.remarks import Remark, Remarks
+from runcard.sweepfile.unmatched import find_unmatched, is_nested, unmatched
+from runcard.yaml import MAX_BYTES, Document, parse
+from runcard.yaml import Path as KeyPath
+
+_ELSEWHERE = "nothing is launched: trials run where `runcard run` is called"
+_NESTED = "a model's hyperparameters have one level; move those below it up, under the names that the model has"
+_USUAL_TRIALS = 50  # what `runcard check` proposes
+_FORMAT = "it is about W&B's own format; a card needs none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """A sweep, read and checked."""
+
+    program: Any = unmatched("a card names models, not scripts; register yours with `@runcard.model` and name it")
+    command: Any = unmatched("no script is called; a model is given its hyperparameters as they are")
+    method: Literal["grid", "random", "bayes"] | None = key(
+        one_of("grid", "random", "bayes"), "As `search.method`.", default=None
+    )
+    metric: Objective | None = key(Part(Objective), "As `evaluation.primary`.", default=None)
+    parameters: Mapping[str, Any] = key(MappingOf(Anything()), "As `params` of the model.", default={})
+    early_terminate: EarlyTerminate | None = key(Part(EarlyTerminate), "As in `search`.", default=None)
+    run_cap: int | None = key(whole(1, MAX_TRIALS), "As `search.trials`.", default=None)
+    name: str | None = key(NAME, "As in `experiment`.", default=None)
+    description: str = key(any_text(), "As in `experiment`.", default="")
+    project: Any = unmatched("runs go to the MLflow experiment that `experiment.name` names")
+    entity: Any = unmatched("MLflow has none; say whose it is in `experiment.tags`, such as `{team: ...}`")
+    metrics: Any = unmatched("a card ranks by one metric, `evaluation.primary`; list all in `evaluation.metrics`")
+    controller: Any = unmatched("`runcard run` chooses the trials itself; nothing else is to be started")
+    scheduler: Any = unmatched("`runcard run` chooses the trials itself; nothing else is to be started")
+    job: Any = unmatched(_ELSEWHERE)
+    image_uri: Any = unmatched(_ELSEWHERE)
+    launch: Any = unmatched(_ELSEWHERE)
+    imports: Any = unmatched("a card is data; name modules in `[tool.runcard] modules` of pyproject.toml")
+    resume: Any = unmatched("running a card again goes on where it stopped")
+    apiVersion: Any = unmatched(_FORMAT)
+    kind: Any = unmatched(_FORMAT)
+    primary: str | None = field(default=None)
+    """The metric in runcard's words; None when there is none, or when it is not certain which it is."""
+    document: Document = field(default=Document("", {}), repr=False, compare=False)
+    """Its values, as the card will have them, with their places."""
+
+
+def read_sweep(
+    path: Path, names: Names, spec: ModelSpec | None = None, *, tell: Callable[[Remark], None] = lambda remark: None
+) -> Sweep:
+    """Read and check a sweep file; with a model, also whether that has such hyperparameters.
+
+    Parameters
+    ----------
+    tell
+        Is given every remark, in the order of the lines, also when the sweep is refused.
+
+    Raises
+    ------
+    UsageError
+        It cannot be read.
+    CardErrors
+        Everything that is wrong with it; the error itself when there is only one.
+    """
+    document = parse(_read_bytes(path), shown_path(path), noun="sweep")
+    faults, remarks = Faults(document), Remarks(document)
+    _require_mapping(document.value, faults)
+    raw = settle(_matched(document.value, remarks), document, faults, remarks)
+    sweep: Sweep = Part(Sweep).read(raw, (), faults)
+    sweep = replace(sweep, **_check(sweep, raw, names, spec, faults, remarks))
+    for remark in remarks.in_order():
+        tell(remark)
+    faults.raise_any()
+    return replace(sweep, document=replace(document, value=raw))
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise errors.UsageError(
+            f"the sweep `{path.name}` cannot be read",
+            where=shown_path(path),
+            why=error.strerror or str(error),
+            hint="give the path of a W&B sweep file",
+        ) from None
+
+
+def _require_mapping(raw: Any, faults: Faults) -> None:
+    if not isinstance(raw, dict):
+        given = "is empty" if raw is None else f"cannot be `{shown(raw)}`"
+        hint = "begin with `method:`"
+        faults.add(errors.ValueInvalid, (), f"the sweep {given}", why="it must be a mapping", hint=hint)
+        faults.raise_any()
+
+
+def _matched(raw: Mapping[str, Any], remarks: Remarks) -> dict[str, Any]:
+    """Give what a card has a counterpart for, and say of the rest that it has none."""
+    kept = _leave_out(Sweep, raw, (), remarks)
+    if isinstance(kept.get("metric"), dict):
+        kept["metric"] = _leave_out(Objective, kept["metric"], ("metric",), remarks)
+    return kept
+
+
+def _leave_out(section: type[Any], raw: Mapping[str, Any], path: KeyPath, remarks: Remarks) -> dict[str, Any]:
+    unmatched_ones = dict(find_unmatched(section, raw))
+    for name, why in unmatched_ones.items():
+        remarks.add("left out", (*path, name), why, key=True)
+    return {name: value for name, value in raw.items() if name not in unmatched_ones}
+
+
+# What is said
+
+
+def _check(
+    sweep: Sweep, raw: Mapping[str, Any], names: Names, spec: ModelSpec | None, faults: Faults, remarks: Remarks
+) -> dict[str, Any]:
+    """Check a sweep beyond the types of its values, and give the fields that come out otherwise."""
+    _check_required(sweep, faults, has_parameters="parameters" in raw)
+    found: dict[str, Any] = {"parameters": _check_parameters(sweep, spec, faults, remarks)}
+    if sweep.metric is not None:
+        found["primary"] = resolve_objective(sweep.metric, names, faults, remarks)
+    if sweep.early_terminate is not None:
+        found["early_terminate"] = _place_brackets(sweep.early_terminate, remarks)
+        check_stopping(found["early_terminate"], ("early_terminate",), faults)
+    return found | {"run_cap": _count_trials(sweep, faults, remarks)}
+
+
+def _check_required(sweep: Sweep, faults: Faults, *, has_parameters: bool) -> None:
+    if sweep.method is None and not faults.touch("method"):
+        why, hint = "W&B does not start a sweep without it", "add `method: grid`, `random` or `bayes`"
+        faults.add(errors.KeyMissing, (), "the sweep has no `method`", why=why, hint=hint)
+    if not sweep.parameters and not faults.touch("parameters"):
+        why, hint = "there is nothing to search", "add `parameters:`"
+        path = ("parameters",) if has_parameters else ()
+        faults.add(errors.KeyMissing, path, "the sweep has no `parameters`", why=why, hint=hint)
+    needs = "method: bayes" if sweep.method == "bayes" else "early_terminate" if sweep.early_terminate else None
+    if needs and sweep.metric is None and not faults.touch("metric"):
+        why, hint = "it goes by the scores of earlier runs", "add `metric: {name: ..., goal: ...}`"
+        what, path = f"`{needs}` needs a `metric`", (needs.split(":")[0],)
+        faults.add(errors.KeyMissing, path, what, why=why, hint=hint, key=True)
+
+
+def _check_parameters(sweep: Sweep, spec: ModelSpec | None, faults: Faults, remarks: Remarks) -> dict[str, Any]:
+    """Check the hyperparameters, and give those that a card can have."""
+    kept: dict[str, Any] = {}
+    for name, raw in sweep.parameters.items():
+        path = ("parameters", name)
+        if is_nested(raw):
+            remarks.add("left out", path, _NESTED, key=True)
+            continue
+        kept[name] = _with_defaults(raw)
+        for fault in () if faults.touch(*path) else _faults_of(kept[name]):
+            here = (*path, fault.key) if fault.key else path
+            faults.add(errors.SpaceInvalid, here, f"`{name}`: {fault.what}", why=fault.why, hint=fault.hint)
+        if spec and not any(has_parameter(spec, task, name) for task in spec.tasks):
+            faults.place(unknown_parameter(spec, spec.tasks[0], name), path, key=True)
+        if sweep.method == "grid" and not faults.touch(*path):
+            _check_grid(name, kept[name], faults)
+    return kept
+
+
+def _with_defaults(raw: Any) -> Any:
+    """Say what W&B takes for granted and a card does not: both shapes of a beta distribution are 1."""
+    is_beta = isinstance(raw, dict) and raw.get("distribution") in ("beta", "q_beta")
+    return {**raw, "a": raw.get("a", 1), "b": raw.get("b", 1)} if is_beta else raw
+
+
+def _faults_of(raw: Any) -> Iterator[SpaceFault]:
+    """Find what is wrong with one of `parameters`, which W&B wants as a mapping."""
+    if not isinstance(raw, dict):
+        written = f"{{{'values' if isinstance(raw, list) else 'value'}: {write_flow(raw)}}}"
+        why = "W&B wants a mapping for each of `parameters`"
+        yield SpaceFault(f"it cannot be `{shown(raw)}`", why=why, hint=f"write `{written}`")
+    elif len(raw) == 1 and (key := next(iter(raw))) in ("min", "max"):
+        yield SpaceFault(f"`{key}` stands alone", key=key, why="a range has two ends", hint="give `min` and `max`")
+    else:
+        faults = list(find_faults(raw))
+        is_listed = any(fault.key in ("value", "values") for fault in faults)
+        yield from (fault for fault in faults if fault.key or not is_listed)  # what it lacks besides is no second fault
+
+
+def _check_grid(name: str, raw: Any, faults: Faults) -> None:
+    try:
+        grid_size({name: parse_parameter(raw)})
+    except SpaceFault as fault:
+        what, hint = f"`{name}`: {fault.what}", "list its `values` alone, or use `method: random`"
+        faults.add(errors.SpaceInvalid, ("parameters", name), what, why=fault.why, hint=hint)
+
+
+def _place_brackets(stop: EarlyTerminate, remarks: Remarks) -> EarlyTerminate:
+    """Leave out what W&B does not look at: `s` without `max_iter`, and `min_iter` beside both."""
+    if stop.max_iter is None and stop.min_iter is not None and stop.s is not None:
+        remarks.add("left out", ("early_terminate", "s"), "W&B looks at it only together with `max_iter`", key=True)
+        return replace(stop, s=None)
+    if None not in (stop.max_iter, stop.min_iter, stop.s):
+        said = "W&B places the brackets by `max_iter` where both are given"
+        remarks.add("left out", ("early_terminate", "min_iter"), said, key=True)
+        return replace(stop, min_iter=None)
+    return stop
+
+
+def _count_trials(sweep: Sweep, faults: Faults, remarks: Remarks) -> int | None:
+    if sweep.method == "grid" and sweep.run_cap is not None:
+        remarks.add("left out", ("run_cap",), "a grid runs every combination", key=True)
+        return None
+    if sweep.method in ("random", "bayes") and sweep.run_cap is None and not faults.touch("run_cap"):
+        said = f"without a `run_cap` W&B goes on for ever; the card has `trials: {_USUAL_TRIALS}`"
+        remarks.add("added", ("method",), said, key=True)
+        return _USUAL_TRIALS
+    return sweep.run_cap

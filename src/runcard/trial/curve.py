@@ -1,0 +1,47 @@
+"""Learning curves: what a model that learns step by step had got after some of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from runcard.catalog.metrics import Metric
+from runcard.catalog.staging import stage_parameter, truncate
+from runcard.catalog.steps import curve_steps, steps_of
+from runcard.data.target import Target
+from runcard.trial.matrices import Part
+from runcard.trial.outputs import compute_outputs, score_all
+
+TRAINING_LOSS = "training_loss"
+Curves = Mapping[str, Mapping[int, float]]
+"""Name of a metric -> number of steps -> its value then."""
+
+
+def learning_curves(fitted: Any, part: Part, metric: Metric, target: Target, marks: tuple[int, ...]) -> Curves:
+    """Take the curves of a fitted estimator.
+
+    Boosting is scored on the fold's score rows after 1, 2, 5, 10 and so on of its rounds, and after those in
+    `marks`; a multilayer perceptron says what its training loss was after as many epochs. Others have none.
+    """
+    if (losses := getattr(fitted, "loss_curve_", None)) is not None:
+        shown = {step: float(losses[step - 1]) for step in (*curve_steps(len(losses)), len(losses))}
+        return {TRAINING_LOSS: {step: loss for step, loss in shown.items() if math.isfinite(loss)}}
+    steps = steps_of(fitted)
+    if steps is None or stage_parameter(fitted) != steps[0]:
+        return {}
+    matrix, truth = part
+    points: dict[int, float] = {}
+    for step in sorted({*curve_steps(steps[1]), *marks, steps[1]}):
+        view = fitted if step == steps[1] else truncate(fitted, step)
+        outputs = compute_outputs(view, matrix, (metric,), target)
+        points[step] = score_all((metric,), truth, outputs, target)[metric.name]
+    return {metric.name: {step: value for step, value in points.items() if math.isfinite(value)}}
+
+
+def cut_curves(curves: Curves, n_steps: int | None) -> Curves:
+    """Keep what lies within a trial's own steps; None for all of them."""
+    return {
+        name: {step: value for step, value in points.items() if n_steps is None or step <= n_steps}
+        for name, points in curves.items()
+    }

@@ -1,0 +1,250 @@
+"""Trials that depend on those before them: asked for in order, judged on their way, told in order.
+
+Trial n is begun once the trials up to n - lag are known, whatever has ended besides: what it is and what it is
+measured by do not depend on who finishes first.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import fmean
+
+from runcard.catalog.steps import steps_of
+from runcard.engine.base import LATER, Later, Lost
+from runcard.plan import Fit, Plan, Stage, Trial
+from runcard.record import Draft, Record, make_record
+from runcard.search.stopping import Brackets, Thresholds
+from runcard.trial import FitResult, FitTask, run_fit
+from runcard.workflow.train import Bench, fit_task, prepare_folds, rehearse_probes
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A trial as it was asked for."""
+
+    trial: Trial
+    record: Record | None
+    """What it got, if that is known already."""
+    thresholds: Thresholds | None
+    """What it is measured by on its way."""
+
+
+class Sweep:
+    """A search under way.
+
+    Parameters
+    ----------
+    find
+        Gives the record of a trial if there is one already.
+    """
+
+    def __init__(self, plan: Plan, find: Callable[[Trial], Record | None]) -> None:
+        self._plan, self._find = plan, find
+        self._search = None if plan.trials else plan.search()
+        self._brackets = {by_steps: _brackets_of(plan) for by_steps in (False, True)}
+        self._records: dict[int, Record] = {}
+        self._n_known = 0
+        self._n_told = 0
+        self.trials: list[Trial] = []
+        self.n_trials = plan.n_trials
+        """How many there will be; fewer than planned where nothing new turns up."""
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether the next trial can be asked for."""
+        return len(self.trials) < self.n_trials and self._n_known > len(self.trials) - self._plan.draw.lag
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every trial is known."""
+        return self._n_known == self.n_trials
+
+    def ask(self) -> Asked | None:
+        """Give the next trial; None when there are no more."""
+        number = len(self.trials)
+        while self._n_told <= number - self._plan.draw.lag:  # and not one more, though more may be known
+            self._tell(self._n_told)
+            self._n_told += 1
+        trial = self._next(number)
+        if trial is None:
+            self.n_trials = number
+            return None
+        self.trials.append(trial)
+        record = self._find(trial)
+        if record is not None:
+            self.add(trial, record)
+        brackets = self._brackets[_steps_of(trial, self._plan) is not None]
+        return Asked(trial, record, brackets.thresholds() if brackets else None)
+
+    def ask_known(self) -> list[Asked]:
+        """Ask for all that can be asked for before any is run; give those that are not known."""
+        found: list[Asked] = []
+        while self.may_ask and (asked := self.ask()) is not None:
+            if asked.record is None:
+                found.append(asked)
+        return found
+
+    def add(self, trial: Trial, record: Record) -> None:
+        """Take in what a trial got."""
+        self._records[trial.index] = record
+        while self._n_known in self._records:
+            self._n_known += 1
+
+    def _next(self, number: int) -> Trial | None:
+        if self._search is None:
+            return self._plan.trials[number]
+        point = self._search.ask()
+        return None if point is None else self._plan.draw.trial(number, point)
+
+    def _tell(self, number: int) -> None:
+        record, name = self._records.pop(number), self._plan.primary.name
+        points = record.curves.get(name, {})
+        if self._search is not None and record.stopped_at is not None:
+            self._search.tell(number, points[record.stopped_at], step=record.stopped_at)
+        elif self._search is not None:
+            self._search.tell(number, record.mean(name))
+        # After five folds and after five boosting rounds are not the same.
+        brackets = self._brackets[_steps_of(self.trials[number], self._plan) is not None]
+        if brackets is not None:
+            brackets.add(points)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One fit of a trial: whole on a fold, or on the first fold with some of its steps only."""
+
+    trial: Trial
+    fold: int
+    shortened: Mapping[str, int] = field(default_factory=dict)
+    """The hyperparameter that counts its steps, and how many are done."""
+
+
+class Course:
+    """A trial on its way: the jobs of each leg, and the bracket at which it is judged after it."""
+
+    def __init__(self, plan: Plan, asked: Asked) -> None:
+        self.draft = Draft(asked.trial, plan.n_folds)
+        self.marks: tuple[int, ...] = ()
+        """The steps after which it is judged, if it learns in steps."""
+        self._plan, self._trial, self._thresholds = plan, asked.trial, asked.thresholds
+        self._legs = deque(self._plan_legs())
+        self._bracket: int | None = None
+        self._n_open = 0
+
+    def next_jobs(self) -> list[Job]:
+        """Give the jobs of the next leg once those of the last are in and it goes on; else none."""
+        if self._n_open or self.draft.is_complete or not self._legs:
+            return []
+        if self._bracket is not None and self._is_stopped(self._bracket):
+            self.draft.stopped_at = self._bracket
+            return []
+        self._bracket, jobs = self._legs.popleft()
+        self._n_open = len(jobs)
+        return jobs
+
+    def add(self, job: Job, result: FitResult | Lost) -> None:
+        """Take in what a job gave."""
+        self._n_open -= 1
+        if isinstance(result, Lost):
+            self.draft.lose(job.fold, result.reason)
+        elif not job.shortened or result.error or result.stages[0].error:
+            self.draft.add(result)
+        else:
+            name, (n_steps,) = self._plan.primary.name, job.shortened.values()
+            self.draft.add_point(name, n_steps, result.stages[0].scores[name], result)
+
+    def _plan_legs(self) -> Iterator[tuple[int | None, list[Job]]]:
+        rules, folds = self._plan.draw.stopping, [Job(self._trial, fold) for fold in range(self._plan.n_folds)]
+        if rules is None:
+            yield None, folds
+            return
+        steps = _steps_of(self._trial, self._plan)
+        if steps is not None:
+            self.marks = rules.brackets(steps[1])
+            for bracket in self.marks:
+                yield bracket, [Job(self._trial, 0, {steps[0]: bracket})]
+            yield None, folds
+            return
+        ends = (0, *rules.brackets(len(folds)), len(folds))
+        for start, end in itertools.pairwise(ends):
+            yield (end if end < len(folds) else None), folds[start:end]
+
+    def _is_stopped(self, bracket: int) -> bool:
+        name = self._plan.primary.name
+        points = self.draft.curves.setdefault(name, {})
+        if not self.marks:
+            points[bracket] = fmean(self.draft.folds[fold].scores[name] for fold in range(bracket))
+        course = {step: value for step, value in points.items() if step <= bracket}
+        return self._thresholds is not None and self._thresholds.stop(course)
+
+
+def sweep(plan: Plan, state: Sweep, pending: Sequence[Asked], bench: Bench) -> Iterator[Record]:
+    """Run what a search has not run yet; yield each record as soon as it is whole.
+
+    Parameters
+    ----------
+    pending
+        What was asked for already and is not known.
+
+    Raises
+    ------
+    HyperparameterRejected, CardErrors
+        An estimator refuses its hyperparameters; nothing has been trained then.
+    """
+    names = [entry.features for entry in plan.draw.entries]
+    prepared = prepare_folds(plan, names, range(plan.n_folds), bench)
+    transform_ms = {name: found.transform_ms for (name, fold), found in prepared.items() if fold == 0}
+    rehearse_probes(plan, bench, 0)
+    courses = {asked.trial.index: Course(plan, asked) for asked in pending}
+    ready = deque(job for course in courses.values() for job in course.next_jobs())
+    jobs: list[Job] = []
+
+    def tasks() -> Iterator[FitTask | Later]:
+        while ready or not state.is_over:
+            if ready:
+                job = ready.popleft()
+                if job.trial.index in courses:  # else it failed on another fold
+                    jobs.append(job)
+                    yield _task(plan, job, courses[job.trial.index], bench, transform_ms)
+            elif state.may_ask:
+                asked = state.ask()
+                if asked is not None and asked.record is None:
+                    courses[asked.trial.index] = course = Course(plan, asked)
+                    ready.extend(course.next_jobs())
+            else:
+                yield LATER
+
+    for number, result in bench.engine.run(run_fit, tasks()):
+        job = jobs[number]
+        course = courses.get(job.trial.index)
+        if course is None:
+            continue
+        if not course.draft.is_begun:
+            bench.on_begun(job.trial.key)
+        course.add(job, result)
+        ready.extend(course.next_jobs())
+        if course.draft.is_complete:
+            del courses[job.trial.index]
+            record = make_record(course.draft, plan)
+            state.add(job.trial, record)
+            yield record
+
+
+def _task(plan: Plan, job: Job, course: Course, bench: Bench, transform_ms: Mapping[str, tuple[float, ...]]) -> FitTask:
+    trial = job.trial
+    params = {**trial.params, **job.shortened}
+    fit = Fit(trial.model, trial.features, params, (Stage(trial.key, None),))
+    task = fit_task(plan, fit, job.fold, bench, transform_ms, course.marks)
+    return replace(task, metrics=(plan.primary,), transform_ms=(), curve=None) if job.shortened else task
+
+
+def _steps_of(trial: Trial, plan: Plan) -> tuple[str, int] | None:
+    return steps_of(plan.estimator(trial.model, trial.params)) if plan.draw.stopping else None
+
+
+def _brackets_of(plan: Plan) -> Brackets | None:
+    rules = plan.draw.stopping
+    return Brackets(rules, greater_is_better=plan.primary.greater_is_better) if rules else None
