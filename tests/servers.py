@@ -6,6 +6,7 @@ Each is a plain context manager, and a fixture of the same name started once a s
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import shutil
 import signal
@@ -13,10 +14,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -117,6 +121,85 @@ def run_postgres() -> Iterator[str]:
             yield f"postgresql+psycopg2://{where}"  # without a driver's name, SQLAlchemy's version decides
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+Mood = Literal["well", "down", "silent", "broken", "slow", "forgetful"]
+"""What a relay does with a request: pass it on; hang up; say nothing for ever; answer 500; pass it on late; pass it
+on and hang up, so that the answer is lost."""
+
+
+class Relay(ThreadingHTTPServer):
+    """Stands between a client and a server, and treats each request as it is in the mood for."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, target: str) -> None:
+        super().__init__(("127.0.0.1", 0), _RelayHandler)
+        self.target = target
+        self.address = f"http://127.0.0.1:{self.server_address[1]}"
+        self.mood: Callable[[str], Mood] = lambda request: "well"
+        """From a request's method, path and body to what is done with it."""
+        self.requests: list[str] = []
+        """What was asked but for the probes, `METHOD /path`."""
+        self.slow_seconds = 2.0
+        self.is_closed = threading.Event()
+
+    def handle_error(self, *_: object) -> None:
+        """Clients that have given up are no news."""
+
+
+class _RelayHandler(BaseHTTPRequestHandler):
+    server: Relay
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        if self.path != "/health":
+            self.server.requests.append(f"{self.command} {self.path.partition('?')[0]}")
+        mood = self.server.mood(f"{self.command} {self.path} {body!r}")
+        if mood == "silent":
+            self.server.is_closed.wait()
+        elif mood == "slow":
+            self.server.is_closed.wait(self.server.slow_seconds)
+        elif mood == "broken":
+            self._answer(500, b'{"error_code": "INTERNAL_ERROR", "message": "out of order"}')
+        if mood in ("well", "slow", "forgetful"):
+            answer = self._pass_on(body)
+            if mood != "forgetful":
+                self._answer(*answer)
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_GET
+
+    def _pass_on(self, body: bytes) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(self.server.target.removeprefix("http://"), timeout=60)
+        with contextlib.closing(connection):
+            connection.request(self.command, self.path, body, dict(self.headers))
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@contextlib.contextmanager
+def run_relay(target: str) -> Iterator[Relay]:
+    """Run a relay in front of a server."""
+    with Relay(target) as relay:
+        thread = threading.Thread(target=relay.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield relay
+        finally:
+            relay.is_closed.set()
+            relay.shutdown()
+            thread.join()
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from errno import EDQUOT, EFBIG, ENOSPC
 
 EXIT_DONE = 0
 EXIT_ERROR = 1
@@ -70,6 +71,13 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     choices = {str(name).lower(): str(name) for name in known}
     found = get_close_matches(str(word).lower(), choices, n=1, cutoff=0.6)
     return choices[found[0]] if found else None
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Tell a disk or quota that is used up from other troubles with files; NumPy words it without a number."""
+    if not isinstance(error, OSError):
+        return False
+    return error.errno in (ENOSPC, EDQUOT, EFBIG) or " requested and " in str(error)
 
 
 def listing(words: Sequence[object], limit: int = 8) -> str:

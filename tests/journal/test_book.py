@@ -79,11 +79,23 @@ def test_what_was_written_is_read_by_another(journal: Journal, tmp_path: Path) -
 def test_the_latest_record_of_a_trial_counts_and_lost_ones_do_not(journal: Journal) -> None:
     journal.add_record(record(record_id="r1", ended=1.0), "e1", HERE)
     journal.add_record(record(record_id="r2", ended=3.0, status="failed"), "e1", HERE)
-    journal.add_record(record(record_id="r3", ended=2.0), "e1", HERE)
-    journal.add_record(record(record_id="r4", ended=9.0, status="lost"), "e1", HERE)
-    journal.add_record(record("k2", record_id="r5", status="lost"), "e1", HERE)
+    journal.add_record(record(record_id="r3", ended=9.0, status="lost"), "e1", HERE)
+    journal.add_record(record("k2", record_id="r4", status="lost"), "e1", HERE)
     found = journal.records(["k1", "k2"])
     assert {key: r.record_id for key, r in found.items()} == {"k1": "r2"}
+
+
+def test_a_clock_that_was_set_back_changes_nothing_of_what_is_latest(journal: Journal) -> None:
+    for n, now in enumerate([900.0, 500.0, 700.0, 100.0]):
+        made = record(record_id=f"r{n}", started=now - 1, ended=now)
+        journal.add_record(made, "e1", HERE)
+        journal.add_final(replace(final(made, f"f{n}"), started=now, ended=now), "e1", HERE, {})
+        journal.begin(execution(f"x{n}", started=now), HERE, {})
+        assert journal.records(["k1"])["k1"].record_id == f"r{n}"
+        assert journal.finals(["k1"])["k1"].record_id == f"f{n}"
+        assert journal.latest_execution("h1", "flowers").execution_id == f"x{n}"
+    journal.end(execution("x1", started=500.0, ended=2000.0, status="done"), HERE)  # and an end is no beginning
+    assert journal.latest_execution("h1", "flowers").execution_id == "x3"
 
 
 def test_finalists_that_failed_or_were_not_saved_are_tried_again(journal: Journal) -> None:
@@ -157,7 +169,7 @@ def test_the_latest_execution_of_a_plan(journal: Journal) -> None:
     journal.begin(execution("e3", started=300.0, plan_hash="other"), HERE, {})
     assert journal.latest_execution("h1", "flowers").execution_id == "e2"
     assert journal.latest_execution("nothing", "flowers") is None
-    journal.mark("e2", "interrupted")
+    journal.end(execution("e2", started=200.0, status="interrupted"), HERE)
     assert journal.latest_execution("h1", "flowers").status == "interrupted"
 
 

@@ -4,6 +4,7 @@ from runcard.journal.begun import BegunTrials
 from runcard.journal.book import Address, Entry, Journal, open_journal
 from runcard.journal.files import check_files, file_folder, stage_files
 from runcard.journal.lock import hold_card
+from runcard.journal.trouble import naming_trouble
 
 __all__ = [
     "Address",
@@ -13,6 +14,7 @@ __all__ = [
     "check_files",
     "file_folder",
     "hold_card",
+    "naming_trouble",
     "open_journal",
     "stage_files",
 ]

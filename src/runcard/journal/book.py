@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
 from runcard import errors, execution
-from runcard.execution import Execution, Status
+from runcard.execution import Execution
+from runcard.journal.trouble import unusable
 from runcard.record import FinalRecord, Record, read_final, read_record, to_json
 
 FILE = "journal.db"
 VERSION = 1
+LOCKED_SECONDS = 10.0
+"""How long a step waits for another program that holds the file; its own processes take milliseconds."""
 
 ParcelKind = Literal["opened", "trial", "final", "closed"]
 Manifest = Mapping[str, tuple[str, int]]
@@ -99,11 +101,12 @@ class Journal:
             self._put_files(begun.execution_id, manifest)
             self._post(address, "opened", begun.execution_id, begun.execution_id, None)
 
-    def end(self, ended: Execution, address: Address) -> None:
+    def end(self, ended: Execution, *addresses: Address) -> None:
         """Write down how it ended."""
         with self._transaction():
             self._put_execution(ended)
-            self._post(address, "closed", ended.execution_id, ended.execution_id, None)
+            for address in addresses:
+                self._post(address, "closed", ended.execution_id, ended.execution_id, None)
 
     def add_record(self, record: Record, execution_id: str, address: Address) -> None:
         """Write down a trial."""
@@ -140,20 +143,40 @@ class Journal:
         return self._run(query, (subject, *_columns(address))).fetchone() is not None
 
     def records(self, trial_keys: Iterable[str]) -> dict[str, Record]:
-        """Give the latest record of each trial that has one; lost ones do not count."""
-        query = "SELECT trial_key, body FROM records WHERE status != 'lost' AND trial_key IN ({}) ORDER BY ended"
+        """Give the latest record of each trial that has one; lost ones do not count.
+
+        The latest is the one written last, whatever the clock said.
+        """
+        query = "SELECT trial_key, body FROM records WHERE status != 'lost' AND trial_key IN ({}) ORDER BY rowid"
         return {key: read_record(body) for key, body in self._by_key(query, trial_keys)}
 
     def finals(self, trial_keys: Iterable[str]) -> dict[str, FinalRecord]:
         """Give the latest finalist's record, scored and with its model kept, of each trial that has one."""
-        query = "SELECT trial_key, body FROM finals WHERE status = 'done' AND trial_key IN ({}) ORDER BY ended"
+        query = "SELECT trial_key, body FROM finals WHERE status = 'done' AND trial_key IN ({}) ORDER BY rowid"
         return {key: read_final(body) for key, body in self._by_key(query, trial_keys)}
 
     def latest_execution(self, plan_hash: str, experiment: str) -> Execution | None:
-        """Find the latest execution of a plan under an experiment's name."""
-        query = "SELECT body FROM executions WHERE plan_hash = ? AND experiment = ? ORDER BY started DESC LIMIT 1"
+        """Find the execution of a plan under an experiment's name that was begun last."""
+        query = "SELECT body FROM executions WHERE plan_hash = ? AND experiment = ? ORDER BY rowid DESC LIMIT 1"
         row = self._run(query, (plan_hash, experiment)).fetchone()
         return execution.read_execution(row[0]) if row else None
+
+    def running(self) -> list[Execution]:
+        """List the executions that have begun and not ended: of processes at work, and of killed ones."""
+        rows = self._run("SELECT body FROM executions WHERE status = 'running' ORDER BY rowid")
+        return [execution.read_execution(body) for (body,) in rows]
+
+    def last_sign_of(self, execution_id: str) -> float | None:
+        """Give the time of the last thing that an execution wrote, seconds since 1970; None if it is nothing."""
+        query = """SELECT max(ended) FROM (SELECT ended FROM records WHERE execution_id = ?
+            UNION ALL SELECT ended FROM finals WHERE execution_id = ?)"""
+        row = self._run(query, (execution_id, execution_id)).fetchone()
+        return None if row[0] is None else float(row[0])
+
+    def addresses_of(self, execution_id: str) -> list[Address]:
+        """List where an execution's beginning was told, or waits to be."""
+        query = "SELECT DISTINCT uri, experiment FROM parcels WHERE kind = 'opened' AND subject = ?"
+        return [Address(*row) for row in self._run(query, (execution_id,))]
 
     def has_finished(self, card: str) -> bool:
         """Tell whether a card of exactly this text came to its end once."""
@@ -222,11 +245,6 @@ class Journal:
         with self._transaction():
             self._run("UPDATE parcels SET delivered = 1 WHERE parcel_id = ?", (parcel_id,))
 
-    def mark(self, execution_id: str, status: Status) -> None:
-        """Change an execution's status without telling anyone."""
-        with self._transaction():
-            self._put_execution(replace(self.execution(execution_id), status=status, ended=time.time()))
-
     def _put_files(self, owner: str, manifest: Manifest) -> None:
         for name, (sha256, n_bytes) in manifest.items():
             self._run("INSERT INTO files VALUES (?, ?, ?, ?)", (owner, name, sha256, n_bytes))
@@ -240,7 +258,10 @@ class Journal:
             made.started,
             execution.to_json(made),
         )
-        self._run("INSERT OR REPLACE INTO executions VALUES (?, ?, ?, ?, ?, ?)", row)
+        # It keeps its row: the order of rows is the order in which executions began.
+        query = """INSERT INTO executions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (execution_id)
+            DO UPDATE SET status = excluded.status, started = excluded.started, body = excluded.body"""
+        self._run(query, row)
 
     def _post(self, address: Address, kind: ParcelKind, subject: str, run_of: str, parent: str | None) -> None:
         self._run(
@@ -269,7 +290,7 @@ class Journal:
         try:
             return self._connection.execute(query, tuple(values))
         except sqlite3.Error as error:
-            raise _unusable(self.path, error) from error
+            raise unusable(self.path, error) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -283,7 +304,7 @@ class Journal:
             self._connection.commit()
         except sqlite3.Error as error:
             self._connection.rollback()
-            raise _unusable(self.path, error) from error
+            raise unusable(self.path, error) from error
 
 
 def _columns(address: Address) -> tuple[str, str]:
@@ -306,13 +327,21 @@ def open_journal(home: Path, *, any_thread: bool = False) -> Journal:
         ignore = home / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n")
-        connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=not any_thread)
+        return Journal(path, _connect(path, any_thread=any_thread))
+    except (OSError, sqlite3.Error) as error:
+        raise unusable(path, error) from error
+
+
+def _connect(path: Path, *, any_thread: bool) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=LOCKED_SECONDS, isolation_level=None, check_same_thread=not any_thread)
+    try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         _ensure_schema(connection, path)
-    except (OSError, sqlite3.Error) as error:
-        raise _unusable(path, error) from error
-    return Journal(path, connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def _ensure_schema(connection: sqlite3.Connection, path: Path) -> None:
@@ -332,15 +361,3 @@ def _ensure_schema(connection: sqlite3.Connection, path: Path) -> None:
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")
-
-
-def _unusable(path: Path, error: Exception) -> errors.JournalUnusable:
-    text = str(error)
-    hint = "see that the folder can be written to"
-    if "locked" in text:
-        hint = "another program holds the file; close it and run again"
-    elif "full" in text or "No space" in text:
-        hint = "free some space and run again; what is done is kept"
-    elif "malformed" in text or "not a database" in text:
-        hint = f"the file is damaged: move {path.name} away or restore it, and run again"
-    return errors.JournalUnusable("the journal cannot be used", where=str(path), why=text, hint=hint)

@@ -11,11 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runcard import errors
+from runcard.journal.trouble import unusable
+
+PATIENCE_SECONDS = 1.0
+"""Long enough for another process to look whether the one that held the card is gone."""
 
 
 @contextmanager
-def hold_card(home: Path, plan_hash: str) -> Iterator[None]:
+def hold_card(home: Path, plan_hash: str, *, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
     """Hold a plan for this process; the system lets go of it however the process ends.
+
+    It waits for `patience` seconds if another holds it.
 
     Raises
     ------
@@ -27,18 +33,13 @@ def hold_card(home: Path, plan_hash: str) -> Iterator[None]:
     folder = home / "locks"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / f"{plan_hash[:16]}.lock", timeout=0)
+        lock = FileLock(folder / f"{plan_hash[:16]}.lock", timeout=patience)
         holder = folder / f"{plan_hash[:16]}.json"
         lock.acquire()
     except Timeout:
         raise _busy(holder) from None
     except OSError as error:
-        raise errors.JournalUnusable(
-            "the journal's folder cannot be written to",
-            where=str(folder),
-            why=str(error),
-            hint="see that the folder can be written to",
-        ) from error
+        raise unusable(folder, error) from error
     try:
         holder.write_text(json.dumps(_myself()))
         yield

@@ -23,6 +23,15 @@ from runcard.tracking.base import RunLog, Tracker
 RETRY_SECONDS = 0.5
 """Pause before the one retry: long enough for a server to replace a worker."""
 
+AWAY_SECONDS = 15.0
+"""How long a backend that went away is left alone while work goes on."""
+
+PATIENCE_SECONDS = 5.0
+"""How long nothing may arrive, once the work is done, until the backend is asked whether it is there at all.
+
+A call that took longer is not repeated either: it was no worker being replaced.
+"""
+
 LEAVE_SECONDS = 5.0
 """How long leaving the context on an error waits for the parcel under way."""
 
@@ -128,6 +137,8 @@ class Delivery:
         self._news = threading.Event()
         self._no_more_news = threading.Event()
         self._thread = threading.Thread(target=self._work, name="runcard-delivery", daemon=True)
+        self._tracker: Tracker | None = None
+        self._is_left = False
 
     def __enter__(self) -> Self:
         self._news.set()  # what an earlier execution left
@@ -141,19 +152,61 @@ class Delivery:
         """Say that the outbox has something new."""
         self._news.set()
 
-    def finish(self, timeout: float | None = None) -> DeliveryReport:
-        """Wait until all is delivered or given up, at most `timeout` seconds, and end the thread."""
+    def finish(
+        self, timeout: float | None = None, on_wait: Callable[[int], None] = lambda n_left: None
+    ) -> DeliveryReport:
+        """Wait until all is delivered or given up, at most `timeout` seconds, and end the thread.
+
+        Without a timeout it waits as long as the backend answers, however slowly, and calls `on_wait` with the
+        number of parcels left, after five seconds and then less and less often.
+        """
         self._no_more_news.set()
         self._news.set()
-        self._thread.join(timeout)
+        if timeout is None:
+            self._wait(on_wait)
+        else:
+            self._thread.join(timeout)
         self._round.stop.set()  # a thread that is late ends after the parcel it has in hand
         return self._round.report(len(self._outbox.pending(self._uri)))
+
+    def _wait(self, on_wait: Callable[[int], None]) -> None:
+        n_waits = 0
+        while self._thread.is_alive() and not self._is_left:
+            n_settled = self._round.n_settled
+            self._thread.join(PATIENCE_SECONDS)
+            if not self._thread.is_alive():
+                return
+            self._is_left = self._round.n_settled == n_settled and self._is_away()
+            n_waits += 1
+            if not self._is_left and n_waits & (n_waits - 1) == 0:  # 1, 2, 4, 8, ...
+                on_wait(len(self._outbox.pending(self._uri)))
+
+    def _is_away(self) -> bool:
+        """Ask the backend, which the thread may be waiting for: a probe uses nothing of what that holds."""
+        if self._tracker is None:  # MLflow is still being imported
+            return False
+        try:
+            self._tracker.probe()
+        except errors.TrackingError as error:
+            self._round.keep(error)
+            return True
+        return False
 
     def _work(self) -> None:
         self._round.guard(self._deliver_news)
 
     def _deliver_news(self) -> None:
         with self._connect() as tracker:
+            self._tracker = tracker
+            while self._went_away(tracker):
+                seen = time.monotonic()
+                if self._no_more_news.wait(AWAY_SECONDS) and time.monotonic() - seen < PATIENCE_SECONDS:
+                    return  # it will hardly be back yet
+                self._news.set()
+
+    def _went_away(self, tracker: Tracker) -> bool:
+        """Deliver what there is and what comes; tell whether the backend went away before all was there."""
+        try:
             tracker.probe()
             while True:
                 self._news.wait()
@@ -161,7 +214,10 @@ class Delivery:
                 self._news.clear()  # before the outbox is read: what comes after starts another turn
                 self._round.empty(tracker)
                 if last or self._round.stop.is_set():
-                    return
+                    return False
+        except errors.TrackingAway as error:
+            self._round.keep(error)
+            return True
 
 
 class _Round:
@@ -176,6 +232,11 @@ class _Round:
         self._dropped = 0
         self._error: errors.RuncardError | None = None
 
+    @property
+    def n_settled(self) -> int:
+        """How many parcels were delivered, or given up for now."""
+        return self._delivered + self._dropped + len(self._refused)
+
     def report(self, left: int) -> DeliveryReport:
         return DeliveryReport(self._delivered, left, self._dropped, self._error if left else None)
 
@@ -184,7 +245,7 @@ class _Round:
         try:
             action()
         except Exception as error:
-            self._keep(error)
+            self.keep(error)
 
     def start(self, tracker: Tracker) -> None:
         tracker.probe()
@@ -197,6 +258,8 @@ class _Round:
         ------
         TrackingAway
             The backend went away and still was after a pause: nothing more is tried.
+        JournalUnusable
+            What arrives can no longer be noted.
         """
         with self._outbox.delivering(self._uri):
             while parcels := [p for p in self._outbox.pending(self._uri) if p.parcel_id not in self._refused]:
@@ -207,24 +270,28 @@ class _Round:
 
     def _settle(self, parcel: Parcel, tracker: Tracker) -> None:
         """Deliver a parcel, or remember that it was refused: one bad record must not hold up the others."""
+        start = time.monotonic()
         try:
             try:
                 _hand_over(parcel, self._outbox, tracker, self._uri)
             except errors.TrackingAway:
+                if time.monotonic() - start > PATIENCE_SECONDS:
+                    raise
                 time.sleep(RETRY_SECONDS)
                 _hand_over(parcel, self._outbox, tracker, self._uri)
             self._delivered += 1
         except errors.RunDeleted:
             self._dropped += 1
-        except errors.TrackingAway:
+        except (errors.TrackingAway, errors.JournalUnusable):
             raise
         except Exception as error:
             self._refused.add(parcel.parcel_id)
-            self._keep(error)
+            self.keep(error)
             return
         self._outbox.delivered(parcel.parcel_id, self._uri)
 
-    def _keep(self, error: Exception) -> None:
+    def keep(self, error: Exception) -> None:
+        """Keep the first error for the report."""
         if not isinstance(error, errors.RuncardError):
             error = errors.TrackingError(
                 "a record could not be delivered", why=f"{type(error).__name__}: {redact(str(error))}"

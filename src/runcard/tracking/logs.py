@@ -67,7 +67,7 @@ def opened_log(execution: Execution) -> RunLog:
 def closed_log(execution: Execution, folder: Path) -> RunLog:
     """Tell how an execution ended, with all that describes it; its files lie in `folder`."""
     summary = execution.summary
-    at = _ms(execution.ended)
+    at = _end_ms(execution)
     items: list[Item] = [
         *_tags({f"runcard.{name}": str(value) for name, value in summary.get("tags", {}).items()}),
         *safe_metrics([Metric(name, float(value), 0, at) for name, value in summary.get("metrics", {}).items()]),
@@ -81,7 +81,7 @@ def closed_log(execution: Execution, folder: Path) -> RunLog:
 
 def trial_log(record: Record, experiment: str, parent_run_id: str | None) -> RunLog:
     """Tell of a trial."""
-    at = _ms(record.ended)
+    at = _end_ms(record)
     params, _ = safe_params({"model": record.model, **_unclashed(record.params)})
     return RunLog(
         record_id=record.record_id,
@@ -104,7 +104,7 @@ def trial_log(record: Record, experiment: str, parent_run_id: str | None) -> Run
 def final_log(final: FinalRecord, record: Record, experiment: str, parent_run_id: str | None, folder: Path) -> RunLog:
     """Tell what a trial got as a finalist; its files lie in `folder`."""
     log = trial_log(record, experiment, parent_run_id)
-    at = _ms(final.ended)
+    at = max(log.started_ms, _end_ms(final))
     found_wrong = {"runcard.test_error": final.error, "runcard.model_unsaved": final.unsaved}
     tags = {"runcard.finalist": "true"} | {name: text for name, text in found_wrong.items() if text}
     scores = tuple(Metric(f"test_{name}", value, 0, at) for name, value in final.scores.items())
@@ -133,7 +133,7 @@ def final_log(final: FinalRecord, record: Record, experiment: str, parent_run_id
 
 
 def _card_log(execution: Execution, items: tuple[Item, ...], status: RunStatus) -> RunLog:
-    ended = _ms(execution.ended) if execution.ended is not None and status != "RUNNING" else None
+    ended = _end_ms(execution) if execution.ended is not None and status != "RUNNING" else None
     return RunLog(
         record_id=execution.execution_id,
         kind="card",
@@ -215,6 +215,11 @@ def _unclashed(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tags(tags: Mapping[str, str]) -> Iterable[Tag]:
     return [Tag(name, value) for name, value in tags.items() if value]
+
+
+def _end_ms(told: Execution | Record | FinalRecord) -> int:
+    """Give the end, but none before the start: a clock may have been set back between them."""
+    return max(_ms(told.started), _ms(told.ended))
 
 
 def _ms(seconds: float | None) -> int:

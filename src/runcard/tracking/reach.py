@@ -85,9 +85,13 @@ def check_sqlite(uri: str) -> None:
     ------
     TrackingError
         It is not and cannot.
+    TrackingAway
+        Another program holds it.
     """
     path = sqlite_file(uri)
     if why := _sqlite_trouble(path) if path else "":
+        if "locked" in why:
+            raise away(uri, why)
         raise errors.TrackingError(
             "MLflow's database cannot be opened",
             where=str(path),
@@ -129,18 +133,29 @@ def _sqlite_trouble(path: Path) -> str:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as connection:
             connection.execute("PRAGMA schema_version")
+            return _lock_on(connection)
     except sqlite3.Error as error:
         return str(error)
+
+
+def _lock_on(connection: sqlite3.Connection) -> str:
+    """Tell whether another program keeps a database from being written to; one that is only read is as it should be."""
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        return str(error) if "locked" in str(error) else ""
+    connection.rollback()
     return ""
 
 
 def away(uri: str, why: str) -> errors.TrackingAway:
     """Build the error for an address that does not answer."""
+    thing = "server" if is_server(uri) else "database"
     return errors.TrackingAway(
-        "the tracking server does not answer",
+        f"the tracking {thing} does not answer",
         where=redact(uri),
         why=why,
-        hint="what was measured is kept: `runcard sync` delivers it when the server is back",
+        hint=f"what was measured is kept: `runcard sync` delivers it when the {thing} is back",
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from runcard import errors
 from runcard.trial.circumstances import last_line, quiet, trace_of
 from runcard.trial.latency import time_calls
 
@@ -61,6 +62,8 @@ def prepare(task: Preparation) -> Prepared:
         with quiet(task.seed):
             samples = _transform(task)
     except Exception as error:
+        if errors.is_disk_full(error):
+            raise
         return Prepared(time.perf_counter() - start, error=last_line(error), trace=trace_of(error))
     return Prepared(time.perf_counter() - start, tuple(samples))
 

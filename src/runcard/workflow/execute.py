@@ -18,7 +18,7 @@ from runcard.data.source import Table, check_unchanged, release_memory, write_pa
 from runcard.engine.local import LocalEngine
 from runcard.engine.memory import give_back_large_arrays
 from runcard.execution import Execution, begin_execution
-from runcard.journal import Address, BegunTrials, Journal, hold_card, open_journal, stage_files
+from runcard.journal import Address, BegunTrials, Journal, hold_card, naming_trouble, open_journal, stage_files
 from runcard.plan import Plan, Trial
 from runcard.project import Project, find_project
 from runcard.record import FinalRecord, Record
@@ -26,6 +26,7 @@ from runcard.redact import redact
 from runcard.tracking.delivery import Delivery, DeliveryReport
 from runcard.tracking.trust import refusal
 from runcard.trial import stage_table
+from runcard.workflow.abandoned import end_abandoned
 from runcard.workflow.circumstances import Circumstances, capture_circumstances
 from runcard.workflow.finals import refit_finalists
 from runcard.workflow.listener import Listener
@@ -100,9 +101,12 @@ class _Run:
         self.n_run = 0
 
     def carry_out(self, stack: ExitStack) -> Result:
+        stack.enter_context(naming_trouble(self.project.home))
         stack.enter_context(hold_card(self.project.home, self.plan.hash))
         journal = stack.enter_context(open_journal(self.project.home))
         previous = journal.latest_execution(self.plan.hash, self.plan.card.name)
+        resumed = previous.execution_id if previous and not self.fresh else None
+        end_abandoned(journal, self.project.home, held=self.plan.hash, resumed=resumed)
         self._look_up(journal)
         begun = stack.enter_context(BegunTrials(self.project.home, self.plan.hash))
         if not self.fresh:
@@ -178,6 +182,8 @@ class _Run:
             delivery.notify()
             report = delivery.finish(timeout=_LAST_DELIVERY_SECONDS)
             raise self._interrupted(report) from None
+        except errors.JournalUnusable:
+            raise  # nor could it be told how this ended; the next run does
         except BaseException:
             self._end(journal, execution, "failed", self.tally.compare())
             delivery.notify()
@@ -261,10 +267,21 @@ class _Run:
         self._end(journal, execution, "failed" if problem else "done", comparison)
         delivery.notify()
         self.listener.step("Writing to MLflow")
-        report = delivery.finish()
+        report = self._finish(delivery)
+        return self._result(journal, execution, comparison, report.left, problem)
+
+    def _finish(self, delivery: Delivery) -> DeliveryReport:
+        """Wait until MLflow has been told what can be told; Ctrl-C leaves the rest to `runcard sync`."""
+        try:
+            report = delivery.finish(on_wait=self._still_writing)
+        except KeyboardInterrupt:
+            raise self._interrupted(delivery.finish(timeout=0)) from None
         if report.warning:
             self.listener.warn(report.warning)
-        return self._result(journal, execution, comparison, report.left, problem)
+        return report
+
+    def _still_writing(self, n_left: int) -> None:
+        self.listener.step(f"Writing to MLflow, {n_left} left; Ctrl-C leaves them to `runcard sync`")
 
     def _nothing_to_run(self, journal: Journal, previous: Execution, comparison: Comparison) -> Result:
         if not journal.has_told(previous.execution_id, self.address):
@@ -276,10 +293,7 @@ class _Run:
             with JournalOutbox(self.project.home) as outbox:
                 delivery = Delivery(outbox, self.project.tracking_uri, lambda: connect(self.project))
                 with delivery:
-                    report = delivery.finish()
-                if report.warning:
-                    self.listener.warn(report.warning)
-                n_left = report.left
+                    n_left = self._finish(delivery).left
         return self._result(journal, previous, comparison, n_left, None)
 
     def _result(

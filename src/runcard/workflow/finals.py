@@ -162,6 +162,8 @@ def _try_to_save(plan: Plan, result: FinalResult, folder: Path, project: Project
     except errors.TypesUntrusted as error:
         reason = error.what
     except Exception as error:  # whatever the code of a project's own class raises when it is written
+        if errors.is_disk_full(error):
+            raise
         reason = last_line(error)
     else:
         return None

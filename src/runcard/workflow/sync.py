@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from runcard.journal import open_journal
 from runcard.project import Project
 from runcard.tracking.base import Tracker
 from runcard.tracking.delivery import DeliveryReport, deliver
+from runcard.workflow.abandoned import end_abandoned
 from runcard.workflow.outbox import JournalOutbox
 
 
@@ -17,6 +19,8 @@ def connect(project: Project) -> Tracker:
 
 def sync(project: Project) -> DeliveryReport:
     """Deliver all that the journal still has to tell the project's tracking address."""
+    with open_journal(project.home) as journal:
+        end_abandoned(journal, project.home)
     with JournalOutbox(project.home) as outbox:
         if not outbox.pending(project.tracking_uri):
             return DeliveryReport()

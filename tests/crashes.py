@@ -1,0 +1,180 @@
+"""A card's run killed at its n-th step that lasts, for every n, and gone on with; a program that prints what it found.
+
+    python crashes.py FOLDER EMPTY_MLFLOW_DB
+
+Every run is a fork of one process that has imported everything, so hundreds of them take half a minute. A step is
+a commit in the journal or in MLflow's database, a file renamed or removed, or the first one written in a folder; at
+the n-th of them the process kills itself with SIGKILL. What it prints is one JSON line a run: the calm one first.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import importlib.metadata
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from contents import contents_of
+from engines import HereEngine
+from projects import moody_project
+
+import runcard
+from runcard.journal import Journal, check_files, open_journal
+from runcard.workflow import execute
+
+MODELS = [{"name": "moody", "params": {"shift": [0.0, 0.2]}}]
+
+
+def main(folder: Path, db: Path) -> None:
+    """Run calmly, then with a kill at every step."""
+    # The same for every run, and half of the time of each.
+    importlib.metadata.packages_distributions = functools.cache(importlib.metadata.packages_distributions)
+    execute.LocalEngine = HereEngine()  # type: ignore[assignment,misc]
+    project = folder / "project"
+    card = moody_project(project, MODELS, db=db)
+    runcard.run(card)
+    say({"calm": state_of(project)})
+    let_go_of_databases()
+    n = 0
+    is_killed = True
+    while is_killed:
+        n += 1
+        shutil.rmtree(project)
+        moody_project(project, MODELS, db=db)
+        is_killed = in_a_fork(run_until, n, project, card) == -signal.SIGKILL
+        assert in_a_fork(go_on, n, project, card) == 0, f"it cannot go on after step {n}"
+
+
+def let_go_of_databases() -> None:
+    """Close what forks would share, and let the garbage collector leave alone what they do share."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    for engine in SqlAlchemyStore._engine_map.values():
+        engine.dispose()
+    gc.collect()
+    gc.freeze()
+
+
+def in_a_fork(action: Callable[..., None], *given: Any) -> int:
+    """Do something in a fork and return how that ended, as `subprocess` does."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            action(*given)
+            sys.stdout.flush()
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+            os._exit(1)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def run_until(step: int, project: Path, card: Path) -> None:
+    """Run the card, and die at a step."""
+    left = step
+
+    def count() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    watch_databases(count)
+    watch_files(project, count)
+    runcard.run(card)
+
+
+def watch_databases(count: Callable[[], None]) -> None:
+    """Count every commit of every SQLite connection, the journal's and MLflow's, as it begins."""
+    connect = sqlite3.connect
+
+    def watched(*given: Any, **more: Any) -> sqlite3.Connection:
+        connection = connect(*given, **more)
+        connection.set_trace_callback(lambda text: count() if text.startswith("COMMIT") else None)
+        return connection
+
+    sqlite3.connect = sqlite3.dbapi2.connect = watched  # type: ignore[assignment]
+
+
+def watch_files(project: Path, count: Callable[[], None]) -> None:
+    """Count renamed and removed files, and the first written one of each folder, but for what is scratch."""
+    seen: set[Path] = set()
+
+    def hear(event: str, given: tuple[Any, ...]) -> None:
+        if event not in ("open", "os.rename", "os.remove") or isinstance(given[0], int):
+            return
+        path = Path(os.fsdecode(given[0]))
+        if not path.is_relative_to(project) or "scratch" in path.parts:
+            return
+        if event == "open":
+            if not given[2] & (os.O_WRONLY | os.O_RDWR) or path.parent in seen:
+                return
+            seen.add(path.parent)
+        count()
+
+    sys.addaudithook(hear)
+
+
+def go_on(step: int, project: Path, card: Path) -> None:
+    """Look at what a kill left, go on with the card, look again, and see that nothing more is to be done."""
+    found = look(project)
+    result = runcard.run(card)
+    again = runcard.run(card)
+    say({"step": step, "found": found, "n_left": result.n_left, "n_again": again.n_run, "state": state_of(project)})
+
+
+def look(project: Path) -> dict[str, Any]:
+    """Assert that what is in the journal is whole, and return how much it is."""
+    home = project / ".runcard"
+    if not (home / "journal.db").exists():
+        return {}
+    with open_journal(home) as journal:
+        assert rows(journal, "PRAGMA integrity_check") == [("ok",)]
+        counts = {name: len(ids(journal, name)) for name in ("executions", "records", "finals")}
+        for owner in [*ids(journal, "executions"), *ids(journal, "finals")]:
+            check_files(home, owner, journal.manifest(owner))
+        told = {subject for (subject,) in rows(journal, "SELECT subject FROM parcels")}
+        assert told == {*ids(journal, "executions"), *ids(journal, "records"), *ids(journal, "finals")}
+    return counts
+
+
+def ids(journal: Journal, table: str) -> list[str]:
+    column = "execution_id" if table == "executions" else "record_id"
+    return [found for (found,) in rows(journal, f"SELECT {column} FROM {table}")]
+
+
+def rows(journal: Journal, query: str) -> list[Any]:
+    return journal._run(query).fetchall()
+
+
+def state_of(project: Path) -> dict[str, Any]:
+    """Return all that must be the same after an interruption, in the journal and in MLflow."""
+    with open_journal(project / ".runcard") as journal:
+        bodies = [json.loads(body) for (body,) in rows(journal, "SELECT body FROM records")]
+        finals = [json.loads(body) for (body,) in rows(journal, "SELECT body FROM finals")]
+        statuses = [status for (status,) in rows(journal, "SELECT status FROM executions")]
+        waiting = rows(journal, "SELECT count(*) FROM parcels WHERE delivered = 0")
+    return {
+        "records": sorted((body["trial_key"], body["scores"]) for body in bodies),
+        "finals": sorted((body["trial_key"], body["scores"]) for body in finals),
+        "executions": statuses,
+        "waiting": waiting[0][0],
+        "mlflow": contents_of(f"sqlite:///{project / 'mlflow.db'}", "moods"),
+    }
+
+
+def say(found: dict[str, Any]) -> None:
+    print(json.dumps(found), flush=True)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
