@@ -38,10 +38,12 @@ def main() -> None:
 
 
 def card(n_trials: int) -> dict[str, Any]:
-    """Give a grid of so many trials."""
+    """Give a random search of so many trials."""
+    smoothing = {"distribution": "log_uniform_values", "min": 1e-9, "max": 0.1}
     return {
         "data": {"dataset": "iris"},
-        "models": [{"name": "gaussian_nb", "params": {"var_smoothing": [1e-9 * (n + 1) for n in range(n_trials)]}}],
+        "models": [{"name": "gaussian_nb", "params": {"var_smoothing": smoothing}}],
+        "search": {"method": "random", "trials": n_trials},
         "evaluation": {"metrics": ["accuracy"], "cv_folds": 2},
     }
 
