@@ -36,6 +36,11 @@ class FitTask:
     transform_ms: tuple[float, ...] = ()
     """Given on the fold where latency and size are measured; empty on the others."""
 
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """The folders that an engine must have at hand."""
+        return (self.folder,)
+
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
