@@ -48,6 +48,8 @@ _DISTRIBUTIONS = {
     "_catboost": ("catboost",),
 }
 _ALWAYS_NEEDED = ("scikit-learn", "numpy", "scipy", "pandas")
+COMPUTING = (*_ALWAYS_NEEDED, "xgboost", "xgboost-cpu", "lightgbm", "catboost")
+"""Packages that compute trials: their versions are part of what a trial is."""
 
 
 @dataclass(frozen=True, slots=True)
