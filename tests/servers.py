@@ -135,6 +135,8 @@ class DaskCluster:
 
     address: str
     folder: Path
+    scheduler: int
+    """Its process id."""
 
     def leftovers(self) -> list[Path]:
         """List what runcard has in the workers' folders."""
@@ -152,8 +154,8 @@ def run_dask_scheduler(folder: Path) -> Iterator[DaskCluster]:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
     folder.mkdir(parents=True, exist_ok=True)
-    with running([*command, "--no-dashboard"], is_up, signal.SIGKILL, folder / "scheduler.log", cwd=folder):
-        yield DaskCluster(f"tcp://127.0.0.1:{port}", folder)
+    with running([*command, "--no-dashboard"], is_up, signal.SIGKILL, folder / "scheduler.log", cwd=folder) as process:
+        yield DaskCluster(f"tcp://127.0.0.1:{port}", folder, process.pid)
 
 
 @contextlib.contextmanager
@@ -169,8 +171,11 @@ def run_dask_worker(cluster: DaskCluster, *arguments: str, path: str = "") -> It
     def is_up() -> bool:
         return "Registered to" in log.read_text(errors="replace")
 
-    with running(command, is_up, signal.SIGKILL, log, cwd=folder, env=environment) as process:
-        yield process.pid
+    try:
+        with running(command, is_up, signal.SIGKILL, log, cwd=folder, env=environment) as process:
+            yield process.pid
+    finally:
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

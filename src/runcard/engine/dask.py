@@ -12,7 +12,7 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,7 +128,7 @@ class Cluster:
     """The connection to a cluster: who is there, and what was sent to whom."""
 
     def __init__(self, address: str, patience_seconds: float) -> None:
-        self._shown = redact(address)
+        self._address = address
         self._client, self._silence = _connect(address)
         self._patience_seconds = patience_seconds
         self._key = uuid.uuid4().hex
@@ -250,8 +250,8 @@ class Cluster:
         """Make the error that says the cluster cannot be worked with."""
         return errors.ClusterAway(
             "the Dask cluster is gone",
-            where=self._shown,
-            why=redact(why),
+            where=_shown(self._address),
+            why=why,
             hint="what is done is kept; when the cluster is back, run the card again to go on from there",
         )
 
@@ -322,7 +322,7 @@ class Cluster:
         try:
             return call()
         except (OSError, TimeoutError, CancelledError) as error:
-            raise self._away(f"{type(error).__name__}: {error}") from error
+            raise self._away(_told(error, self._address)) from error
 
     def _mind_patience(self) -> None:
         if self.seats:
@@ -352,7 +352,7 @@ def _connect(address: str) -> tuple[Any, ExitStack]:
     except ImportError as error:
         raise errors.PackageMissing(
             "`distributed` is not installed",
-            where=redact(address),
+            where=_shown(address),
             why="a Dask cluster is reached by it",
             hint="`pip install 'runcard[dask]'`, here and on every machine of the cluster",
         ) from error
@@ -361,17 +361,41 @@ def _connect(address: str) -> tuple[Any, ExitStack]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of other versions: we compare them ourselves
-            made: Any = Client
-            return made(address, timeout=_CONNECT_SECONDS, set_as_default=False), silence
+            _knock(address)  # a client that cannot connect would hold up the end of the process
+            return Client(address, timeout=_CONNECT_SECONDS, set_as_default=False), silence
     except Exception as error:
         silence.close()
         raise errors.ClusterAway(
             "the Dask cluster does not answer",
-            where=redact(address),
-            why=redact(f"{type(error).__name__}: {error}".partition("\n")[0]),
+            where=_shown(address),
+            why=_told(error, address),
             hint="start it (`dask scheduler`, `dask worker`) or correct the address: `--on`, `RUNCARD_ON`, "
             "or `on` in `[tool.runcard]`",
-        ) from error
+        ) from None
+
+
+def _knock(address: str) -> None:
+    from distributed.comm import connect
+    from distributed.security import Security
+
+    async def knock() -> None:
+        how = Security().get_connection_args("client")
+        (await connect(address, timeout=_CONNECT_SECONDS, **how)).abort()
+
+    with ThreadPoolExecutor(1) as thread:  # a notebook has a loop of its own in this one
+        thread.submit(asyncio.run, knock()).result()
+
+
+def _shown(address: str) -> str:
+    """Show an address without a user's name and password."""
+    scheme, separator, rest = address.rpartition("://")
+    return redact(f"{scheme}{separator}{'***@' if '@' in rest else ''}{rest.rpartition('@')[2]}")
+
+
+def _told(error: BaseException, address: str) -> str:
+    """Say what went wrong; not in Dask's words if they may hold a password."""
+    name = type(error).__name__
+    return name if "@" in address else redact(f"{name}: {error}".partition("\n")[0])
 
 
 def _stamp(path: Path) -> Stamp:
