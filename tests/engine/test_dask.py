@@ -44,7 +44,7 @@ def test_folders_travel_once_to_each_worker_and_go_when_they_went_here(
     for folder in (table, other):
         folder.mkdir()
         (folder / "text").write_text(folder.name)
-    with DaskEngine(dask_cluster.address, root=root) as engine:
+    with DaskEngine(dask_cluster.address, root=root, modules=["chores"]) as engine:
         found = [result for _, result in engine.run(chores.read, [chores.Reading(table, other)] * 40)]
         assert {(one, two) for one, two, _ in found} == {("table", "other")}
         places = {Path(place) for _, _, place in found}
@@ -61,7 +61,7 @@ def test_folders_travel_once_to_each_worker_and_go_when_they_went_here(
 
 def test_workers_that_come_later_help_and_two_threads_are_two_processes(root: Path, dask_cluster: DaskCluster) -> None:
     with (
-        DaskEngine(dask_cluster.address, root=root) as engine,
+        DaskEngine(dask_cluster.address, root=root, modules=["chores"]) as engine,
         run_dask_worker(dask_cluster, "--no-nanny", "--nthreads", "2"),
     ):
 
@@ -101,7 +101,7 @@ def test_code_is_new_each_time_and_what_kills_every_worker_is_lost_alone(
 
 def test_a_cluster_without_workers_is_given_up(root: Path, tmp_path: Path) -> None:
     with run_dask_scheduler(tmp_path / "cluster") as cluster, run_dask_worker(cluster) as worker:
-        with DaskEngine(cluster.address, root=root, patience_seconds=2) as engine:
+        with DaskEngine(cluster.address, root=root, modules=["chores"], patience_seconds=2) as engine:
             results = engine.run(chores.square, range(100_000))
             next(results)
             os.kill(worker, signal.SIGKILL)
