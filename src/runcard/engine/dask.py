@@ -375,12 +375,14 @@ def _connect(address: str) -> tuple[Any, ExitStack]:
 
 
 def _knock(address: str) -> None:
+    """See whether a scheduler answers; what listens there may be something else, and mute."""
     from distributed.comm import connect
     from distributed.security import Security
 
     async def knock() -> None:
         how = Security().get_connection_args("client")
-        (await connect(address, timeout=_CONNECT_SECONDS, **how)).abort()
+        connected = connect(address, timeout=_CONNECT_SECONDS, **how)
+        (await asyncio.wait_for(connected, _CONNECT_SECONDS)).abort()
 
     with ThreadPoolExecutor(1) as thread:  # a notebook has a loop of its own in this one
         thread.submit(asyncio.run, knock()).result()
@@ -395,6 +397,8 @@ def _shown(address: str) -> str:
 def _told(error: BaseException, address: str) -> str:
     """Say what went wrong; not in Dask's words if they may hold a password."""
     name = type(error).__name__
+    if not str(error):
+        return f"{name}: no answer within {_CONNECT_SECONDS} seconds"
     return name if "@" in address else redact(f"{name}: {error}".partition("\n")[0])
 
 
@@ -410,7 +414,8 @@ def _stamp(path: Path) -> Stamp:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Dask's log to itself: what matters is said by our errors."""
-    loggers = [logging.getLogger(name) for name in ("distributed", "tornado")]
+    names = {"distributed", "tornado", *logging.root.manager.loggerDict}  # Dask gives many of its own a level
+    loggers = [logging.getLogger(name) for name in names if name.partition(".")[0] in ("distributed", "tornado")]
     before = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)
