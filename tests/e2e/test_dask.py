@@ -32,7 +32,7 @@ from runcard import errors
 
 pytestmark = pytest.mark.slow
 
-SHIFTS = [round(0.1 * n, 1) for n in range(8)]
+SHIFTS = [round(0.1 * n, 1) for n in range(6)]
 SLOW = [{"name": "moody", "params": {"shift": SHIFTS, "seconds": 0.3}}]
 
 
@@ -131,7 +131,7 @@ def test_ctrl_c_leaves_nothing_running(
     _, said = process.communicate(timeout=60)
     assert is_clean(dask_cluster)
     assert process.returncode == 130, said
-    assert f"error[RC601]: interrupted: {count_rows(folder, 'records')} of 8 trials are done and kept" in said
+    assert f"error[RC601]: interrupted: {count_rows(folder, 'records')} of 6 trials are done and kept" in said
     assert "Traceback" not in said
 
 

@@ -6,8 +6,10 @@ end a trial early: so trials never run in a cluster's own workers, but beside th
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
+import select
 import signal
 import subprocess
 import sys
@@ -35,20 +37,16 @@ class Child:
     ----------
     code, modules
         Where the project's code is, and what of it is imported at the start.
-    early
-        Import what training needs before anything has to be trained.
     """
 
-    def __init__(self, code: Path, modules: Sequence[str], *, early: bool) -> None:
+    def __init__(self, code: Path, modules: Sequence[str]) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", __name__],
+            [sys.executable, "-P", "-m", __name__, json.dumps([str(code), list(modules), os.getpid()])],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=code,
             env={**os.environ, **ONE_THREAD},
         )
-        with suppress(BrokenPipeError):  # gone already: whoever asks it will hear
-            _write(self._process.stdin, (early, (str(code), tuple(modules), os.getpid())))
 
     def ask(self, payload: bytes, places: Mapping[Path, Path]) -> Said:
         """Have it run a chunk.
@@ -85,14 +83,12 @@ def _write(pipe: Any, message: object) -> None:
 def main() -> None:
     """Be the child: answer until the pipe is closed."""
     questions, answers = _own_pipes()
-    early, setup = pickle.load(questions)
     problem = None
     try:
-        set_up_process(*setup)
+        set_up_process(*json.loads(sys.argv[1]))
     except Exception as error:
         problem = _line(error)
-    if early:
-        import_early()
+    import_early(unless=lambda: bool(select.select([questions], [], [], 0)[0]))
     while True:
         try:
             question = pickle.load(questions)

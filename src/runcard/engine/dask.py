@@ -396,10 +396,12 @@ def _shown(address: str) -> str:
 
 def _told(error: BaseException, address: str) -> str:
     """Say what went wrong; not in Dask's words if they may hold a password."""
+    if "@" in address:
+        return "an address has no user and no password: Dask knows neither"
     name = type(error).__name__
     if not str(error):
         return f"{name}: no answer within {_CONNECT_SECONDS} seconds"
-    return name if "@" in address else redact(f"{name}: {error}".partition("\n")[0])
+    return redact(f"{name}: {error}".partition("\n")[0])
 
 
 def _stamp(path: Path) -> Stamp:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from runcard.engine.memory import give_back_large_arrays
 
@@ -39,10 +39,11 @@ def set_up_process(root: str, modules: Sequence[str], parent: int) -> None:
             importlib.import_module(name)
 
 
-def import_early(_: None = None) -> None:
-    """Import what training needs, while nothing has to be trained yet."""
+def import_early(unless: Callable[[], bool] | None = None) -> None:
+    """Import what training needs, while nothing has to be done yet."""
     for name in _EARLY:
-        importlib.import_module(name)
+        if unless is None or not unless():
+            importlib.import_module(name)
 
 
 def reason_of_death(text: str) -> str:

@@ -64,7 +64,7 @@ class Workbench:
         self._closed = threading.Event()
         self._end = weakref.finalize(self, _clear, self._children, self.folder)
         for _ in range(setup.n_processes):
-            self._start(early=True)
+            self._start()
         _OPEN[setup.key] = self
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -103,7 +103,7 @@ class Workbench:
             self._children.discard(child)
             if self._closed.is_set():
                 return Answer("gone")
-            self._start(early=False)
+            self._start()
             return Answer("died", text=str(death))
         self._idle.put(child)
         if kind == "unfit":
@@ -116,8 +116,8 @@ class Workbench:
                 return self._idle.get(timeout=1)
         return None
 
-    def _start(self, *, early: bool) -> None:
-        child = Child(self._code, self._modules, early=early)
+    def _start(self) -> None:
+        child = Child(self._code, self._modules)
         self._children.add(child)
         self._idle.put(child)
 
