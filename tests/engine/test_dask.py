@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import chores
@@ -60,17 +61,17 @@ def test_folders_travel_once_to_each_worker_and_go_when_they_went_here(
 
 
 def test_workers_that_come_later_help_and_two_threads_are_two_processes(root: Path, dask_cluster: DaskCluster) -> None:
-    with (
-        DaskEngine(dask_cluster.address, root=root, modules=["chores"]) as engine,
-        run_dask_worker(dask_cluster, "--no-nanny", "--nthreads", "2"),
-    ):
+    pids: set[object] = set()
 
-        def tasks() -> Iterator[str]:
-            while len(pids) < 4:
-                yield "until all four have worked"
+    def tasks() -> Iterator[str]:
+        while len(pids) < 4:
+            yield "until all four have worked"
 
-        pids: set[object] = set()
+    with DaskEngine(dask_cluster.address, root=root, modules=["chores"]) as engine, ExitStack() as stack:
         for _, pid in engine.run(chores.process_id, tasks()):
+            if not pids:
+                assert engine.n_workers == 2
+                stack.enter_context(run_dask_worker(dask_cluster, "--no-nanny", "--nthreads", "2"))
             pids.add(pid)
         assert engine.n_workers == 4
 

@@ -33,6 +33,7 @@ Result = TypeVar("Result")
 Stamp = tuple[int, int] | None
 
 _CONNECT_SECONDS = 8
+_CLOSE_SECONDS = 10
 _LOOK_SECONDS = 1.0
 _LARGE_BYTES = 1_000_000
 """A chunk that is larger goes past the scheduler, as data."""
@@ -259,9 +260,14 @@ class Cluster:
         """End what runs on the workers, remove what is there, and let go of the cluster."""
         with suppress(Exception):
             if self._client.status == "running":
-                addresses = list(self.seats)
-                self.seats, self._parcels = {}, {}
-                self._client.run(close_workbench, self._key, workers=addresses, on_error="ignore")
+                there = self._client.nthreads().keys() & self.seats.keys()  # dead ones would be waited for
+                self._client.run(
+                    close_workbench,
+                    self._key,
+                    workers=list(there),
+                    on_error="ignore",
+                    callback_timeout=_CLOSE_SECONDS,
+                )
         with self._silence, suppress(Exception):
             self._client.close(timeout=5)
 
@@ -289,7 +295,15 @@ class Cluster:
         return known[1]
 
     def _scatter(self, data: object, seat: Seat) -> Any:
-        return self._reach(lambda: self._client.scatter(data, workers=[seat.address], hash=False))
+        """Make something the cluster's data: on the worker that wants it, or on any if that one has just gone."""
+        failed: Exception | None = None
+        for workers in ([seat.address], None, None):
+            try:
+                return self._client.scatter(data, workers=workers, hash=False)
+            except (OSError, TimeoutError, KeyError) as error:
+                failed = error
+            self._reach(self._client.nthreads)
+        raise self._away(_told(failed or OSError(), self._address))
 
     def _submit(self, address: str, function: Callable[..., Any], *arguments: Any) -> Any:
         return self._reach(
