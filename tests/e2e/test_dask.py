@@ -135,17 +135,6 @@ def test_ctrl_c_leaves_nothing_running(
     assert "Traceback" not in said
 
 
-def test_a_killed_run_leaves_nothing_running(
-    start_cli: Any, tmp_path: Path, empty_mlflow_db: Path, dask_cluster: DaskCluster
-) -> None:
-    folder = tmp_path / "project"
-    moody_project(folder, SLOW, db=empty_mlflow_db)
-    process = start_cli(folder, "run", "card", "--on", dask_cluster.address)
-    records_of(process, folder, at_least=1)
-    process.kill()
-    wait_for(lambda: is_clean(dask_cluster), seconds=30, every=0.3)
-
-
 def test_an_address_that_does_not_answer_is_said_soon(tmp_path: Path, empty_mlflow_db: Path) -> None:
     folder = tmp_path / "project"
     moody_project(folder, SLOW, db=empty_mlflow_db)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import chores
+import psutil
 import pytest
 from projects import wait_for
 from servers import DaskCluster, run_dask_scheduler, run_dask_worker
@@ -109,6 +112,24 @@ def test_a_cluster_without_workers_is_given_up(root: Path, tmp_path: Path) -> No
             with pytest.raises(errors.ClusterAway) as caught:
                 list(results)
         assert caught.value.why == "it has had no worker for 2 seconds"
+
+
+def test_a_main_process_that_is_killed_leaves_nothing_on_the_workers(root: Path, dask_cluster: DaskCluster) -> None:
+    script = f"""
+from pathlib import Path
+import chores
+from runcard.engine.dask import DaskEngine
+with DaskEngine({dask_cluster.address!r}, root=Path({str(root)!r}), modules=["chores"]) as engine:
+    for _, pid in engine.run(chores.process_id, map(str, range(100_000))):
+        print(pid, flush=True)
+"""
+    command = [sys.executable, "-c", script]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        trainer = psutil.Process(int(process.stdout.readline()))
+        assert dask_cluster.leftovers()
+        process.kill()
+    wait_for(lambda: not dask_cluster.leftovers() and not trainer.is_running(), seconds=30)
 
 
 def test_code_that_does_not_import_there_says_why_and_where(root: Path, dask_cluster: DaskCluster) -> None:
