@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -47,3 +48,52 @@ def circumstances(_: object) -> dict[str, object]:
 
 def refuse(number: int) -> int:
     raise ValueError(f"no {number}")
+
+
+@dataclass(frozen=True)
+class Copying:
+    """Copy the text in one folder to another, changed a little."""
+
+    source: Path
+    goal: Path
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        return (self.source,)
+
+    @property
+    def writes(self) -> Path:
+        return self.goal
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Read the text in two folders."""
+
+    one: Path
+    other: Path
+
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        return (self.one, self.other)
+
+
+def copy(task: Copying) -> str:
+    (task.goal / "deeper").mkdir(parents=True)
+    (task.goal / "deeper" / "text").write_text((task.source / "text").read_text() + "!")
+    (task.goal / "nothing").touch()
+    return str(task.goal)
+
+
+def read(task: Reading) -> tuple[str, str, str]:
+    """Return both texts and where the first one lies."""
+    texts = [next(folder.rglob("text")).read_text() for folder in (task.one, task.other)]
+    return texts[0], texts[1], str(task.one)
+
+
+def kill_the_parent(number: int) -> int:
+    """Kill the process that started this one, and wait for the end."""
+    if number < 0:
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
+    return number * number

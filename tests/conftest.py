@@ -11,6 +11,7 @@ import sys
 import pytest
 from projects import customers_run  # noqa: F401
 from servers import (  # noqa: F401
+    dask_cluster,
     empty_mlflow_db,
     mlflow_server,
     mlflow_server_on_postgres,

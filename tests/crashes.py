@@ -37,7 +37,7 @@ def main(folder: Path, db: Path) -> None:
     """Run calmly, then with a kill at every step."""
     # The same for every run, and half of the time of each.
     importlib.metadata.packages_distributions = functools.cache(importlib.metadata.packages_distributions)
-    execute.LocalEngine = HereEngine()  # type: ignore[assignment,misc]
+    execute.choose_engine = HereEngine()  # type: ignore[assignment,misc]
     project = folder / "project"
     card = moody_project(project, MODELS, db=db)
     runcard.run(card)

@@ -1,4 +1,4 @@
-"""Real servers for tests: MLflow on loopback, over SQLite or over a PostgreSQL of its own, and dead ones.
+"""Real servers for tests: MLflow on loopback, over SQLite or over a PostgreSQL of its own, Dask, and dead ones.
 
 Each is a plain context manager, and a fixture of the same name started once a session.
 """
@@ -18,6 +18,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Literal
@@ -38,7 +39,7 @@ def free_port() -> int:
 @contextlib.contextmanager
 def running(
     command: list[str], is_up: Callable[[], bool], stop: signal.Signals, log: Path, **how: object
-) -> Iterator[None]:
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server as a process group of its own until it is up, and stop all of it at the end."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, start_new_session=True, **how)
@@ -48,7 +49,7 @@ def running(
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{command[0]} did not start:\n{log.read_text(errors='replace')[-3000:]}")
             time.sleep(0.05)
-        yield
+        yield process
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, stop)
@@ -209,6 +210,66 @@ def run_silent_server() -> Iterator[int]:
         listener.bind(("127.0.0.1", 0))
         listener.listen(16)
         yield int(listener.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class DaskCluster:
+    """A scheduler and workers, each a process of its own started by a command, in folders of their own."""
+
+    address: str
+    folder: Path
+    scheduler: int
+    """Its process id."""
+
+    def leftovers(self) -> list[Path]:
+        """List what runcard has in the workers' folders."""
+        return [path for path in self.folder.rglob("runcard-*") if path.is_dir()]
+
+
+@contextlib.contextmanager
+def run_dask_scheduler(folder: Path) -> Iterator[DaskCluster]:
+    """Run `dask scheduler` on loopback."""
+    port = free_port()
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", str(port)]
+
+    def is_up() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with running([*command, "--no-dashboard"], is_up, signal.SIGKILL, folder / "scheduler.log", cwd=folder) as process:
+        yield DaskCluster(f"tcp://127.0.0.1:{port}", folder, process.pid)
+
+
+@contextlib.contextmanager
+def run_dask_worker(cluster: DaskCluster, *arguments: str, path: str = "") -> Iterator[int]:
+    """Run `dask worker`, by default as one process with one thread, and yield its process id once it has joined."""
+    folder = Path(tempfile.mkdtemp(dir=cluster.folder, prefix="worker-"))
+    command = [sys.executable, "-m", "distributed.cli.dask_worker", cluster.address, "--no-dashboard"]
+    command += ["--local-directory", str(folder), *(arguments or ("--no-nanny", "--nthreads", "1"))]
+    paths = [place for place in (path, os.environ.get("PYTHONPATH", "")) if place]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)} if paths else dict(os.environ)
+    log = folder / "log"
+
+    def is_up() -> bool:
+        return "Registered to" in log.read_text(errors="replace")
+
+    try:
+        with running(command, is_up, signal.SIGKILL, log, cwd=folder, env=environment) as process:
+            yield process.pid
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def dask_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
+    """A scheduler and two workers."""
+    with (
+        run_dask_scheduler(tmp_path_factory.mktemp("cluster")) as cluster,
+        run_dask_worker(cluster),
+        run_dask_worker(cluster),
+    ):
+        yield cluster
 
 
 @pytest.fixture(scope="session")

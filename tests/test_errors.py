@@ -10,11 +10,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from projects import environment
+from servers import run_dask_scheduler, run_dask_worker
 
 import runcard
 from runcard import errors
@@ -430,6 +432,23 @@ def damaged(root: Path) -> str:
         (folder / "model.skops").write_text("weights")
     (root / ".runcard" / "files" / "record" / "model.skops").write_text("weight")
     return python_says(lambda: check_files(root / ".runcard", "record", manifest))
+
+
+@case("RC405", pytest.mark.slow)
+def no_cluster(root: Path) -> str:
+    write(root)
+    return runcard_says("run", "card", "--on", "tcp://ada:s3cret@127.0.0.1:1")
+
+
+@case("RC406", pytest.mark.slow)
+def other_version(root: Path) -> str:
+    write(root)
+    fake = root / "fake" / "joblib-0.1.dist-info"
+    fake.mkdir(parents=True)
+    (fake / "METADATA").write_text("Metadata-Version: 2.1\nName: joblib\nVersion: 0.1\n")
+    with run_dask_scheduler(root / "cluster") as cluster, run_dask_worker(cluster, path=str(fake.parent)):
+        said = runcard_says("run", "card", "--on", cluster.address)
+    return re.sub(r"tcp://127\.0\.0\.1:\d+", "<worker>", said).replace(version("joblib"), "<ours>")
 
 
 # Tracking

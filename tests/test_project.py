@@ -9,7 +9,7 @@ import pytest
 from runcard import errors
 from runcard.project import Project, Settings, find_project, import_modules
 
-VARIABLES = ("MLFLOW_TRACKING_URI", "RUNCARD_WORKERS", "RUNCARD_MODEL_FORMAT")
+VARIABLES = ("MLFLOW_TRACKING_URI", "RUNCARD_WORKERS", "RUNCARD_ON", "RUNCARD_MODEL_FORMAT")
 
 
 @pytest.fixture(autouse=True)
@@ -82,15 +82,20 @@ def test_defaults(tmp_path: Path) -> None:
 def test_flags_go_before_the_environment_and_that_before_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(tmp_path, 'workers = 2\ntracking_uri = "sqlite:///own/runs.db"\nmodules = ["a", "b.c"]')
+    write(
+        tmp_path,
+        'workers = 2\non = "tcp://one:8786"\ntracking_uri = "sqlite:///own/runs.db"\nmodules = ["a", "b.c"]',
+    )
     project = find_project(tmp_path)
-    assert project.settings == Settings(("a", "b.c"), "sqlite:///own/runs.db", 2, "skops")
+    assert project.settings == Settings(("a", "b.c"), "sqlite:///own/runs.db", 2, "tcp://one:8786", "skops")
     assert project.tracking_uri == f"sqlite:///{tmp_path}/own/runs.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     monkeypatch.setenv("RUNCARD_WORKERS", "3")
+    monkeypatch.setenv("RUNCARD_ON", "tcp://two:8786")
     monkeypatch.setenv("RUNCARD_MODEL_FORMAT", "cloudpickle")
     project = find_project(tmp_path)
-    assert project.settings == Settings(("a", "b.c"), "http://127.0.0.1:5000", 3, "cloudpickle")
+    assert project.settings == Settings(("a", "b.c"), "http://127.0.0.1:5000", 3, "tcp://two:8786", "cloudpickle")
+    assert project.with_settings(on="").settings.on == ""
     assert project.with_settings(workers=4, tracking_uri=None).settings.workers == 4
     assert project.with_settings(tracking_uri=None).tracking_uri == "http://127.0.0.1:5000"
 
@@ -112,6 +117,7 @@ def test_absolute_paths_and_empty_variables_stay_as_they_are(tmp_path: Path, mon
         ("workers = 2000", "the setting `workers` cannot be `2000`", "correct it there"),
         ('modules = "datasets"', "the setting `modules` cannot be `datasets`", "correct it there"),
         ("modules = [1]", "the setting `modules` cannot be `[1]`", "correct it there"),
+        ("on = 3", "the setting `on` cannot be `3`", "correct it there"),
         ("tracking_uri = 3", "the setting `tracking_uri` cannot be `3`", "correct it there"),
         ('model_format = "pickle"', "the setting `model_format` cannot be `pickle`", "correct it there"),
         ("workers = ", "pyproject.toml cannot be read", "mend the file"),

@@ -418,6 +418,18 @@ class FileDamaged(RunError):
     code = "RC404"
 
 
+class ClusterAway(RunError):
+    """The Dask cluster does not answer, or has no workers left."""
+
+    code = "RC405"
+
+
+class WorkerUnfit(RunError):
+    """A process of the Dask cluster is not what this one is, or cannot do what trials need."""
+
+    code = "RC406"
+
+
 # RC5xx: tracking
 
 

@@ -34,6 +34,8 @@ class Settings:
     """Where MLflow's runs go; empty for `sqlite:///mlflow.db` at the project's root."""
     workers: int = 0
     """How many processes train; 0 for one for each core."""
+    on: str = ""
+    """The address of a Dask cluster's scheduler; empty for processes on this machine."""
     model_format: str = "skops"
     """How models are saved: `skops`, or `cloudpickle` for types skops does not trust."""
 
@@ -194,6 +196,7 @@ def _from_environment() -> dict[str, tuple[str, Any]]:
     known: dict[str, tuple[str, Callable[[str], Any]]] = {
         "MLFLOW_TRACKING_URI": ("tracking_uri", str),
         "RUNCARD_WORKERS": ("workers", _whole),
+        "RUNCARD_ON": ("on", str),
         "RUNCARD_MODEL_FORMAT": ("model_format", str),
     }
     return {
@@ -239,6 +242,7 @@ _SETTINGS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
         "a whole number from 0 (all cores) to 1024",
         lambda value: type(value) is int and 0 <= value <= 1024,
     ),
+    "on": ("text, such as `tcp://host:8786`", lambda value: isinstance(value, str)),
     "model_format": (errors.listing(MODEL_FORMATS).replace(",", " or"), lambda value: value in MODEL_FORMATS),
 }
 

@@ -52,7 +52,7 @@ def engine() -> HereEngine:
 
 @pytest.fixture
 def card(tmp_path: Path, empty_mlflow_db: Path, monkeypatch: pytest.MonkeyPatch, engine: HereEngine) -> Path:
-    monkeypatch.setattr(execute, "LocalEngine", engine)
+    monkeypatch.setattr(execute, "choose_engine", engine)
     return moody_project(tmp_path / "project", MODELS, db=empty_mlflow_db)
 
 

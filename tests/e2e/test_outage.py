@@ -51,7 +51,7 @@ def engine() -> HereEngine:
 
 @pytest.fixture
 def relay(mlflow_server: str, monkeypatch: pytest.MonkeyPatch, engine: HereEngine) -> Iterator[Relay]:
-    monkeypatch.setattr(execute, "LocalEngine", engine)
+    monkeypatch.setattr(execute, "choose_engine", engine)
     monkeypatch.setattr(delivery, "RETRY_SECONDS", 0.01)
     with run_relay(mlflow_server) as relay:
         yield relay
@@ -76,7 +76,7 @@ def calm(
 ) -> tuple[list[list[Any]], int]:
     """Run the card with a server that is well; return what MLflow has then and how many requests it took."""
     with pytest.MonkeyPatch.context() as patch, run_relay(mlflow_server) as relay:
-        patch.setattr(execute, "LocalEngine", engine)
+        patch.setattr(execute, "choose_engine", engine)
         result, ear = carry_out(project(tmp_path_factory.mktemp("calm"), "calm"), relay)
         assert result.problem is None, result.problem
         assert (result.n_left, ear.warnings) == (0, [])

@@ -14,6 +14,7 @@ from runcard.cli import options
 @click.command("run")
 @options.card
 @click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes that train; default: cores.")
+@click.option("--on", metavar="ADDRESS", help="A Dask cluster to train on, such as tcp://host:8786.")
 @click.option("--fresh", is_flag=True, help="Run every trial again, also those whose results are known.")
 @options.tracking_uri
 @click.option(
@@ -25,6 +26,7 @@ from runcard.cli import options
 def command(
     card: str,
     workers: int | None,
+    on: str | None,
     fresh: bool,
     tracking_uri: str | None,
     model_format: str | None,
@@ -42,6 +44,7 @@ def command(
     result = run(
         card,
         workers=workers,
+        on=on,
         fresh=fresh,
         tracking_uri=tracking_uri,
         model_format=model_format,

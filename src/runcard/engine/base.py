@@ -31,6 +31,10 @@ class Engine(Protocol):
     def n_workers(self) -> int:
         """How many tasks run at a time."""
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was entered."""
+
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *exc: object) -> None: ...
@@ -42,4 +46,7 @@ class Engine(Protocol):
 
         Tasks are taken as late as keeps the workers busy, one after the other and in the caller's thread, so
         that what the caller does with a result decides what comes next. `LATER` is not counted as a task.
+
+        A task that needs files says so: `reads`, folders of this process that it looks into, and `writes`, the
+        one that it fills, all of them fields of type `Path`. Elsewhere they are copies, in other places.
         """

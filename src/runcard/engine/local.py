@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import signal
-import sys
-import threading
-import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from runcard.engine.base import LATER, Later, Lost
-from runcard.engine.memory import give_back_large_arrays
+from runcard.engine.base import Later, Lost
+from runcard.engine.chunks import Chunk, Pace, Source, run_chunk
+from runcard.engine.process import ONE_THREAD, import_early, reason_of_death, set_up_process
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-Chunk = list[tuple[int, Any]]
-"""Tasks that go to a worker together, each with its number."""
-
-_ONE_THREAD = dict.fromkeys(
-    (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-    ),
-    "1",
-)
-_CHUNK_SECONDS = 0.1
-_LARGEST_CHUNK = 32
 
 
 class LocalEngine:
@@ -51,7 +32,7 @@ class LocalEngine:
         self._n_workers = n_workers or _n_cores()
         self._setup = (str(root), tuple(modules), os.getpid())
         self._pool: Any = None
-        self._seconds: dict[object, float] = {}
+        self._pace = Pace()
 
     @property
     def n_workers(self) -> int:
@@ -67,7 +48,7 @@ class LocalEngine:
         """Start the workers; they import what training needs while the caller goes on."""
         self._pool = self._start()
         for _ in range(self._n_workers):
-            self._submit(_import_early, [None])
+            self._submit(import_early, [None])
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -78,10 +59,10 @@ class LocalEngine:
         self, function: Callable[[Task], Result], tasks: Iterable[Task | Later]
     ) -> Iterator[tuple[int, Result | Lost]]:
         """Call `function` on every task; a worker that dies costs only the task that kills it twice."""
-        source = _Source(tasks)
+        source = Source(tasks)
         flying: dict[Any, Chunk] = {}
         while True:
-            while len(flying) < 2 * self._n_workers and (chunk := source.next_chunk(self._seconds)):
+            while len(flying) < 2 * self._n_workers and (chunk := source.next_chunk(self._pace)):
                 flying[self._submit(function, [task for _, task in chunk])] = chunk
             if not flying:
                 return
@@ -105,7 +86,7 @@ class LocalEngine:
 
         for tracker in (resource_tracker, loky_tracker):
             tracker.ensure_running()  # their first start unblocks SIGINT, which `_deaf_to_ctrl_c` would not notice
-        return ProcessPoolExecutor(self._n_workers, initializer=_set_up_worker, initargs=self._setup, env=_ONE_THREAD)
+        return ProcessPoolExecutor(self._n_workers, initializer=_set_up_worker, initargs=self._setup, env=ONE_THREAD)
 
     def _submit(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Any:
         """Submit a chunk; to a pool in which a worker has died, it comes back as broken at once."""
@@ -114,7 +95,7 @@ class LocalEngine:
 
         try:
             with _deaf_to_ctrl_c():
-                return self._pool.submit(_run_chunk, function, tasks)
+                return self._pool.submit(run_chunk, function, tasks)
         except BrokenProcessPool as error:
             broken: Future[Any] = Future()
             broken.set_exception(error)
@@ -127,8 +108,7 @@ class LocalEngine:
             suspects += chunk
             return
         seconds, results = future.result()
-        kind, each = _kind_of(chunk[0][1]), seconds / len(chunk)
-        self._seconds[kind] = 0.7 * self._seconds.get(kind, each) + 0.3 * each
+        self._pace.note(chunk, seconds)
         yield from zip((number for number, _ in chunk), results, strict=True)
 
     def _run_alone(self, function: Callable[[Task], Result], suspects: Chunk) -> Iterator[tuple[int, Result | Lost]]:
@@ -143,42 +123,7 @@ class LocalEngine:
                 continue
             self._pool.shutdown(wait=True, kill_workers=True)
             self._pool = self._start()
-            yield number, Lost(_death_of(future.exception()))
-
-
-class _Source:
-    """Tasks with their numbers, taken from the caller no sooner than they are needed."""
-
-    def __init__(self, tasks: Iterable[Any]) -> None:
-        self._tasks = iter(tasks)
-        self._n_taken = 0
-        self._ahead: list[Any] = []
-
-    def next_chunk(self, seconds: Mapping[object, float]) -> Chunk:
-        """Give the next task, with more of its kind if that kind is known to be short; nothing if there is none now."""
-        chunk: Chunk = []
-        size = 1
-        while len(chunk) < size and self._look():
-            task = self._ahead[0]
-            if not chunk:
-                kind = _kind_of(task)
-                size = min(max(1, int(_CHUNK_SECONDS / max(seconds.get(kind, 1.0), 1e-4))), _LARGEST_CHUNK)
-            elif _kind_of(task) != kind:
-                break
-            chunk.append((self._n_taken, self._ahead.pop()))
-            self._n_taken += 1
-        return chunk
-
-    def _look(self) -> bool:
-        """Tell whether there is a task now, and have it at hand."""
-        if not self._ahead and not isinstance(task := next(self._tasks, LATER), Later):
-            self._ahead.append(task)
-        return bool(self._ahead)
-
-
-def _kind_of(task: Any) -> object:
-    """Tell which tasks take about equally long."""
-    return type(task), type(getattr(task, "estimator", None))
+            yield number, Lost(reason_of_death(str(future.exception())))
 
 
 @contextmanager
@@ -217,44 +162,9 @@ def _is_broken(future: Any) -> bool:
     return isinstance(future.exception(), BrokenProcessPool)  # waits for the end
 
 
-def _death_of(error: BaseException | None) -> str:
-    text = str(error)
-    if "SIGKILL" in text:
-        return "the worker was killed (SIGKILL), as the system does when memory runs out"
-    if "SIGSEGV" in text:
-        return "the worker crashed (SIGSEGV) in compiled code"
-    return "the worker process died"
-
-
-def _run_chunk(function: Callable[[Any], Any], tasks: Sequence[Any]) -> tuple[float, list[Any]]:
-    start = time.perf_counter()
-    results = [function(task) for task in tasks]
-    return time.perf_counter() - start, results
-
-
-def _import_early(_: None) -> None:
-    for name in ("sklearn.pipeline", "sklearn.compose", "sklearn.metrics", "sklearn.ensemble", "pyarrow"):
-        importlib.import_module(name)
-
-
 def _set_up_worker(root: str, modules: Sequence[str], parent: int) -> None:
     from joblib.externals.loky import process_executor
 
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     # It would take mapped matrices for a leak, and replace the worker with a warning.
     process_executor._USE_PSUTIL = False
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
-    warnings.simplefilter("ignore")  # tasks collect their own; what unpickling them says is for nobody
-    os.environ.update(_ONE_THREAD)
-    give_back_large_arrays()
-    if modules:
-        sys.path.insert(0, root)
-        for name in modules:
-            importlib.import_module(name)
-
-
-def _end_with(parent: int) -> None:
-    """End this worker when the main process is gone, killed perhaps: loky's would wait for tasks for ever."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
+    set_up_process(root, modules, parent)

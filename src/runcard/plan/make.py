@@ -26,7 +26,7 @@ from runcard.plan.digest import describe_split, digest
 from runcard.plan.faults import Gathered, unknown_column, unknown_columns
 from runcard.plan.plan import Draw, Entry, FeatureSet, Plan, Trial, covering
 from runcard.plan.points import depends_on_results, likely_points, list_points
-from runcard.provenance.environment import versions_of
+from runcard.provenance.environment import BOOSTING, CORE, versions_of
 from runcard.search.stopping import Hyperband
 from runcard.search.strategy import Point
 
@@ -39,10 +39,6 @@ DEFAULT_METRICS: Mapping[Task, tuple[str, ...]] = {
     "classification": ("accuracy", "balanced_accuracy", "f1"),
     "regression": ("rmse", "mae", "r2"),
 }
-_BOOSTING = {"xgboost": ("xgboost", "xgboost-cpu"), "lightgbm": ("lightgbm",), "catboost": ("catboost",)}
-
-
-_CORE = ("scikit-learn", "numpy", "scipy", "pandas")
 
 
 def make_plan(card: Card, table: Table, catalog: Catalog) -> Plan:
@@ -333,7 +329,7 @@ def _test_rows(card: Card, table: Table) -> np.ndarray | None:
 
 
 def _draw(card: Card, protocol: str, sets: Mapping[str, FeatureSet], specs: Mapping[str, ModelSpec]) -> Draw:
-    versions = {name: versions_of((*_CORE, *_BOOSTING.get(spec.package, ()))) for name, spec in specs.items()}
+    versions = {name: versions_of((*CORE, *BOOSTING.get(spec.package, ()))) for name, spec in specs.items()}
     entries = []
     for number, model in enumerate(card.models):
         spec, features = specs[model.name], _set_name(card, model.features, number)

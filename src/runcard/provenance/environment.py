@@ -47,7 +47,10 @@ _DISTRIBUTIONS = {
     "xgboost": ("xgboost", "xgboost-cpu"),
     "_catboost": ("catboost",),
 }
-_ALWAYS_NEEDED = ("scikit-learn", "numpy", "scipy", "pandas")
+CORE = ("scikit-learn", "numpy", "scipy", "pandas")
+"""Packages that compute every trial: their versions are part of what a trial is."""
+BOOSTING = {"xgboost": ("xgboost", "xgboost-cpu"), "lightgbm": ("lightgbm",), "catboost": ("catboost",)}
+"""Module -> the packages, of which one is installed, that compute the trials of its models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +103,7 @@ def requirements_for(modules: Iterable[str], *, model_format: str = "skops") -> 
     Modules that belong to no distribution, such as the project's own, are passed over. scikit-learn,
     NumPy, SciPy and pandas are always among them, and the package that reads `model_format`.
     """
-    names = {*_ALWAYS_NEEDED, model_format, *_distributions_of(modules)}
+    names = {*CORE, model_format, *_distributions_of(modules)}
     # An index has no local versions: `2.3.0+cpu` is asked for as `2.3.0`.
     return [f"{name}=={version.partition('+')[0]}" for name, version in sorted(versions_of(names).items())]
 

@@ -40,6 +40,11 @@ class FinalTask:
     target: Target
     seed: int
 
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """The folders that an engine must have at hand."""
+        return (self.folder, self.table)
+
 
 @dataclass(frozen=True, eq=False)
 class FinalResult:

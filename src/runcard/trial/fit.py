@@ -41,6 +41,11 @@ class FitTask:
     marks: tuple[int, ...] = ()
     """Further steps that its curve must show."""
 
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """The folders that an engine must have at hand."""
+        return (self.folder,)
+
 
 @dataclass(frozen=True, slots=True)
 class StageResult:

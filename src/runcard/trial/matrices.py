@@ -41,6 +41,16 @@ class Preparation:
     folder: Path
     seed: int
 
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """The folders that an engine must have at hand."""
+        return (self.table,)
+
+    @property
+    def writes(self) -> Path:
+        """The folder that an engine must bring back."""
+        return self.folder
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:

@@ -29,6 +29,11 @@ class Rehearsal:
     target: Target
     seed: int
 
+    @property
+    def reads(self) -> tuple[Path, ...]:
+        """The folders that an engine must have at hand."""
+        return (self.folder,)
+
 
 def rehearse(task: Rehearsal) -> str | None:
     """Fit on a few rows; give the reason if that fails and a fit on all rows does too."""

@@ -15,7 +15,7 @@ from typing import Any
 from runcard import errors
 from runcard.comparison import Comparison, Standing, best_of_each_model
 from runcard.data.source import Table, check_unchanged, release_memory, write_parquet
-from runcard.engine.local import LocalEngine
+from runcard.engine.base import Engine
 from runcard.engine.memory import give_back_large_arrays
 from runcard.execution import Execution, begin_execution
 from runcard.journal import Address, BegunTrials, Journal, hold_card, naming_trouble, open_journal, stage_files
@@ -28,6 +28,7 @@ from runcard.tracking.trust import refusal
 from runcard.trial import stage_table
 from runcard.workflow.abandoned import end_abandoned
 from runcard.workflow.circumstances import Circumstances, capture_circumstances
+from runcard.workflow.engines import choose_engine
 from runcard.workflow.finals import refit_finalists
 from runcard.workflow.listener import Listener
 from runcard.workflow.outbox import JournalOutbox
@@ -45,6 +46,7 @@ def run(
     source: CardSource,
     *,
     workers: int | None = None,
+    on: str | None = None,
     fresh: bool = False,
     tracking_uri: str | None = None,
     model_format: str | None = None,
@@ -58,6 +60,8 @@ def run(
         A card's file, its bare name under `configs/`, a mapping, or a loaded card.
     workers
         How many processes train; default: the setting, else one for each core.
+    on
+        The address of a Dask cluster to train on, such as `tcp://host:8786`; default: the setting, else this machine.
     fresh
         Run every trial, also those whose results are known.
     tracking_uri, model_format
@@ -67,17 +71,17 @@ def run(
     ------
     CardErrors, DataError, ModelError
         The card cannot be run; nothing has been trained.
-    AllTrialsFailed, CardBusy, Interrupted
+    AllTrialsFailed, CardBusy, Interrupted, ClusterAway, WorkerUnfit
     """
     listener = listener or Listener()
     give_back_large_arrays()
     try:
         card = open_card(source)
         project = find_project(card.path).with_settings(
-            workers=workers, tracking_uri=tracking_uri, model_format=model_format
+            workers=workers, on=on, tracking_uri=tracking_uri, model_format=model_format
         )
         with ExitStack() as stack:
-            engine = LocalEngine(project.settings.workers, root=project.root, modules=project.settings.modules)
+            engine = choose_engine(project, workers=workers)
             if fresh or not _was_finished(project, card.text):
                 stack.enter_context(engine)  # workers import what they need while the table is read
             return _Run(resolve(card, project=project), engine, listener, fresh=fresh).carry_out(stack)
@@ -88,7 +92,7 @@ def run(
 class _Run:
     """One run under way: what its steps share."""
 
-    def __init__(self, resolved: Resolved, engine: LocalEngine, listener: Listener, *, fresh: bool) -> None:
+    def __init__(self, resolved: Resolved, engine: Engine, listener: Listener, *, fresh: bool) -> None:
         self.project, self.plan = resolved.project, resolved.plan
         self.table: Table | None = resolved.table
         self.stamp = resolved.stamp
