@@ -52,12 +52,22 @@ def calm(tmp_path_factory: pytest.TempPathFactory, empty_mlflow_db: Path) -> tup
     return folder, runcard.run(project(folder, empty_mlflow_db), workers=1)
 
 
-def test_two_workers_find_the_same(calm: tuple[Path, runcard.Result], tmp_path: Path, empty_mlflow_db: Path) -> None:
-    result = runcard.run(project(tmp_path / "project", empty_mlflow_db), workers=2)
+@pytest.mark.parametrize("where", ["two workers", "a Dask cluster"])
+def test_elsewhere_it_finds_the_same(
+    where: str,
+    calm: tuple[Path, runcard.Result],
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    empty_mlflow_db: Path,
+) -> None:
+    there = {"workers": 2} if where == "two workers" else {"on": request.getfixturevalue("dask_cluster").address}
+    result = runcard.run(project(tmp_path / "project", empty_mlflow_db), **there)
     assert scores_of(result) == scores_of(calm[1])
-    statuses = [[(s.record.trial_key, s.record.status, s.record.curves) for s in r.comparison.standings]
-                for r in (result, calm[1])]  # fmt: skip
-    assert statuses[0] == statuses[1]
+    found, expected = (
+        [(s.record.trial_key, s.record.status, s.record.curves) for s in each.comparison.standings]
+        for each in (result, calm[1])
+    )
+    assert found == expected
 
 
 def test_a_killed_search_goes_on_with_the_same_trials(

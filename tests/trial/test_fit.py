@@ -175,6 +175,19 @@ def test_a_learning_curve_is_what_separate_fits_give(tmp_path: Path, target: str
             assert run_fit(task_of(plan, alone, matrices)).stages[0].scores[plan.primary.name] == value
 
 
+@pytest.mark.parametrize("target", ["label", "amount"])
+def test_catboost_is_scored_on_its_way(tmp_path: Path, target: str) -> None:
+    plan = plan_for(tmp_path, [{"name": "catboost", "params": {"iterations": 12}}], target)
+    (fit,) = plan.fits()
+    metric = plan.metrics[-1]
+    result = run_fit(task_of(plan, fit, prepared(plan, tmp_path), curve=metric))
+    assert result.error is None, result.trace
+    points = result.stages[0].curves[metric.name]
+    assert sorted(points) == [1, 2, 5, 10, 12]
+    assert points[12] == result.stages[0].scores[metric.name]
+    assert points[1] > points[2] > points[5]  # it learns
+
+
 def test_epochs_leave_their_training_loss_and_others_nothing(tmp_path: Path) -> None:
     plan = plan_for(tmp_path, [{"name": "mlp", "params": {"max_iter": 4}}, {"name": "logistic_regression"}])
     matrices = prepared(plan, tmp_path)

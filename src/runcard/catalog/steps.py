@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from runcard.catalog.staging import stage_parameter, truncate
+
 _DEFAULT = 100
 # package and class, without its task -> (hyperparameter, what it stands for if left out)
 _BOOSTING: Mapping[str, tuple[str, int]] = {
@@ -31,6 +33,16 @@ def steps_of(estimator: Any) -> tuple[str, int] | None:
     n_steps = known.get(parameter)
     n_steps = default if n_steps is None else n_steps
     return (parameter, n_steps) if isinstance(n_steps, int) and n_steps > 0 else None
+
+
+def after_steps(fitted: Any, n_steps: int) -> Any:
+    """Return a fitted estimator as it was after some of its boosting rounds; None if that cannot be told."""
+    if type(fitted).__module__.partition(".")[0] == "catboost":
+        view = fitted.copy()
+        view.shrink(min(n_steps, view.tree_count_))
+        return view
+    steps = steps_of(fitted)
+    return truncate(fitted, n_steps) if steps is not None and stage_parameter(fitted) == steps[0] else None
 
 
 def curve_steps(n_steps: int) -> tuple[int, ...]:

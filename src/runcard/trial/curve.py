@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runcard.catalog.metrics import Metric
-from runcard.catalog.staging import stage_parameter, truncate
-from runcard.catalog.steps import curve_steps, steps_of
+from runcard.catalog.steps import after_steps, curve_steps, steps_of
 from runcard.data.target import Target
 from runcard.trial.matrices import Part
 from runcard.trial.outputs import compute_outputs, score_all
@@ -28,12 +27,12 @@ def learning_curves(fitted: Any, part: Part, metric: Metric, target: Target, mar
         shown = {step: float(losses[step - 1]) for step in (*curve_steps(len(losses)), len(losses))}
         return {TRAINING_LOSS: {step: loss for step, loss in shown.items() if math.isfinite(loss)}}
     steps = steps_of(fitted)
-    if steps is None or stage_parameter(fitted) != steps[0]:
+    if steps is None or after_steps(fitted, 1) is None:
         return {}
     matrix, truth = part
     points: dict[int, float] = {}
     for step in sorted({*curve_steps(steps[1]), *marks, steps[1]}):
-        view = fitted if step == steps[1] else truncate(fitted, step)
+        view = fitted if step == steps[1] else after_steps(fitted, step)
         outputs = compute_outputs(view, matrix, (metric,), target)
         points[step] = score_all((metric,), truth, outputs, target)[metric.name]
     return {metric.name: {step: value for step, value in points.items() if math.isfinite(value)}}
