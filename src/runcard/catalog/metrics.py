@@ -65,6 +65,11 @@ class Metric:
         options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
         return f"sklearn.metrics.{self.function}" + (f" with {options}" if options else "")
 
+    @property
+    def code(self) -> str | None:
+        """Digest of the project's function, if it is one of the project's."""
+        return self.registered.source_digest if self.registered else None
+
 
 @dataclass(frozen=True, slots=True)
 class Outputs:

@@ -77,6 +77,11 @@ class ModelSpec:
             return self.registered.description
         return next(iter(self.entries.values())).summary
 
+    @property
+    def code(self) -> str | None:
+        """Digest of the project's function, if it is one of the project's."""
+        return self.registered.source_digest if self.registered else None
+
 
 def model_names(catalog: Catalog) -> list[str]:
     """Return every name a card can use, sorted."""

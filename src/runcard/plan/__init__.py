@@ -1,7 +1,10 @@
 """The plan: a card with every choice resolved against its data, and hashed."""
 
 from runcard.plan.digest import digest
+from runcard.plan.draw import Trial
+from runcard.plan.featureset import FeatureSet
+from runcard.plan.fits import Fit, Stage
 from runcard.plan.make import make_plan
-from runcard.plan.plan import FeatureSet, Fit, Plan, Stage, Trial
+from runcard.plan.plan import Plan
 
 __all__ = ["FeatureSet", "Fit", "Plan", "Stage", "Trial", "digest", "make_plan"]

@@ -12,7 +12,8 @@ from runcard.catalog.models import (
     can_give,
     check_values,
 )
-from runcard.plan.plan import Plan, Trial
+from runcard.plan.draw import Trial
+from runcard.plan.plan import Plan
 
 _NEEDED = {"predict": "predictions", "predict_proba": "probabilities", "score": "probabilities or scores"}
 

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 from runcard import errors
-from runcard.card.sections import Card, ModelFeatures
-from runcard.catalog.features import check_rowwise
+from runcard.card.sections import Card
 from runcard.catalog.metrics import Metric, resolve_metric
-from runcard.catalog.models import (
-    ModelSpec,
-    find_model,
-    unknown_model,
-)
-from runcard.catalog.registered import Catalog, Registered, Task
+from runcard.catalog.models import ModelSpec, find_model, unknown_model
+from runcard.catalog.registered import Catalog, Task
 from runcard.data.columns import Columns, check_target, resolve_columns, task_of
 from runcard.data.fingerprint import fingerprint
 from runcard.data.source import Table
-from runcard.data.split import Split, SplitKind, make_split
 from runcard.data.target import Target, encode_target
 from runcard.plan.check import check_estimators
 from runcard.plan.digest import describe_split, digest
+from runcard.plan.draw import covering, likely_points, list_points, make_draw, make_trials
 from runcard.plan.faults import Gathered, unknown_column, unknown_columns
-from runcard.plan.plan import Draw, Entry, FeatureSet, Plan, Trial, covering
-from runcard.plan.points import depends_on_results, likely_points, list_points
-from runcard.provenance.environment import BOOSTING, CORE, versions_of
-from runcard.search.stopping import Hyperband
-from runcard.search.strategy import Point
+from runcard.plan.featureset import make_feature_sets, set_name
+from runcard.plan.plan import Plan
+from runcard.plan.split import split_rows
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-
-DEFAULT_FOLDS = 5
 DEFAULT_METRICS: Mapping[Task, tuple[str, ...]] = {
     "classification": ("accuracy", "balanced_accuracy", "f1"),
     "regression": ("rmse", "mae", "r2"),
@@ -52,15 +38,7 @@ def make_plan(card: Card, table: Table, catalog: Catalog) -> Plan:
         The card asks for what a later version will do.
     """
     _refuse_later(card)
-    frame, where = table.frame, table.source
-    target_name = card.features.target or table.target
-    if target_name is None:
-        raise errors.KeyMissing(
-            "`features.target` is missing",
-            where=card.where("features"),
-            why=f"the dataset `{table.name}` does not say which column to predict",
-            hint="add `target: <column>`",
-        )
+    target_name = _target_name(card, table)
     specs = {model.name: _spec(model.name, catalog) for model in card.models}
     points = list_points(card)
     n_trials = card.search.trials or 0 if points is None else len(points)
@@ -70,42 +48,42 @@ def make_plan(card: Card, table: Table, catalog: Catalog) -> Plan:
     target = gather(lambda: _target(card, table, target_name, task), task)
     metrics = gather(lambda: _metrics(card, target, task, catalog), target)
     primary = gather(lambda: _primary(card, metrics), metrics)
-    sets = gather(lambda: _feature_sets(card, table, columns, catalog), columns)
-    split = gather(lambda: _split(card, table, columns, target, task, n_trials=n_trials), columns, target)
+    sets = gather(lambda: make_feature_sets(card, table, columns, catalog), columns)
+    split = gather(lambda: split_rows(card, table, target, task, n_trials=n_trials), columns, target)
     errors.raise_all(gather.faults)
-    print_of_data = fingerprint(frame)
-    seed = card.data.random_state
+    print_of_data = fingerprint(table.frame)
     protocol = digest(
         {
             "data": print_of_data.digest,
             "target": [target_name, task, [str(label) for label in target.classes], target.positive],
             "split": describe_split(split),
-            "features": sets[_set_name(card, None)].identity(),
-            "metrics": [[m.name, _code_of(m)] for m in metrics],
-            "seed": seed,
+            "features": sets[set_name(card, None)].identity(),
+            "metrics": [[metric.name, metric.code] for metric in metrics],
+            "seed": card.data.random_state,
         }
     )
-    draw = _draw(card, protocol, sets, specs)
-    trials = _trials(draw, points or ())
+    draw = make_draw(card, protocol, sets, specs)
+    trials = make_trials(draw, points or ())
+    named = [draw.identity, n_trials] if points is None else [trial.key for trial in trials]
     plan = Plan(
-        card,
-        task,
-        where,
-        print_of_data,
-        columns,
-        target,
-        split,
-        metrics,
-        primary,
-        seed,
-        sets,
-        specs,
-        draw,
-        trials,
-        n_trials if points is None else len(trials),
-        covering(_trials(draw, likely_points(card))) if points is None else covering(trials),
-        protocol,
-        digest([protocol, primary.name, [draw.identity, n_trials] if points is None else [t.key for t in trials]]),
+        card=card,
+        task=task,
+        source=table.source,
+        fingerprint=print_of_data,
+        columns=columns,
+        target=target,
+        split=split,
+        metrics=metrics,
+        primary=primary,
+        seed=card.data.random_state,
+        feature_sets=sets,
+        specs=specs,
+        draw=draw,
+        trials=trials,
+        n_trials=n_trials if points is None else len(trials),
+        probes=covering(make_trials(draw, likely_points(card)) if points is None else trials),
+        protocol=protocol,
+        hash=digest([protocol, primary.name, named]),
     )
     check_estimators(plan)
     return plan
@@ -129,6 +107,18 @@ def _refuse_later(card: Card) -> None:
         if is_asked
     ]
     errors.raise_all(faults)
+
+
+def _target_name(card: Card, table: Table) -> str:
+    name = card.features.target or table.target
+    if name is None:
+        raise errors.KeyMissing(
+            "`features.target` is missing",
+            where=card.where("features"),
+            why=f"the dataset `{table.name}` does not say which column to predict",
+            hint="add `target: <column>`",
+        )
+    return name
 
 
 def _columns(card: Card, table: Table, target: str, catalog: Catalog) -> Columns:
@@ -233,126 +223,3 @@ def _primary(card: Card, metrics: Sequence[Metric]) -> Metric:
             hint="list it under `metrics`",
         )
     return metrics[list(names).index(card.evaluation.primary)]
-
-
-def _set_name(card: Card, features: ModelFeatures | None, entry: int = 0) -> str:
-    if features is None:
-        return card.features.set or "default"
-    return features.set or f"models[{entry}]"
-
-
-def _feature_sets(card: Card, table: Table, columns: Columns, catalog: Catalog) -> dict[str, FeatureSet]:
-    kept_out = {columns.target, columns.id, columns.group} - {None}
-    every = tuple(str(name) for name in table.frame.columns if name not in kept_out)
-    sets: dict[str, FeatureSet] = {}
-    for entry, features in [(0, None), *((i, m.features) for i, m in enumerate(card.models) if m.features)]:
-        name = _set_name(card, features, entry)
-        given = features.set if features else card.features.set
-        if given is not None:
-            sets[name] = FeatureSet(name, every, (), (), catalog.features[given])
-            if catalog.features[given].rowwise:
-                _check_rowwise(card, catalog.features[given], table.frame[list(every)], entry if features else None)
-            continue
-        found = (
-            columns
-            if features is None
-            else resolve_columns(
-                table.frame,
-                target=columns.target,
-                where=table.source,
-                numerical=features.numerical,
-                categorical=features.categorical,
-                id=columns.id,
-                group=columns.group,
-                time=columns.time,
-            )
-        )
-        if not found.numerical and not found.categorical:
-            raise errors.ColumnUnsupported(
-                "no column is left to learn from",
-                where=table.source,
-                why="features are numbers, text or booleans",
-                hint="name columns under `numerical` or `categorical`",
-            )
-        sets[name] = FeatureSet(name, found.numerical + found.categorical, found.numerical, found.categorical)
-    return sets
-
-
-def _check_rowwise(card: Card, registered: Registered, frame: pd.DataFrame, entry: int | None) -> None:
-    try:
-        check_rowwise(registered.name, registered.function, frame)
-    except errors.FeaturesInvalid as error:
-        error.where = card.where(*(() if entry is None else ("models", entry)), "features", "set")
-        raise
-
-
-def _split(card: Card, table: Table, columns: Columns, target: Target, task: str, *, n_trials: int) -> Split:
-    data, evaluation = card.data, card.evaluation
-    kind: SplitKind = "group" if data.group else "time" if data.time else "plain"
-    if kind == "plain" and task == "classification" and data.stratify is not False:
-        kind = "stratified"
-    if data.stratify and task == "regression":
-        raise errors.SplitImpossible(
-            "a regression target cannot be stratified",
-            where=card.where("data", "stratify"),
-            why="it has no classes",
-            hint="remove `stratify`",
-        )
-    n_folds = evaluation.cv_folds or (DEFAULT_FOLDS if n_trials > 1 else None)
-    return make_split(
-        target.column(),
-        kind=kind,
-        test_size=data.train_test_split,
-        test_rows=_test_rows(card, table),
-        n_folds=n_folds,
-        n_repeats=evaluation.cv_repeats,
-        seed=data.random_state,
-        where=table.source,
-        groups=table.frame[data.group].to_numpy() if data.group else None,
-        times=table.frame[data.time].to_numpy() if data.time else None,
-        task=task,
-    )
-
-
-def _test_rows(card: Card, table: Table) -> np.ndarray | None:
-    import numpy as np
-
-    if card.data.test_where is None:
-        return None
-    chosen = np.ones(len(table.frame), dtype=bool)
-    for name, wanted in card.data.test_where.items():
-        if name not in table.frame.columns:
-            raise unknown_column(card, table, ("data", "test_where", name), name)
-        values = list(wanted) if isinstance(wanted, tuple) else [wanted]
-        chosen &= table.frame[name].isin(values).to_numpy()
-    return chosen
-
-
-def _draw(card: Card, protocol: str, sets: Mapping[str, FeatureSet], specs: Mapping[str, ModelSpec]) -> Draw:
-    versions = {name: versions_of((*CORE, *BOOSTING.get(spec.package, ()))) for name, spec in specs.items()}
-    entries = []
-    for number, model in enumerate(card.models):
-        spec, features = specs[model.name], _set_name(card, model.features, number)
-        identity = sets[features].identity()
-        entries.append(Entry(model.name, features, model.space, _code_of(spec), identity, versions[model.name]))
-    if not depends_on_results(card):
-        return Draw(protocol, tuple(entries))
-    search = {name: value for name, value in asdict(card.search).items() if name != "trials"}
-    named = [
-        [model.name, dict(model.params), entry.features] for model, entry in zip(card.models, entries, strict=True)
-    ]
-    stop = card.search.early_terminate
-    rules = Hyperband(stop.eta, stop.strict, stop.min_iter, stop.max_iter, stop.s or 0) if stop else None
-    return Draw(protocol, tuple(entries), rules, card.search.lag, digest([protocol, search, named]))
-
-
-def _trials(draw: Draw, points: Iterable[Point]) -> tuple[Trial, ...]:
-    trials: dict[str, Trial] = {}
-    for point in points:
-        trial = draw.trial(len(trials), point)
-        trials.setdefault(trial.key, trial)
-    return tuple(trials.values())
-
-
-def _code_of(named: ModelSpec | Metric) -> str | None:
-    return named.registered.source_digest if named.registered else None

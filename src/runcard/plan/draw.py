@@ -1,0 +1,154 @@
+"""The draw: which trials a card has, as far as that is known before the first is run."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from runcard.card.sections import Card
+from runcard.catalog.models import ModelSpec
+from runcard.plan.digest import digest
+from runcard.plan.featureset import FeatureSet, set_name
+from runcard.provenance.environment import BOOSTING, CORE, versions_of
+from runcard.search.stopping import Hyperband
+from runcard.search.strategy import Point, Space, every_point, every_value, n_points, random_points
+
+_MANY = 10
+_LIKELY = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One model with one set of hyperparameters."""
+
+    index: int
+    key: str
+    """Hash of protocol, model, hyperparameters, features, the project's code and package versions."""
+    model: str
+    params: Mapping[str, Any]
+    features: str
+    """Name of its feature set."""
+    entry: int
+    """Which of the card's `models` it comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One of the card's `models`, and what of it goes into the keys of its trials."""
+
+    model: str
+    features: str
+    """Name of its feature set."""
+    space: Space
+    code: str | None
+    """Digest of the registered function's source, if it is one."""
+    identity: object
+    """Of its feature set."""
+    versions: Mapping[str, str]
+    """Of the packages that compute it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """How the trials of a plan are drawn from its spaces, one after the other."""
+
+    protocol: str
+    entries: tuple[Entry, ...]
+    stopping: Hyperband | None = None
+    lag: int = 0
+    """Trial n is begun once trials up to n - lag are known; 0 where trials do not depend on each other."""
+    identity: str = ""
+    """Hash of all that decides which trials are drawn and stopped, apart from their number."""
+
+    def trial(self, index: int, point: Point) -> Trial:
+        """Make the plan's `index`-th trial."""
+        entry, params = self.entries[point.entry], dict(point.params)
+        named = [self.protocol, entry.model, entry.code, params, entry.identity, entry.versions]
+        # Where trials are stopped, what one gets depends on those before it.
+        key = digest([*named, self.identity] if self.stopping else named)
+        return Trial(index, key, entry.model, params, entry.features, point.entry)
+
+
+def make_draw(card: Card, protocol: str, sets: Mapping[str, FeatureSet], specs: Mapping[str, ModelSpec]) -> Draw:
+    """Make the draw of a card."""
+    versions = {name: versions_of((*CORE, *BOOSTING.get(spec.package, ()))) for name, spec in specs.items()}
+    entries = []
+    for number, model in enumerate(card.models):
+        spec, features = specs[model.name], set_name(card, model.features, number)
+        identity = sets[features].identity()
+        entries.append(Entry(model.name, features, model.space, spec.code, identity, versions[model.name]))
+    if not _depends_on_results(card):
+        return Draw(protocol, tuple(entries))
+    search = {name: value for name, value in asdict(card.search).items() if name != "trials"}
+    named = [
+        [model.name, dict(model.params), entry.features] for model, entry in zip(card.models, entries, strict=True)
+    ]
+    stop = card.search.early_terminate
+    rules = Hyperband(stop.eta, stop.strict, stop.min_iter, stop.max_iter, stop.s or 0) if stop else None
+    return Draw(protocol, tuple(entries), rules, card.search.lag, digest([protocol, search, named]))
+
+
+def make_trials(draw: Draw, points: Iterable[Point]) -> tuple[Trial, ...]:
+    """Make the trials at some points, each once."""
+    trials: dict[str, Trial] = {}
+    for point in points:
+        trial = draw.trial(len(trials), point)
+        trials.setdefault(trial.key, trial)
+    return tuple(trials.values())
+
+
+def list_points(card: Card) -> list[Point] | None:
+    """List the points of all trials; None where each depends on what those before it got."""
+    search, spaces = card.search, _spaces(card)
+    if search.trials is None:
+        return list(every_point(spaces))
+    if n_points(spaces) <= search.trials:  # then there is nothing to choose
+        return list(every_value(spaces))
+    if search.method == "bayes" and search.trials > 1:
+        return None
+    return list(itertools.islice(random_points(spaces, seed=card.data.random_state), search.trials))
+
+
+def likely_points(card: Card) -> list[Point]:
+    """Draw some points that a search could come to."""
+    return list(itertools.islice(random_points(_spaces(card), seed=card.data.random_state), _LIKELY))
+
+
+def _depends_on_results(card: Card) -> bool:
+    """Tell whether which trials there are, or how far they go, depends on what those before them got."""
+    return card.search.method == "bayes" or card.search.early_terminate is not None
+
+
+def _spaces(card: Card) -> Sequence[Space]:
+    return [model.space for model in card.models]
+
+
+def covering(trials: Sequence[Trial]) -> tuple[Trial, ...]:
+    """Choose trials that together hold every value of every hyperparameter of each model.
+
+    Of many numbers the smallest and the largest of each type are enough: what is refused lies at an end.
+    """
+    values: dict[tuple[int, str], dict[str, Any]] = {}
+    for trial in trials:
+        for name, value in trial.params.items():
+            values.setdefault((trial.entry, name), {})[repr(value)] = value
+    left = {(place, shown) for place, found in values.items() for shown in _telling(found)}
+    chosen: list[Trial] = []
+    for trial in trials:
+        held = {((trial.entry, name), repr(value)) for name, value in trial.params.items()}
+        if held & left or not any(other.entry == trial.entry for other in chosen):
+            left -= held
+            chosen.append(trial)
+    return tuple(chosen)
+
+
+def _telling(values: Mapping[str, Any]) -> set[str]:
+    """Leave out numbers that lie between others, where there are many."""
+    shown = set(values)
+    for kind in (int, float):
+        numbers = sorted((value, text) for text, value in values.items() if type(value) is kind)
+        if len(numbers) > _MANY:
+            shown -= {text for _, text in numbers[1:-1]}
+    return shown
