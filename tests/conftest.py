@@ -7,6 +7,7 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import sys
+from collections.abc import Iterator
 
 import pytest
 from projects import customers_run  # noqa: F401
@@ -22,6 +23,18 @@ from servers import (  # noqa: F401
 if not hasattr(sys.modules["__main__"], "__file__"):
     # A worker of pytest-xdist would be taken for a notebook, whose cells are a module of the project.
     sys.modules["__main__"].__file__ = pytest.__file__
+
+
+@pytest.fixture(scope="module", autouse=True)
+def unchanged_environment() -> Iterator[None]:
+    """Require of every file of tests that it leaves no settings behind, which the next one would run under."""
+    before = _settings()
+    yield
+    assert _settings() == before
+
+
+def _settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith(("MLFLOW_TRACKING", "RUNCARD_"))}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -345,10 +345,9 @@ def at_address(address: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Have MLflow's loaders look at the address, as a user's session would."""
     import mlflow
 
-    before = mlflow.get_tracking_uri()
     mlflow.set_tracking_uri(address)
     yield
-    mlflow.set_tracking_uri(before)
+    mlflow.set_tracking_uri(None)  # and with it the environment variable that MLflow sets
 
 
 @pytest.mark.usefixtures("at_address")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,7 +54,8 @@ class LocalEngine:
 
     def __exit__(self, *exc: object) -> None:
         """Stop the workers at once; whoever wants results has taken them."""
-        self._pool.shutdown(wait=True, kill_workers=True)
+        with _unheard_threads():
+            self._pool.shutdown(wait=True, kill_workers=True)
 
     def run(
         self, function: Callable[[Task], Result], tasks: Iterable[Task | Later]
@@ -124,6 +126,17 @@ class LocalEngine:
             self._pool.shutdown(wait=True, kill_workers=True)
             self._pool = self._start()
             yield number, Lost(reason_of_death(str(future.exception())))
+
+
+@contextmanager
+def _unheard_threads() -> Iterator[None]:
+    """Keep to itself what the pool's own threads may raise when workers are killed under them."""
+    before = threading.excepthook
+    threading.excepthook = lambda args: None
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 @contextmanager
