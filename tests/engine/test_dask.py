@@ -30,12 +30,12 @@ NANNY = ("--nanny", "--nworkers", "1", "--nthreads", "1")
 def root(tmp_path: Path) -> Path:
     """A project's root; what is in it and is no code does not travel."""
     folder = tmp_path / "project"
-    for name in ("parts", "data", ".venv"):
+    for name in ("ratebook", "data", ".venv"):
         (folder / name).mkdir(parents=True)
     shutil.copy(chores.__file__, folder)
-    (folder / "parts" / "__init__.py").touch()
-    (folder / "parts" / "rates.py").write_text("RATE = 2\n")
-    (folder / "named.py").write_text("from parts.rates import RATE\n\n\ndef rate(_):\n    return RATE\n")
+    (folder / "ratebook" / "__init__.py").touch()
+    (folder / "ratebook" / "rates.py").write_text("RATE = 2\n")
+    (folder / "pricing.py").write_text("from ratebook.rates import RATE\n\n\ndef rate(_):\n    return RATE\n")
     (folder / "data" / "table.csv").write_text("x\n")
     (folder / ".venv" / "other.py").touch()
     return folder
@@ -59,7 +59,7 @@ def test_folders_travel_once_to_each_worker_and_go_when_they_went_here(
         wait_for(lambda: not any(place.exists() for place in places), seconds=20)
         code = next(dask_cluster.folder.rglob("runcard-*/code"))
         sent = {path.relative_to(code).as_posix() for path in code.rglob("*") if path.suffix in (".py", ".csv")}
-        assert sent == {"chores.py", "named.py", "parts/__init__.py", "parts/rates.py"}
+        assert sent == {"chores.py", "pricing.py", "ratebook/__init__.py", "ratebook/rates.py"}
     assert dask_cluster.leftovers() == []
 
 
@@ -90,13 +90,13 @@ def test_code_is_new_each_time_and_what_kills_every_worker_is_lost_alone(
     root: Path, frail: DaskCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(root)
-    import named
+    import pricing
 
-    with DaskEngine(frail.address, root=root, modules=["named"]) as engine:
-        assert list(engine.run(named.rate, [0])) == [(0, 2)]
-    (root / "parts" / "rates.py").write_text("RATE = 33\n")
-    with DaskEngine(frail.address, root=root, modules=["named"], patience_seconds=60) as engine:
-        assert list(engine.run(named.rate, [0])) == [(0, 33)]
+    with DaskEngine(frail.address, root=root, modules=["pricing"]) as engine:
+        assert list(engine.run(pricing.rate, [0])) == [(0, 2)]
+    (root / "ratebook" / "rates.py").write_text("RATE = 33\n")
+    with DaskEngine(frail.address, root=root, modules=["pricing"], patience_seconds=60) as engine:
+        assert list(engine.run(pricing.rate, [0])) == [(0, 33)]
         found = dict(engine.run(chores.kill_the_parent, [1, -1, 2]))
         assert isinstance(lost := found.pop(1), Lost)
         assert lost.reason == "each of the 3 workers that it was given to died"
