@@ -27,7 +27,7 @@ test: $(DEV) ## the whole test suite, a process for each core
 	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 fast: $(DEV) ## the tests that take seconds
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow" --numprocesses auto --dist loadfile
 
 lint: $(DEV) ## ruff, mypy, import-linter, and whether generated files are current
 	$(BIN)/ruff check .
