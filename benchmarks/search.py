@@ -33,7 +33,7 @@ SPACE = {
     "learning_rate": {"distribution": "log_uniform_values", "min": 0.01, "max": 0.3},
     "reg_lambda": {"distribution": "log_uniform_values", "min": 0.001, "max": 10.0},
 }
-BANDS = {"type": "hyperband", "min_iter": 10}
+BANDS = {"type": "hyperband", "min_iter": 25, "eta": 2}
 Course = list[tuple[float, float]]
 """Seconds since the process was started and the score of each trial, as they end."""
 
