@@ -130,7 +130,7 @@ class Draft:
     @property
     def is_begun(self) -> bool:
         """Whether anything has come in."""
-        return bool(self.folds) or self.error is not None
+        return self.started > 0
 
     @property
     def is_complete(self) -> bool:
