@@ -29,7 +29,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sqlalchemy import Engine, event
 
 from runcard import errors
-from runcard.tracking import mlflow as subject
+from runcard.tracking.mlflow import tracker as subject
 from runcard.tracking.base import (
     TAG_LIMIT,
     Artifact,

@@ -52,16 +52,15 @@ def make_plan(card: Card, table: Table, catalog: Catalog) -> Plan:
     split = gather(lambda: split_rows(card, table, target, task, n_trials=n_trials), columns, target)
     errors.raise_all(gather.faults)
     print_of_data = fingerprint(table.frame)
-    protocol = digest(
-        {
-            "data": print_of_data.digest,
-            "target": [target_name, task, [str(label) for label in target.classes], target.positive],
-            "split": describe_split(split),
-            "features": sets[set_name(card, None)].identity(),
-            "metrics": [[metric.name, metric.code] for metric in metrics],
-            "seed": card.data.random_state,
-        }
-    )
+    parts = {
+        "data": print_of_data.digest,
+        "target": [target_name, task, [str(label) for label in target.classes], target.positive],
+        "split": describe_split(split),
+        "features": sets[set_name(card, None)].identity(),
+        "metrics": [[metric.name, metric.code] for metric in metrics],
+        "seed": card.data.random_state,
+    }
+    protocol = digest(parts)
     draw = make_draw(card, protocol, sets, specs)
     trials = make_trials(draw, points or ())
     named = [draw.identity, n_trials] if points is None else [trial.key for trial in trials]
@@ -83,6 +82,7 @@ def make_plan(card: Card, table: Table, catalog: Catalog) -> Plan:
         n_trials=n_trials if points is None else len(trials),
         probes=covering(make_trials(draw, likely_points(card)) if points is None else trials),
         protocol=protocol,
+        parts={name: digest(part) for name, part in parts.items()},
         hash=digest([protocol, primary.name, named]),
     )
     check_estimators(plan)

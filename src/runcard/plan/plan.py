@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass
+from statistics import fmean
 from typing import Any
 
 from runcard.card.sections import Card
@@ -46,6 +47,8 @@ class Plan:
     """Trials that are tried on a few rows before any training."""
     protocol: str
     """Hash of what all trials share; only trials of one protocol compare."""
+    parts: Mapping[str, str]
+    """The protocol by its parts (data, target, split, features, metrics, seed): a hash of each."""
     hash: str
     """Hash of the protocol and of every trial, or of all that decides which they are."""
 
@@ -53,6 +56,12 @@ class Plan:
     def n_folds(self) -> int:
         """How many folds each trial is scored on; 0 when it goes straight to the test."""
         return len(self.split.folds)
+
+    @property
+    def test_share(self) -> float | None:
+        """The rows that a fold scores over those it fits on, on average; None without folds."""
+        shares = [len(score) / len(fit) for fit, score in self.split.folds]
+        return fmean(shares) if shares else None
 
     def search(self) -> BayesianSearch:
         """Begin a search from its first trial."""
@@ -90,9 +99,12 @@ class Plan:
             "seed": self.seed,
             "n_trials": self.n_trials,
             "search": asdict(self.card.search),
+            "selection": asdict(self.card.selection),
+            "test_share": self.test_share,
             "trials": [
                 {"key": t.key, "model": t.model, "params": dict(t.params), "features": t.features} for t in self.trials
             ],
             "protocol": self.protocol,
+            "parts": dict(self.parts),
             "hash": self.hash,
         }

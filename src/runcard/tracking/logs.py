@@ -27,6 +27,7 @@ from runcard.tracking.base import (
     safe_metrics,
     safe_params,
 )
+from runcard.tracking.modelfiles import model_digest
 
 MODEL_FOLDER = "model"
 _STATUS: Mapping[str, RunStatus] = {
@@ -58,6 +59,9 @@ def opened_log(execution: Execution) -> RunLog:
         "runcard.primary": str(execution.plan["primary"]),
         "runcard.greater_is_better": str(execution.plan["greater_is_better"]).lower(),
         "runcard.task": str(execution.plan["task"]),
+        "runcard.parts": json.dumps(execution.plan["parts"]),
+        "runcard.test_share": json.dumps(execution.plan["test_share"]),
+        "runcard.selection": json.dumps(execution.plan["selection"]),
         "runcard.version": str(execution.provenance.get("runcard", "")),
     }
     items: tuple[Item, ...] = (*_tags(tags), TextArtifact(execution.card, "card.yaml"))
@@ -104,16 +108,22 @@ def trial_log(record: Record, experiment: str, parent_run_id: str | None) -> Run
 def final_log(final: FinalRecord, record: Record, experiment: str, parent_run_id: str | None, folder: Path) -> RunLog:
     """Tell what a trial got as a finalist; its files lie in `folder`."""
     log = trial_log(record, experiment, parent_run_id)
+    has_model = (folder / MODEL_FOLDER).is_dir()
     at = max(log.started_ms, _end_ms(final))
-    found_wrong = {"runcard.test_error": final.error, "runcard.model_unsaved": final.unsaved}
-    tags = {"runcard.finalist": "true"} | {name: text for name, text in found_wrong.items() if text}
+    found = {
+        "runcard.finalist": "true",
+        "runcard.test_error": final.error,
+        "runcard.model_unsaved": final.unsaved,
+        "runcard.model_digest": model_digest(folder / MODEL_FOLDER) if has_model else None,
+    }
+    tags = {name: text for name, text in found.items() if text}
     scores = tuple(Metric(f"test_{name}", value, 0, at) for name, value in final.scores.items())
     measures = {"fit_seconds": final.fit_seconds, **_measures(final)}
     # A card's only trial has no folds that these were measured on before.
     prefix = "final_" if record.scores else ""
-    found = [Metric(prefix + name, value, 0, at) for name, value in measures.items()]
-    items: list[Item] = [*_tags(tags), *_files(folder), *safe_metrics(found)]
-    if (folder / MODEL_FOLDER).is_dir():
+    measured = [Metric(prefix + name, value, 0, at) for name, value in measures.items()]
+    items: list[Item] = [*_tags(tags), *_files(folder), *safe_metrics(measured)]
+    if has_model:
         params, _ = safe_params({"model": record.model, **_unclashed(record.params)})
         given = tuple(item for item in params if isinstance(item, Param))
         items.append(ModelFiles(folder / MODEL_FOLDER, MODEL_FOLDER, given, scores))

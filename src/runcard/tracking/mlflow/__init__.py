@@ -1,0 +1,11 @@
+"""MLflow, used through its client API: the only package that knows it.
+
+Nothing of MLflow crosses this package's border: plain items of `base.py` come in, plain values go out, and every
+exception of MLflow, its server or its database becomes a TrackingError.
+"""
+
+from runcard.tracking.mlflow.connection import quiet_mlflow
+from runcard.tracking.mlflow.models import save_model
+from runcard.tracking.mlflow.tracker import MlflowTracker
+
+__all__ = ["MlflowTracker", "quiet_mlflow", "save_model"]

@@ -1,0 +1,179 @@
+"""A connection to MLflow at one address: opened quietly, its errors translated."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from runcard import errors
+from runcard.redact import redact
+from runcard.tracking import reach
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Experiment
+
+PROBE_SECONDS = 4.9
+"""How long a probe may take, whatever hangs: a name server, a proxy, a database's handshake."""
+
+PAGE = 1000
+"""Runs asked for at once."""
+
+# No retry below ours: a request to create a run, sent twice, makes two runs. No question asked of the user's
+# network, no bars and addresses printed between the lines of a progress bar.
+ENVIRONMENT = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+}
+LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine")
+
+
+@contextmanager
+def quiet_mlflow() -> Iterator[None]:
+    """Import MLflow and keep it, in this thread, from printing, asking home and retrying for minutes.
+
+    Variables that the user has set stay as they are; the others are removed at the end. What MLflow logs on
+    behalf of other threads is still printed.
+    """
+    ours = {name: value for name, value in ENVIRONMENT.items() if name not in os.environ}
+    os.environ.update(ours)
+    # Python hides these by default, but not where warnings are errors; the user cannot act on them.
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"(mlflow|sqlalchemy|alembic)\b")
+    thread = threading.get_ident()
+
+    def from_elsewhere(record: logging.LogRecord) -> bool:
+        return record.thread != thread
+
+    try:
+        import mlflow.tracking  # noqa: F401  (its import sets up the handlers)
+
+        handlers = {handler for name in LOGGERS for handler in logging.getLogger(name).handlers}
+        for handler in handlers:
+            handler.addFilter(from_elsewhere)
+        try:
+            yield
+        finally:
+            for handler in handlers:
+                handler.removeFilter(from_elsewhere)
+    finally:
+        for name in ours:
+            os.environ.pop(name, None)
+
+
+class Connection:
+    """MLflow at one tracking address.
+
+    Parameters
+    ----------
+    uri
+        `sqlite:///file.db`, another database, or the address of a server.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._exits = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._exits.enter_context(quiet_mlflow())
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._exits.close()
+        if (file := reach.sqlite_file(self.uri)) and file.exists():
+            reach.settle_sqlite(file)
+
+    def probe(self) -> None:
+        """Find out within five seconds whether the backend answers."""
+        if reach.is_server(self.uri):
+            reach.within(PROBE_SECONDS, self._ask_server, uri=self.uri)
+        elif reach.is_database(self.uri):
+            reach.within(PROBE_SECONDS, lambda: reach.check_database(self.uri), uri=self.uri)
+        elif reach.is_sqlite(self.uri):
+            reach.check_sqlite(self.uri)
+        else:
+            self.client  # noqa: B018  (MLflow judges the address)
+
+    @cached_property
+    def client(self) -> MlflowClient:
+        """Connect to MLflow; in a database, make or check its tables, one process at a time."""
+        from filelock import FileLock
+        from mlflow import MlflowClient
+
+        name = f"runcard-{sha256(f'{Path.home()} {self.uri}'.encode()).hexdigest()[:16]}.lock"
+        with (
+            self.translated("MLflow's store could not be opened"),
+            FileLock(Path(tempfile.gettempdir(), name)),
+        ):
+            if file := reach.sqlite_file(self.uri):
+                reach.begin_sqlite(file)
+            return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    def _ask_server(self) -> None:
+        from mlflow.utils.credentials import get_default_host_creds
+        from mlflow.utils.rest_utils import http_request
+
+        credentials = get_default_host_creds(self.uri)  # type: ignore[no-untyped-call]
+        answer = http_request(  # type: ignore[no-untyped-call]
+            credentials, "/health", "GET", max_retries=0, timeout=PROBE_SECONDS
+        )
+        if answer.status_code in (401, 403):
+            raise errors.TrackingError(
+                f"the tracking server refuses the credentials (HTTP {answer.status_code})",
+                where=redact(self.uri),
+                hint="set `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`,\nor `MLFLOW_TRACKING_TOKEN`",
+            )
+
+    def live(self, experiment: Experiment) -> Experiment:
+        """Give an experiment back unless it was deleted.
+
+        Raises
+        ------
+        ExperimentDeleted
+        """
+        if experiment.lifecycle_stage == "active":
+            return experiment
+        raise errors.ExperimentDeleted(
+            f"the experiment `{experiment.name}` was deleted in MLflow",
+            where=redact(self.uri),
+            why="its name stays taken until it is restored or removed for good",
+            hint=f"bring it back with `mlflow experiments restore -x {experiment.experiment_id}`, or give "
+            "`experiment: name` in the card another value",
+        )
+
+    def unknown(self, name: str) -> errors.ExperimentUnknown:
+        """Build the error for an experiment that is not there."""
+        names = [experiment.name for experiment in self.client.search_experiments(max_results=PAGE)]
+        near = errors.nearest(name, names)
+        return errors.ExperimentUnknown(
+            f"MLflow has no experiment `{name}`",
+            where=redact(self.uri),
+            why=f"it has {errors.listing(names)}" if names else "nothing was recorded there yet",
+            hint=f"did you mean `{near}`?" if near else "run a card first: `runcard run CARD`",
+        )
+
+    @contextmanager
+    def translated(self, what: str) -> Iterator[None]:
+        """Turn whatever MLflow raises into an error of ours, without credentials and without its trace."""
+        try:
+            yield
+        except errors.RuncardError:
+            raise
+        except Exception as error:
+            if reach.is_away(error):
+                raise reach.away(self.uri, reach.reason(error)) from None
+            hint = ""
+            if "mlflow db upgrade" in str(error):
+                hint = f"back up the database, then run `mlflow db upgrade {redact(self.uri)}`"
+            raise errors.TrackingError(what, where=redact(self.uri), why=reach.reason(error), hint=hint) from None

@@ -1,0 +1,119 @@
+"""Fitted pipelines as MLflow model folders."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from runcard.tracking import reach, trust
+from runcard.tracking.mlflow.connection import quiet_mlflow
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow.models import ModelSignature
+
+ModelFormat = Literal["skops", "cloudpickle"]
+
+
+def save_model(
+    pipeline: Any,
+    path: Path,
+    *,
+    input_example: pd.DataFrame,
+    predictions: Any,
+    requirements: Sequence[str],
+    model_format: ModelFormat = "skops",
+    project_modules: Collection[str] = (),
+    code_paths: Sequence[Path] = (),
+) -> None:
+    """Write a fitted pipeline as a complete MLflow model folder, without predicting or inferring anything.
+
+    Parameters
+    ----------
+    path
+        The folder to make.
+    input_example, predictions
+        Some raw rows and what the pipeline predicts for them; their types make the signature, so the rows
+        have the types of the whole table (a column of integers anywhere missing is one of doubles).
+    requirements
+        The packages that loading it needs, with exact versions.
+    project_modules, code_paths
+        The project's own modules, whose types are trusted, and their files, which are kept with the model.
+
+    Raises
+    ------
+    TypesUntrusted
+        The pipeline holds types of other packages, or what skops cannot keep.
+    """
+    from sklearn.dummy import DummyClassifier
+
+    with _without_advice(), tempfile.TemporaryDirectory(dir=path.parent, prefix=".model-") as folder:
+        dumped = Path(folder, "model")
+        trusted = _dump(pipeline, dumped, model_format, project_modules)
+        # MLflow would write the file uncompressed (five times larger) and load it again to see that it can.
+        # It is given a stand-in to build the folder around, whose file the dumped one then replaces.
+        import mlflow.sklearn
+        from mlflow.models import Model
+
+        mlflow.sklearn.save_model(
+            DummyClassifier(),
+            str(path),
+            serialization_format=model_format,
+            signature=_signature(_as_read(input_example), predictions),
+            input_example=_as_read(input_example),
+            pip_requirements=list(requirements),
+            skops_trusted_types=trusted,
+            code_paths=[str(code) for code in code_paths] or None,
+        )
+        description = Model.load(str(path / "MLmodel"))
+        dumped.replace(path / description.flavors["sklearn"]["pickled_model"])
+    description.model_size_bytes = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    description.save(str(path / "MLmodel"))
+
+
+@contextmanager
+def _without_advice() -> Iterator[None]:
+    """Keep to ourselves what MLflow's writer and its imports warn of: nothing in it is the user's doing."""
+    with quiet_mlflow(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _dump(pipeline: Any, file: Path, model_format: ModelFormat, modules: Collection[str]) -> list[str] | None:
+    """Write the pipeline and return the types to be trusted, if the format asks for them."""
+    if model_format == "cloudpickle":
+        import cloudpickle  # type: ignore[import-untyped]
+
+        file.write_bytes(cloudpickle.dumps(pipeline))
+        return None
+    import skops.io
+
+    try:
+        skops.io.dump(pipeline, file, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
+    except Exception as error:  # whatever the __getstate__ or __reduce__ of a part raises
+        raise trust.refusal("the model cannot be kept in skops format", reach.reason(error)) from error
+    return trust.trusted_types(file, modules)
+
+
+def _signature(rows: pd.DataFrame, predictions: Any) -> ModelSignature:
+    """Describe what goes in and comes out. The pipeline needs every column, whatever may be missing in it."""
+    from mlflow.models import ModelSignature, infer_signature
+    from mlflow.types import ColSpec, Schema
+
+    inferred = infer_signature(rows, predictions)
+    inputs = Schema([ColSpec(column.type, column.name) for column in inferred.inputs.inputs])
+    return ModelSignature(inputs=inputs, outputs=inferred.outputs)
+
+
+def _as_read(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give nullable integers with a gap the type they have when rows are read plainly: double.
+
+    MLflow refuses doubles for a column declared integer, and integers for one declared double.
+    """
+    gaps = [name for name in frame if frame[name].dtype.kind in "iu" and frame[name].hasnans]
+    return frame.astype(dict.fromkeys(gaps, "float64"))

@@ -1,0 +1,267 @@
+"""Runs, written to MLflow and listed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from runcard import errors
+from runcard.redact import redact
+from runcard.tracking import base, reach
+from runcard.tracking.mlflow.connection import PAGE, Connection
+
+if TYPE_CHECKING:
+    from mlflow.entities import Experiment, Run
+
+ItemT = TypeVar("ItemT", bound=base.Item)
+
+DIGEST_LIMIT = 36
+"""Longest digest of a dataset that MLflow keeps; enough of a hash to identify it."""
+
+
+class MlflowTracker(Connection):
+    """MLflow at one tracking address.
+
+    Parameters
+    ----------
+    uri
+        `sqlite:///file.db`, another database, or the address of a server.
+    artifact_root
+        Folder for the artifacts of experiments made in a database that is written directly; a server decides
+        that for itself.
+    """
+
+    def __init__(self, uri: str, *, artifact_root: Path) -> None:
+        super().__init__(uri)
+        self._artifact_root = artifact_root
+        self._experiment_ids: dict[str, str] = {}
+        self._just_opened: tuple[str, frozenset[base.Tag]] = ("", frozenset())
+
+    def ensure_experiment(self, name: str) -> str:
+        """Return the experiment's id; it is made if there is none."""
+        if name not in self._experiment_ids:
+            with self.translated(f"experiment `{name}` could not be made"):
+                found = self.client.get_experiment_by_name(name) or self._create_experiment(name)
+                self._experiment_ids[name] = self.live(found).experiment_id
+        return self._experiment_ids[name]
+
+    def find_run(self, experiment: str, record_id: str) -> str | None:
+        """Look up the run written from a record, for when a crash left it unknown."""
+        with self.translated("MLflow could not be searched"):
+            runs = self.client.search_runs(
+                [self.ensure_experiment(experiment)],
+                filter_string=f"tags.`{base.RECORD_TAG}` = '{record_id}'",
+                max_results=1,
+            )
+        return str(runs[0].info.run_id) if runs else None
+
+    def open_run(self, run: base.RunLog) -> str:
+        """Create the run, with its tags, and return its id. Not idempotent: see `find_run`."""
+        tags = tuple(_of(base.Tag, run.items))
+        named = {tag.name: _kept(tag) for tag in tags}
+        named |= {base.RECORD_TAG: run.record_id, base.KIND_TAG: run.kind}
+        if run.parent_run_id is not None:
+            named["mlflow.parentRunId"] = run.parent_run_id
+        with self.translated(f"run `{run.name}` could not be created"):
+            created = self.client.create_run(
+                self.ensure_experiment(run.experiment),
+                start_time=run.started_ms,
+                tags=named,
+                run_name=run.name,
+            )
+        self._just_opened = (created.info.run_id, frozenset(tags))
+        return str(created.info.run_id)
+
+    def fill_run(self, run_id: str, run: base.RunLog) -> None:
+        """Log all items, then set the status. Repeating it leaves the same content."""
+        try:
+            with self.translated(f"run `{run.name}` could not be filled"):
+                self._log_values(run_id, run)
+                self._log_datasets(run_id, run)
+                self._upload(run_id, run)
+                for model in _of(base.ModelFiles, run.items):
+                    self._log_model(run_id, model, self.ensure_experiment(run.experiment))
+                if run.status == "RUNNING":
+                    self.client.update_run(run_id, status="RUNNING")  # it may have been ended before
+                else:
+                    self.client.set_terminated(run_id, run.status, end_time=run.ended_ms)
+        except errors.TrackingAway:
+            raise
+        except errors.TrackingError:
+            self._refuse_deleted(run_id, run)
+            raise
+
+    def read_runs(
+        self, experiment: str, *, kind: base.RunKind | None = None, limit: int | None = None
+    ) -> list[base.RunRow]:
+        """List the runs of an experiment, newest first."""
+        with self.translated("MLflow could not be read"):
+            found = self.client.get_experiment_by_name(experiment)
+            if found is None:
+                raise self.unknown(experiment)
+            runs = self._runs(self.live(found).experiment_id, kind)
+            return [_row(run) for run in islice(runs, limit)]
+
+    # Experiments
+
+    def _create_experiment(self, name: str) -> Experiment:
+        from mlflow.exceptions import MlflowException
+
+        location = None if reach.is_server(self.uri) else self._artifact_root.absolute().as_uri()
+        try:
+            experiment_id = self.client.create_experiment(name, artifact_location=location)
+        except MlflowException as error:
+            other = self.client.get_experiment_by_name(name)  # another process may have been first
+            if other is None or error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            return other
+        return self.client.get_experiment(experiment_id)
+
+    # Runs
+
+    def _runs(self, experiment_id: str, kind: base.RunKind | None) -> Iterator[Run]:
+        wanted = f"tags.`{base.KIND_TAG}` = '{kind}'" if kind else ""
+        token: str | None = None
+        while True:
+            page = self.client.search_runs([experiment_id], filter_string=wanted, max_results=PAGE, page_token=token)
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _log_values(self, run_id: str, run: base.RunLog) -> None:
+        """Send parameters, metrics and tags in one call, or in few when they are many."""
+        from mlflow.entities import Param, RunTag
+
+        opened, sent = self._just_opened
+        tags = [tag for tag in _of(base.Tag, run.items) if run_id != opened or tag not in sent]
+        self.client.log_batch(
+            run_id,
+            metrics=_metrics(_of(base.Metric, run.items), model_id=None),
+            params=[Param(param.name, param.value) for param in _of(base.Param, run.items)],
+            tags=[RunTag(tag.name, _kept(tag)) for tag in tags],
+            synchronous=True,
+        )
+
+    def _log_datasets(self, run_id: str, run: base.RunLog) -> None:
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        inputs = [
+            DatasetInput(
+                Dataset(
+                    name=data.name,
+                    digest=data.digest[:DIGEST_LIMIT],
+                    source_type=data.source_type,
+                    source=data.source,
+                    schema=data.schema_json,
+                    profile=data.profile_json,
+                ),
+                tags=[InputTag("mlflow.data.context", data.context)],
+            )
+            for data in _of(base.DatasetInput, run.items)
+        ]
+        if inputs:
+            self.client.log_inputs(run_id, datasets=inputs)
+
+    def _upload(self, run_id: str, run: base.RunLog) -> None:
+        for artifact in _of(base.Artifact, run.items):
+            self.client.log_artifact(run_id, str(artifact.path), artifact.folder or None)
+        texts = _of(base.TextArtifact, run.items)
+        if not texts:
+            return
+        with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
+            for text in texts:
+                file = Path(folder, text.name)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text.text, encoding="utf-8")
+            self.client.log_artifacts(run_id, folder)
+
+    def _log_model(self, run_id: str, model: base.ModelFiles, experiment_id: str) -> None:
+        """Make the run's logged model of that name, or complete the one that an earlier attempt began."""
+        from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+
+        begun = self.client.search_logged_models(
+            [experiment_id], filter_string=f"source_run_id = '{run_id}' AND name = '{model.name}'"
+        )
+        logged = (
+            begun[0]
+            if begun
+            else self.client.create_logged_model(
+                experiment_id,
+                name=model.name,
+                source_run_id=run_id,
+                params={param.name: param.value for param in model.params},
+            )
+        )
+        if logged.status == LoggedModelStatus.READY:
+            return
+        model_id = logged.model_id
+        self.client.log_model_artifacts(model_id, str(model.path))
+        with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
+            label = _labelled(model.path, Path(folder), run_id, model_id)
+            self.client.log_model_artifact(model_id, str(label))
+        outputs = self.client.get_run(run_id).outputs
+        if model_id not in {output.model_id for output in (outputs.model_outputs if outputs else [])}:
+            self.client.log_outputs(run_id, [LoggedModelOutput(model_id, step=0)])
+        self.client.log_batch(run_id, metrics=_metrics(model.metrics, model_id=model_id), synchronous=True)
+        self.client.finalize_logged_model(model_id, LoggedModelStatus.READY)
+
+    # What may go wrong
+
+    def _refuse_deleted(self, run_id: str, run: base.RunLog) -> None:
+        """Raise RunDeleted if that is why the run could not be filled."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            deleted = self.client.get_run(run_id).info.lifecycle_stage != "active"
+        except MlflowException as error:
+            deleted = error.error_code == "RESOURCE_DOES_NOT_EXIST"
+        if deleted:
+            raise errors.RunDeleted(
+                f"run `{run.name}` was deleted in MLflow before all of it had arrived there",
+                where=redact(self.uri),
+                why="nothing more can be written to it",
+                hint="its record stays in the journal; in MLflow it is left out",
+            )
+
+
+def _of(kind: type[ItemT], items: tuple[base.Item, ...]) -> list[ItemT]:
+    return [item for item in items if isinstance(item, kind)]
+
+
+def _kept(tag: base.Tag) -> str:
+    return base.shorten(tag.value, base.TAG_LIMIT, see="runcard's journal")
+
+
+def _metrics(metrics: Any, *, model_id: str | None) -> list[Any]:
+    from mlflow.entities import Metric
+
+    return [Metric(m.name, m.value, m.timestamp_ms, m.step, model_id=model_id) for m in metrics]
+
+
+def _row(run: Run) -> base.RunRow:
+    return base.RunRow(
+        run_id=run.info.run_id,
+        name=run.info.run_name,
+        status=run.info.status,
+        started_ms=run.info.start_time,
+        ended_ms=run.info.end_time,
+        params=run.data.params,
+        metrics=run.data.metrics,
+        tags=run.data.tags,
+    )
+
+
+def _labelled(model: Path, folder: Path, run_id: str, model_id: str) -> Path:
+    """Write the model's description into `folder`, with the ids it has at this address."""
+    from mlflow.models import Model
+
+    description = Model.load(str(model / "MLmodel"))
+    description.run_id = run_id
+    description.model_id = description.model_uuid = model_id
+    description.artifact_path = f"models:/{model_id}"
+    description.save(str(folder / "MLmodel"))
+    return folder / "MLmodel"

@@ -1,0 +1,32 @@
+"""What a saved model's folder holds, in one hash: whoever loads it later can tell that it is what was saved."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+_GIVEN_BY_MLFLOW = ("run_id", "model_id", "model_uuid", "artifact_path")
+"""What stands in the description from the moment that the model has a place in MLflow."""
+_ADDED_BY_MLFLOW = "registered_model_meta"
+"""A file that lies beside the others once a registered model was fetched."""
+
+
+def model_digest(folder: Path) -> str:
+    """Hash all files of a model's folder, 64 hex digits; the same before and after it went to MLflow and back."""
+    hashed = hashlib.sha256()
+    for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix()):
+        name = path.relative_to(folder).as_posix()
+        if not path.is_file() or name == _ADDED_BY_MLFLOW or "__pycache__" in path.parts:
+            continue
+        content = _description(path) if name == "MLmodel" else path.read_bytes()
+        hashed.update(f"{len(name.encode())} {name} {len(content)} ".encode() + content)
+    return hashed.hexdigest()
+
+
+def _description(path: Path) -> bytes:
+    from ruamel.yaml import YAML
+
+    found = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    kept = {key: value for key, value in found.items() if key not in _GIVEN_BY_MLFLOW}
+    return json.dumps(kept, sort_keys=True, default=str).encode()
