@@ -24,7 +24,8 @@ from runcard.cli import main
 from runcard.data.source import read_table, write_parquet
 from runcard.journal import check_files, hold_card, open_journal, stage_files
 from runcard.tracking import base
-from runcard.tracking.mlflow import MlflowTracker
+from runcard.tracking.mlflow import MlflowRegistry, MlflowTracker
+from runcard.tracking.versions import parse_ref
 
 GOLDEN = Path(__file__).parent / "golden" / "errors"
 SOURCES = Path(runcard.__file__).parent
@@ -497,6 +498,16 @@ def deleted_run(root: Path) -> str:
         tracker.fill_run(run_id, log)
 
     return tracker_says(root, fill)
+
+
+@case("RC507")
+def no_such_model(root: Path) -> str:
+    def find(tracker: MlflowTracker) -> None:
+        client(root).create_registered_model("churn")
+        with MlflowRegistry(tracker.uri) as registry:
+            registry.find(parse_ref("chrun@production"))
+
+    return tracker_says(root, find)
 
 
 def tracker_says(root: Path, step: Callable[[MlflowTracker], object]) -> str:

@@ -463,6 +463,12 @@ class RunDeleted(TrackingError):
     code = "RC504"
 
 
+class ModelVersionUnknown(TrackingError):
+    """The registry has no such model, version or alias."""
+
+    code = "RC507"
+
+
 class Interrupted(RuncardError):
     """Ctrl-C: what was done is kept."""
 

@@ -29,7 +29,6 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 from sqlalchemy import Engine, event
 
 from runcard import errors
-from runcard.tracking.mlflow import tracker as subject
 from runcard.tracking.base import (
     TAG_LIMIT,
     Artifact,
@@ -42,6 +41,7 @@ from runcard.tracking.base import (
     TextArtifact,
 )
 from runcard.tracking.mlflow import MlflowTracker, quiet_mlflow, save_model
+from runcard.tracking.mlflow import tracker as subject
 
 ADDRESSES = [
     "sqlite_uri",

@@ -6,6 +6,7 @@ exception of MLflow, its server or its database becomes a TrackingError.
 
 from runcard.tracking.mlflow.connection import quiet_mlflow
 from runcard.tracking.mlflow.models import save_model
+from runcard.tracking.mlflow.registry import MlflowRegistry
 from runcard.tracking.mlflow.tracker import MlflowTracker
 
-__all__ = ["MlflowTracker", "quiet_mlflow", "save_model"]
+__all__ = ["MlflowRegistry", "MlflowTracker", "quiet_mlflow", "save_model"]
