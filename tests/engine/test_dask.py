@@ -97,10 +97,11 @@ def test_code_is_new_each_time_and_what_kills_every_worker_is_lost_alone(
     (root / "ratebook" / "rates.py").write_text("RATE = 33\n")
     with DaskEngine(frail.address, root=root, modules=["pricing"], patience_seconds=60) as engine:
         assert list(engine.run(pricing.rate, [0])) == [(0, 33)]
-        found = dict(engine.run(chores.kill_the_parent, [1, -1, 2]))
-        assert isinstance(lost := found.pop(1), Lost)
+        numbers = [1, 2, -1, 3, 4, 5, 6, 7]
+        found = dict(engine.run(chores.kill_the_parent, numbers))
+        assert isinstance(lost := found.pop(2), Lost)
         assert lost.reason == "each of the 3 workers that it was given to died"
-        assert found == {0: 1, 2: 4}
+        assert found == {place: n * n for place, n in enumerate(numbers) if n > 0}
 
 
 def test_a_cluster_without_workers_is_given_up(root: Path, tmp_path: Path) -> None:

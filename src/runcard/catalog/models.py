@@ -15,7 +15,7 @@ import inspect
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast, get_args
 
@@ -107,6 +107,13 @@ def find_model(name: str, catalog: Catalog) -> ModelSpec | None:
             hint='give it another name: `@runcard.model(name="...")`',
         )
     return ModelSpec(name, PROJECT, registered=registered)
+
+
+def modules_of_models(names: Iterable[str]) -> list[str]:
+    """Name the modules that packages' models come from; a project's own models have none here."""
+    specs = (_usable().get(name) for name in names)
+    paths = (entry.path.split(".") for spec in specs if spec for entry in spec.entries.values())
+    return list(dict.fromkeys(".".join(path[: 2 if path[0] == "sklearn" else 1]) for path in paths))
 
 
 def unknown_model(name: str, catalog: Catalog) -> errors.ModelUnknown:

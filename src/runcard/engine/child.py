@@ -13,14 +13,16 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from runcard.engine.chunks import run_chunk
+from runcard.engine.early import import_early
 from runcard.engine.parcel import relocated
-from runcard.engine.process import ONE_THREAD, import_early, reason_of_death, set_up_process
+from runcard.engine.process import ONE_THREAD, reason_of_death, set_up_process
 
 Said = tuple[str, Any]
 """What a child answers: `unfit`, `done` or `raised`, and what goes with it."""
@@ -84,8 +86,9 @@ def main() -> None:
     """Be the child: answer until the pipe is closed."""
     questions, answers = _own_pipes()
     problem = None
+    root, modules, parent = json.loads(sys.argv[1])
     try:
-        set_up_process(*json.loads(sys.argv[1]))
+        set_up_process(root, modules, lambda: _wait_for(parent))
     except Exception as error:
         problem = _line(error)
     import_early(unless=lambda: bool(select.select([questions], [], [], 0)[0]))
@@ -96,6 +99,11 @@ def main() -> None:
             return
         _write(answers, ("unfit", problem) if problem else _answer(*question))
         del question
+
+
+def _wait_for(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(1)
 
 
 def _own_pipes() -> tuple[IO[bytes], IO[bytes]]:

@@ -173,9 +173,9 @@ class Cluster:
             self.seats[address] = self._seat(address, known[address])
         self._mind_patience()
 
-    def idlest(self) -> Seat | None:
-        """Choose the worker that has least to do; none if all have enough."""
-        seat = min(self.seats.values(), key=lambda seat: seat.load, default=None)
+    def idlest(self, *, but: Seat | None = None) -> Seat | None:
+        """Choose the worker that has least to do, but for one; none if all have enough."""
+        seat = min((seat for seat in self.seats.values() if seat is not but), key=lambda seat: seat.load, default=None)
         return seat if seat is not None and seat.load < 2 else None
 
     def send(self, seat: Seat, function: Callable[[Any], Any], chunk: Chunk) -> Any:

@@ -1,18 +1,19 @@
-"""Processes on this machine, by joblib's loky."""
+"""Processes on this machine: joblib's loky watches over them, a template gives birth to them."""
 
 from __future__ import annotations
 
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from runcard.engine.base import Later, Lost
 from runcard.engine.chunks import Chunk, Pace, Source, run_chunk
-from runcard.engine.process import ONE_THREAD, import_early, reason_of_death, set_up_process
+from runcard.engine.process import ONE_THREAD, reason_of_death, set_up_process
+from runcard.engine.template import start_template
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -27,11 +28,16 @@ class LocalEngine:
         0 for one for each core that this process may use.
     root, modules
         The project's root and its own modules, imported in each worker.
+    packages
+        What else is imported before there is a worker.
     """
 
-    def __init__(self, n_workers: int = 0, *, root: Path, modules: Sequence[str] = ()) -> None:
+    def __init__(
+        self, n_workers: int = 0, *, root: Path, modules: Sequence[str] = (), packages: Sequence[str] = ()
+    ) -> None:
         self._n_workers = n_workers or _n_cores()
-        self._setup = (str(root), tuple(modules), os.getpid())
+        self._setup = (str(root), tuple(modules))
+        self._packages = packages
         self._pool: Any = None
         self._pace = Pace()
 
@@ -46,10 +52,8 @@ class LocalEngine:
         return self._pool is not None
 
     def __enter__(self) -> Self:
-        """Start the workers; they import what training needs while the caller goes on."""
+        """Start what workers come from; it imports what training needs while the caller goes on."""
         self._pool = self._start()
-        for _ in range(self._n_workers):
-            self._submit(import_early, [None])
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -88,7 +92,10 @@ class LocalEngine:
 
         for tracker in (resource_tracker, loky_tracker):
             tracker.ensure_running()  # their first start unblocks SIGINT, which `_deaf_to_ctrl_c` would not notice
-        return ProcessPoolExecutor(self._n_workers, initializer=_set_up_worker, initargs=self._setup, env=ONE_THREAD)
+        with _deaf_to_ctrl_c():
+            context = start_template(self._packages, ONE_THREAD)
+        setup = (*self._setup, dict(os.environ))
+        return ProcessPoolExecutor(self._n_workers, context=context, initializer=_set_up_worker, initargs=setup)
 
     def _submit(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Any:
         """Submit a chunk; to a pool in which a worker has died, it comes back as broken at once."""
@@ -175,9 +182,14 @@ def _is_broken(future: Any) -> bool:
     return isinstance(future.exception(), BrokenProcessPool)  # waits for the end
 
 
-def _set_up_worker(root: str, modules: Sequence[str], parent: int) -> None:
+def _set_up_worker(root: str, modules: Sequence[str], environment: Mapping[str, str]) -> None:
+    import multiprocessing
+
     from joblib.externals.loky import process_executor
 
     # It would take mapped matrices for a leak, and replace the worker with a warning.
     process_executor._USE_PSUTIL = False
-    set_up_process(root, modules, parent)
+    parent: Any = multiprocessing.parent_process()
+    os.environ.clear()  # the template's is as old as the template
+    os.environ.update(environment)
+    set_up_process(root, modules, parent.join)

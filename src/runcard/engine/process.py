@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -23,12 +22,17 @@ ONE_THREAD = dict.fromkeys(
     ),
     "1",
 )
-_EARLY = ("sklearn.pipeline", "sklearn.compose", "sklearn.metrics", "sklearn.ensemble", "pyarrow")
 
 
-def set_up_process(root: str, modules: Sequence[str], parent: int) -> None:
-    """Make this process one that trains, and import the project's modules from `root`."""
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+def set_up_process(root: str, modules: Sequence[str], wait_for_parent: Callable[[], object]) -> None:
+    """Make this process one that trains, and import the project's modules from `root`.
+
+    Parameters
+    ----------
+    wait_for_parent
+        Returns when the process that this one works for is gone, killed perhaps: nobody would end this one.
+    """
+    threading.Thread(target=_end_after, args=(wait_for_parent,), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
     warnings.simplefilter("ignore")  # tasks collect their own; what unpickling them says is for nobody
     os.environ.update(ONE_THREAD)
@@ -36,13 +40,6 @@ def set_up_process(root: str, modules: Sequence[str], parent: int) -> None:
     if modules:
         sys.path.insert(0, root)
         for name in modules:
-            importlib.import_module(name)
-
-
-def import_early(unless: Callable[[], bool] | None = None) -> None:
-    """Import what training needs, while nothing has to be done yet."""
-    for name in _EARLY:
-        if unless is None or not unless():
             importlib.import_module(name)
 
 
@@ -55,8 +52,6 @@ def reason_of_death(text: str) -> str:
     return "the worker process died"
 
 
-def _end_with(parent: int) -> None:
-    """End this process when the one that started it is gone, killed perhaps: it would wait for tasks for ever."""
-    while os.getppid() == parent:
-        time.sleep(1)
+def _end_after(wait: Callable[[], object]) -> None:
+    wait()
     os._exit(1)

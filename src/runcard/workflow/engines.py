@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from runcard import errors
+from runcard.card import Card
+from runcard.catalog.models import modules_of_models
 from runcard.engine.base import Engine
 from runcard.project import Project
 from runcard.redact import redact
 
+_EVERY_TRAINING = ("runcard.trial", "runcard.report.figures", "matplotlib.figure", "matplotlib.backends.backend_agg")
 
-def choose_engine(project: Project, *, workers: int | None = None) -> Engine:
-    """Make the engine that the settings ask for; nothing is started yet.
+
+def choose_engine(card: Card, project: Project, *, workers: int | None = None) -> Engine:
+    """Make the engine that the settings ask for, for what the card will need; nothing is started yet.
 
     Raises
     ------
@@ -20,7 +24,8 @@ def choose_engine(project: Project, *, workers: int | None = None) -> Engine:
     if not settings.on:
         from runcard.engine.local import LocalEngine
 
-        return LocalEngine(settings.workers, root=project.root, modules=settings.modules)
+        packages = [*_EVERY_TRAINING, *modules_of_models(model.name for model in card.models)]
+        return LocalEngine(settings.workers, root=project.root, modules=settings.modules, packages=packages)
     if workers is not None:
         raise errors.UsageError(
             f"`--workers {workers}` has no meaning on a Dask cluster",

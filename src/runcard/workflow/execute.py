@@ -81,7 +81,7 @@ def run(
             workers=workers, on=on, tracking_uri=tracking_uri, model_format=model_format
         )
         with ExitStack() as stack:
-            engine = choose_engine(project, workers=workers)
+            engine = choose_engine(card, project, workers=workers)
             if fresh or not _was_finished(project, card.text):
                 stack.enter_context(engine)  # workers import what they need while the table is read
             return _Run(resolve(card, project=project), engine, listener, fresh=fresh).carry_out(stack)

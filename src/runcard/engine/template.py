@@ -1,0 +1,74 @@
+"""The process that workers are forked from: a clean one, which has imported what they need.
+
+A worker that starts from nothing imports for seconds, each for itself; one that is forked from this process would copy
+the locks that other threads hold. The template belongs to this process, is started once, and ends with it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from types import ModuleType
+from typing import Any
+
+from runcard.engine.early import import_early
+
+_PACKAGES = "RUNCARD_TEMPLATE_IMPORTS"
+"""The variable that tells the template, which has no other ears when it begins, what to import."""
+
+
+class Worker(ForkServerProcess):
+    """A process forked from the template."""
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        with _hidden_script():
+            return ForkServerProcess._Popen(process_obj)
+
+
+class WorkerContext(ForkServerContext):
+    """Makes workers, and what they are spoken to with."""
+
+    Process = Worker
+
+
+def start_template(packages: Sequence[str], environment: Mapping[str, str]) -> WorkerContext:
+    """Start the template unless it is there, and do not wait for it: its first worker does."""
+    context = WorkerContext()
+    context.set_forkserver_preload([__name__])
+    with _changed_environment({**environment, _PACKAGES: " ".join(packages)}):
+        forkserver.ensure_running()
+    return context
+
+
+@contextmanager
+def _hidden_script() -> Iterator[None]:
+    """Hide the script that runs: multiprocessing would run it again in each worker, but for what it guards."""
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
+
+
+@contextmanager
+def _changed_environment(changes: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+if _PACKAGES in os.environ:  # this is the template
+    import_early(os.environ.pop(_PACKAGES).split())
