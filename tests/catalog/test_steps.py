@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from catboost import CatBoostClassifier
-from lightgbm import LGBMRegressor
+from lightgbm import LGBMClassifier, LGBMRegressor
+from sklearn.datasets import load_iris
 from sklearn.ensemble import (
     AdaBoostClassifier,
     BaggingClassifier,
@@ -19,7 +21,8 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier
 from xgboost import XGBClassifier
 
-from runcard.catalog.steps import curve_steps, steps_of
+from runcard.catalog.staging import truncate
+from runcard.catalog.steps import after_steps, curve_steps, steps_of
 
 
 @pytest.mark.parametrize(
@@ -53,3 +56,22 @@ def test_steps(estimator: Any, steps: tuple[str, int] | None) -> None:
 )
 def test_a_curve_shows_1_2_5_and_so_on(n_steps: int, shown: tuple[int, ...]) -> None:
     assert curve_steps(n_steps) == shown
+
+
+@pytest.mark.parametrize("estimator", [XGBClassifier(random_state=1), LGBMClassifier(random_state=1, verbose=-1)])
+def test_first_rounds_predict_as_if_cut_off(estimator: Any) -> None:
+    rows, labels = load_iris(return_X_y=True)
+    fitted = estimator.set_params(n_estimators=12).fit(rows, labels)
+    for n_rounds in (1, 5, 11):
+        view, cut = after_steps(fitted, n_rounds), truncate(fitted, n_rounds)
+        assert np.array_equal(view.predict_proba(rows), cut.predict_proba(rows))
+        assert np.array_equal(view.predict(rows), cut.predict(rows))
+
+
+def test_first_rounds_of_catboost_predict_as_if_cut_off() -> None:
+    rows, labels = load_iris(return_X_y=True)
+    fitted = CatBoostClassifier(iterations=12, random_state=1, verbose=0, allow_writing_files=False).fit(rows, labels)
+    cut = fitted.copy()
+    cut.shrink(5)
+    assert np.array_equal(after_steps(fitted, 5).predict_proba(rows), cut.predict_proba(rows))
+    assert np.array_equal(after_steps(fitted, 99).predict(rows), fitted.predict(rows))

@@ -24,7 +24,7 @@ def metrics(*names: str, n_classes: int = 3):
 
 def test_a_class_that_the_fit_rows_lack_has_probability_zero() -> None:
     model = DecisionTreeClassifier().fit(ROWS, THREE.values)
-    found = compute_outputs(model, ROWS, metrics("log_loss"), THREE)
+    found = compute_outputs(model, ROWS, metrics("log_loss", "accuracy"), THREE)
     assert found.probabilities.tolist() == [[1, 0, 0], [1, 0, 0], [0, 0, 1], [0, 0, 1]]
     assert found.predictions.tolist() == [0, 0, 2, 2]
 
@@ -43,7 +43,7 @@ def test_only_what_the_metrics_need_is_asked() -> None:
     assert (plain.probabilities, plain.scores) == (None, None)
     ranked = compute_outputs(model, ROWS, metrics("roc_auc", n_classes=2), two)
     assert ranked.scores is not None
-    assert ranked.probabilities is None
+    assert (ranked.predictions, ranked.probabilities) == (None, None)
 
 
 def test_scores_come_in_the_order_of_the_metrics() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from runcard.catalog.staging import stage_parameter, truncate
@@ -36,13 +37,32 @@ def steps_of(estimator: Any) -> tuple[str, int] | None:
 
 
 def after_steps(fitted: Any, n_steps: int) -> Any:
-    """Return a fitted estimator as it was after some of its boosting rounds; None if that cannot be told."""
-    if type(fitted).__module__.partition(".")[0] == "catboost":
-        view = fitted.copy()
-        view.shrink(min(n_steps, view.tree_count_))
-        return view
+    """Return what predicts as a fitted estimator did after some of its boosting rounds; None if that cannot be told."""
+    package = type(fitted).__module__.partition(".")[0]
+    if package == "catboost":
+        return _FirstRounds(fitted, {"ntree_end": min(n_steps, fitted.tree_count_)})
     steps = steps_of(fitted)
-    return truncate(fitted, n_steps) if steps is not None and stage_parameter(fitted) == steps[0] else None
+    if steps is None or stage_parameter(fitted) != steps[0]:
+        return None
+    if package == "lightgbm":
+        return _FirstRounds(fitted, {"num_iteration": n_steps})
+    if package == "xgboost":
+        return _FirstRounds(fitted, {"iteration_range": (0, n_steps)})
+    return truncate(fitted, n_steps)
+
+
+class _FirstRounds:
+    """A booster asked for its first rounds only; cutting it off there would copy it."""
+
+    def __init__(self, fitted: Any, limit: Mapping[str, Any]) -> None:
+        self._fitted, self._limit = fitted, limit
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._fitted, name)
+        return partial(found, **self._limit) if name in _PREDICTING else found
+
+
+_PREDICTING = ("predict", "predict_proba", "decision_function")
 
 
 def curve_steps(n_steps: int) -> tuple[int, ...]:

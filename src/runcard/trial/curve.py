@@ -17,11 +17,18 @@ Curves = Mapping[str, Mapping[int, float]]
 """Name of a metric -> number of steps -> its value then."""
 
 
-def learning_curves(fitted: Any, part: Part, metric: Metric, target: Target, marks: tuple[int, ...]) -> Curves:
+def learning_curves(
+    fitted: Any, part: Part, metric: Metric, target: Target, *, marks: tuple[int, ...], last: float
+) -> Curves:
     """Take the curves of a fitted estimator.
 
     Boosting is scored on the fold's score rows after 1, 2, 5, 10 and so on of its rounds, and after those in
     `marks`; a multilayer perceptron says what its training loss was after as many epochs. Others have none.
+
+    Parameters
+    ----------
+    last
+        The metric after all steps, which is known.
     """
     if (losses := getattr(fitted, "loss_curve_", None)) is not None:
         shown = {step: float(losses[step - 1]) for step in (*curve_steps(len(losses)), len(losses))}
@@ -31,10 +38,10 @@ def learning_curves(fitted: Any, part: Part, metric: Metric, target: Target, mar
         return {}
     matrix, truth = part
     points: dict[int, float] = {}
-    for step in sorted({*curve_steps(steps[1]), *marks, steps[1]}):
-        view = fitted if step == steps[1] else after_steps(fitted, step)
-        outputs = compute_outputs(view, matrix, (metric,), target)
+    for step in sorted({*curve_steps(steps[1]), *(mark for mark in marks if mark < steps[1])}):
+        outputs = compute_outputs(after_steps(fitted, step), matrix, (metric,), target)
         points[step] = score_all((metric,), truth, outputs, target)[metric.name]
+    points[steps[1]] = last
     return {metric.name: {step: value for step, value in points.items() if math.isfinite(value)}}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -105,14 +105,18 @@ def _fit_and_score(task: FitTask) -> tuple[tuple[StageResult, ...], int | None]:
     estimator.fit(matrix, target)
     fit_seconds = time.perf_counter() - start
     part = load_part(task.folder, "score")
-    curves = learning_curves(estimator, part, task.curve, task.target, task.marks) if task.curve else {}
-    stages = tuple(_score_stage(estimator, stage, fit_seconds, part, task, curves) for stage in task.stages)
-    return stages, reached(estimator)
+    stages = [_score_stage(estimator, stage, fit_seconds, part, task) for stage in task.stages]
+    if task.curve is not None:
+        last = stages[-1].scores[task.curve.name]  # of the longest
+        curves = learning_curves(estimator, part, task.curve, task.target, marks=task.marks, last=last)
+        stages = [
+            replace(scored, curves=cut_curves(curves, stage.n_stages))
+            for stage, scored in zip(task.stages, stages, strict=True)
+        ]
+    return tuple(stages), reached(estimator)
 
 
-def _score_stage(
-    estimator: Any, stage: Stage, fit_seconds: float, part: Part, task: FitTask, curves: Curves
-) -> StageResult:
+def _score_stage(estimator: Any, stage: Stage, fit_seconds: float, part: Part, task: FitTask) -> StageResult:
     matrix, target = part
     view = estimator if stage.n_stages is None else truncate(estimator, stage.n_stages)
     start = time.perf_counter()
@@ -128,7 +132,6 @@ def _score_stage(
         predict_ms,
         model_bytes,
         error=not_finite(scores),
-        curves=cut_curves(curves, stage.n_stages),
     )
 
 

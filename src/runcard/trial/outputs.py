@@ -40,11 +40,12 @@ def compute_outputs(
     )
     scores = model.decision_function(rows) if wants_scores else None
     probabilities = model.predict_proba(rows) if wants_probabilities else None
-    predictions = _predictions(model, rows, probabilities)
+    wants_predictions = every or "predict" in needs or target.n_classes == 0
+    predictions = _predictions(model, rows, probabilities) if wants_predictions else None
     if not target.n_classes:
-        return Outputs(predictions=predictions.reshape(len(predictions)))
+        return Outputs(predictions=None if predictions is None else predictions.reshape(len(predictions)))
     return Outputs(
-        _codes(predictions, target, labelled=labelled),
+        None if predictions is None else _codes(predictions, target, labelled=labelled),
         _all_columns(probabilities, model, target, labelled=labelled),
         scores,
     )
