@@ -83,7 +83,8 @@ def make_venv(uv: str) -> None:
 def install(uv: str, lock: Path) -> None:
     """Bring `.venv` to the lock, then add runcard itself, built by the locked hatchling."""
     python = VENV / "bin" / "python"
-    run([uv, "pip", "sync", "--python", python, "--require-hashes", lock])
+    # Bytecode now, once: where PYTHONDONTWRITEBYTECODE is set, every process would compile what it imports anew.
+    run([uv, "pip", "sync", "--compile-bytecode", "--python", python, "--require-hashes", lock])
     options = ["-q", "--no-deps", "--no-build-isolation"]
     run([uv, "pip", "install", "--python", python, *options, "--editable", ROOT])
 

@@ -55,7 +55,7 @@ def test_a_working_environment_is_filled_not_made_anew(script, uv, tmp_path, mon
     set_up(script, "dev", monkeypatch)
     lock = tmp_path / "requirements" / "dev.txt"
     assert calls(tmp_path) == [
-        f"pip sync --python {python} --require-hashes {lock}",
+        f"pip sync --compile-bytecode --python {python} --require-hashes {lock}",
         f"pip install --python {python} -q --no-deps --no-build-isolation --editable {tmp_path}",
     ]
     assert (tmp_path / ".venv" / ".dev").exists()
