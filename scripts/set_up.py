@@ -87,6 +87,7 @@ def install(uv: str, lock: Path) -> None:
     run([uv, "pip", "sync", "--compile-bytecode", "--python", python, "--require-hashes", lock])
     options = ["-q", "--no-deps", "--no-build-isolation"]
     run([uv, "pip", "install", "--python", python, *options, "--editable", ROOT])
+    run([python, "-m", "compileall", "-q", ROOT / "src"])
 
 
 def run(command: Sequence[str | Path]) -> None:
