@@ -33,7 +33,8 @@ def uv(tmp_path, monkeypatch) -> Path:
     command = folder / "uv"
     command.write_text(
         f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\ncase "$*" in *broken.txt) exit 7;; esac\n'
-        f'case "$1" in venv) for last; do :; done; mkdir -p "$last/bin"; ln -s {sys.executable} "$last/bin/python";; esac\n'
+        f'case "$1" in venv) for last; do :; done; mkdir -p "$last/bin";'
+        f' ln -s {sys.executable} "$last/bin/python";; esac\n'
     )
     command.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
