@@ -13,33 +13,43 @@ from runcard.comparison import Comparison, Standing
 from runcard.tracking.base import RunRow
 
 MAX_ROWS = 20
+CHOSEN, UNBEATEN = "*", "°"
+"""Marks of a trial in a table: the chosen one; one that no other beats in all that is looked at."""
+
 _LONG = 8
 
 
-def ranking_table(comparison: Comparison, *, width: int, limit: int = MAX_ROWS) -> Table:
-    """Rank the trials: the primary metric with its deviation over the folds, the others by their means."""
+def ranking_table(
+    comparison: Comparison, *, width: int, marks: Mapping[str, str] | None = None, limit: int = MAX_ROWS
+) -> Table:
+    """Rank the trials: the primary metric with its deviation over the folds, the others by their means.
+
+    `marks` are put behind the rank of trials, by their keys; a trial marked as chosen is shown wherever it ranks.
+    """
+    marks = marks or {}
     first, standings = comparison.metric, comparison.standings
     others = [name for name in _metric_names(standings) if name != first]
     varying = varying_params([s.record.params for s in standings])
-    rows = [_ranking_row(standing, first, others, varying) for standing in standings[:limit]]
-    table = _table(
+    picked = [*standings[:limit], *(s for s in standings[limit:] if CHOSEN in marks.get(s.record.trial_key, ""))]
+    rows = [_ranking_row(s, first, others, varying, marks.get(s.record.trial_key, "")) for s in picked]
+    table = fitted_table(
         f"Trials by {first}: mean ± standard deviation over the folds",
         rows,
         width,
         ["rank", "model", "parameters", first, "fit s", *others],
     )
     if len(standings) > limit:
-        table.caption = f"{limit} of {len(standings)} trials; `runcard compare` shows all"
+        table.caption = f"{len(picked)} of {len(standings)} trials; `runcard compare` shows all"
     return table
 
 
-def test_table(comparison: Comparison, *, width: int) -> Table:
-    """Show the finalists on the test rows."""
+def test_table(comparison: Comparison, *, width: int, marks: Mapping[str, str]) -> Table:
+    """Show the finalists on the test rows; `marks` are put behind the rank of trials, by their keys."""
     finals = [(s, s.final) for s in comparison.standings if s.final is not None]
     names = list(finals[0][1].scores) if finals else []
     varying = varying_params([s.record.params for s in comparison.standings])
     rows = [
-        [str(s.rank or ""), s.record.model, parameters(s.record.params, varying)]
+        [f"{s.rank or ''}{marks.get(s.record.trial_key, '')}", s.record.model, parameters(s.record.params, varying)]
         + [
             number(final.scores[comparison.metric]),
             number(final.predict_ms_p95, 1),
@@ -49,7 +59,7 @@ def test_table(comparison: Comparison, *, width: int) -> Table:
         for s, final in finals
     ]
     others = [name for name in names if name != comparison.metric]
-    return _table(
+    return fitted_table(
         "Finalists: refitted on all training rows, scored on the test rows",
         rows,
         width,
@@ -71,7 +81,7 @@ def tracked_table(rows: Sequence[RunRow], metric: str, *, width: int) -> Table:
         for place, (row, params) in enumerate(zip(rows, given, strict=True), start=1)
     ]
     heads = [name.removeprefix("cv_").removesuffix("_mean") if name in found else name for name in names]
-    return _table(
+    return fitted_table(
         f"Trials by {metric}, as MLflow has them",
         shown,
         width,
@@ -127,9 +137,9 @@ def _metric_names(standings: Sequence[Standing]) -> list[str]:
     return list(dict.fromkeys(name for standing in standings for name in standing.record.scores))
 
 
-def _ranking_row(standing: Standing, first: str, others: Sequence[str], varying: Sequence[str]) -> list[str]:
+def _ranking_row(standing: Standing, first: str, others: Sequence[str], varying: Sequence[str], mark: str) -> list[str]:
     record = standing.record
-    head = [str(standing.rank or record.status), record.model, parameters(record.params, varying)]
+    head = [f"{standing.rank or record.status}{mark}", record.model, parameters(record.params, varying)]
     if standing.rank is None or not record.scores:
         return head
     seconds = sum(record.fit_seconds) / len(record.fit_seconds)
@@ -137,19 +147,19 @@ def _ranking_row(standing: Standing, first: str, others: Sequence[str], varying:
     return [*head, mean, number(seconds, 2), *(number(record.mean(name)) for name in others)]
 
 
-def _table(title: str, rows: Sequence[Sequence[str]], width: int, heads: Sequence[str]) -> Table:
+def fitted_table(title: str, rows: Sequence[Sequence[str]], width: int, heads: Sequence[str]) -> Table:
     """Make a table that fits: numbers whole, parameters folded, the last columns left out if need be."""
     words = [word for row in rows for word in row[_PARAMETERS].split(" ")]
     columns = list(zip(*(list(row) + [""] * (len(heads) - len(row)) for row in rows), strict=True))
     widths = [max([len(head), *map(len, cells)]) for head, cells in zip(heads, columns, strict=False)]
     widths = widths or [len(head) for head in heads]
-    widths[_PARAMETERS] = max([len("parameters"), *map(len, words)])
+    widths[_PARAMETERS] = max([len(heads[_PARAMETERS]), *map(len, words)])
     n_shown = len(heads)
     while n_shown > _FEWEST and sum(widths[:n_shown]) + _GAP * (n_shown - 1) > width:
         n_shown -= 1
     table = plain_table(title)
     for place, head in enumerate(heads[:n_shown]):
-        left = head in ("model", "parameters", "run")
+        left = head in ("", "model", "parameters", "run", "trial", "what")
         folded = place == _PARAMETERS
         table.add_column(
             head,

@@ -108,7 +108,18 @@ class DatasetInput:
     context: str
 
 
-Item = Param | Metric | Tag | Artifact | TextArtifact | ModelFiles | DatasetInput
+@dataclass(frozen=True, slots=True)
+class Distinction:
+    """Tags that one run of an experiment has at a time: it gets them, and whoever had them loses them."""
+
+    tags: tuple[Tag, ...]
+    run_id: str | None
+    """None takes them from whoever has them; so does a run that was deleted."""
+    protocol: str | None = None
+    """Runs of other protocols keep theirs; None for all runs of the experiment."""
+
+
+Item = Param | Metric | Tag | Artifact | TextArtifact | ModelFiles | DatasetInput | Distinction
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +191,15 @@ class Tracker(Protocol):
         RunDeleted
             The run was deleted since it was opened.
         """
+
+    def add_items(self, run_id: str, experiment: str, items: tuple[Item, ...]) -> None:
+        """Log items to a run whoever made it; its status stays."""
+
+    def distinguish(self, experiment: str, distinction: Distinction) -> None:
+        """Give tags to one run of an experiment and take them from the others."""
+
+    def read_folds(self, run_ids: Iterable[str], metric: str) -> dict[str, tuple[float, ...]]:
+        """Give the scores of runs fold by fold, in fold order; runs without any are left out."""
 
     def read_runs(self, experiment: str, *, kind: RunKind | None = None, limit: int | None = None) -> list[RunRow]:
         """List the runs of an experiment, newest first."""

@@ -15,6 +15,7 @@ from typing import Any
 from runcard import errors
 from runcard.comparison import Comparison, Standing, best_of_each_model
 from runcard.data.source import Table, check_unchanged, release_memory, write_parquet
+from runcard.decision import Decision, TestScore, decide, nothing_qualifies
 from runcard.engine.base import Engine
 from runcard.engine.memory import give_back_large_arrays
 from runcard.execution import Execution, begin_execution
@@ -27,6 +28,7 @@ from runcard.tracking.delivery import Delivery, DeliveryReport
 from runcard.tracking.trust import refusal
 from runcard.trial import stage_table
 from runcard.workflow.abandoned import end_abandoned
+from runcard.workflow.candidates import candidates_of, unranked
 from runcard.workflow.circumstances import Circumstances, capture_circumstances
 from runcard.workflow.engines import choose_engine
 from runcard.workflow.finals import refit_finalists
@@ -108,7 +110,7 @@ class _Run:
         stack.enter_context(naming_trouble(self.project.home))
         stack.enter_context(hold_card(self.project.home, self.plan.hash))
         journal = stack.enter_context(open_journal(self.project.home))
-        previous = journal.latest_execution(self.plan.hash, self.plan.card.name)
+        previous = self._previous(journal)
         resumed = previous.execution_id if previous and not self.fresh else None
         end_abandoned(journal, self.project.home, held=self.plan.hash, resumed=resumed)
         self._look_up(journal)
@@ -117,7 +119,8 @@ class _Run:
             self.tally.add_begun(begun.earlier)
         if previous and previous.status == "done" and self.tally.is_whole:
             comparison = self.tally.compare()
-            if all(standing.final for standing in self._finalists_of(comparison)):
+            decision = self._decide(comparison)
+            if all(standing.final for standing in self._finalists_of(comparison, decision)):
                 return self._nothing_to_run(journal, previous, comparison)
         if not self.engine.is_running:
             stack.enter_context(self.engine)
@@ -128,6 +131,11 @@ class _Run:
             result = self._execute(journal, execution, delivery, begun)
         begun.forget()
         return result
+
+    def _previous(self, journal: Journal) -> Execution | None:
+        """Find the execution to go on with, or after; one that chose otherwise is neither."""
+        found = journal.latest_execution(self.plan.hash, self.plan.card.name)
+        return found if found and found.plan.get("selection") == self.plan.choice.as_dict() else None
 
     def _look_up(self, journal: Journal) -> None:
         """Find out which trials are known already."""
@@ -179,8 +187,10 @@ class _Run:
                 bench = self._set_up(folder, begun)
                 self._train(journal, execution, delivery, bench)
                 comparison = self.tally.compare()
-                self.listener.ranked(comparison, self.plan)
-                problem = self._finalists(journal, execution, delivery, comparison, bench)
+                decision = self._decide(comparison)
+                self.listener.ranked(comparison, self.plan, decision)
+                chosen = self._finalists_of(comparison, decision)
+                problem = self._finalists(journal, execution, delivery, chosen, bench)
         except KeyboardInterrupt:
             self._end(journal, execution, "interrupted", self.tally.compare())
             delivery.notify()
@@ -235,10 +245,9 @@ class _Run:
         self.n_run += 1
 
     def _finalists(
-        self, journal: Journal, execution: Execution, delivery: Delivery, comparison: Comparison, bench: Bench
+        self, journal: Journal, execution: Execution, delivery: Delivery, chosen: Sequence[Standing], bench: Bench
     ) -> errors.RuncardError | None:
-        chosen = [standing.record for standing in self._finalists_of(comparison)]
-        missing = [record for record in chosen if record.trial_key not in self.tally.finals]
+        missing = [standing.record for standing in chosen if standing.record.trial_key not in self.tally.finals]
         if missing:
             self.listener.step(f"Refitting {_finalists(len(missing))}")
         kept = refit_finalists(self.plan, missing, bench, self.project)
@@ -268,11 +277,36 @@ class _Run:
             self._end(journal, execution, "failed", comparison)
             delivery.notify()
             raise self._all_failed(comparison)
-        self._end(journal, execution, "failed" if problem else "done", comparison)
+        decision = self._decide_and_score(journal, execution, comparison)
+        self._end(journal, execution, "failed" if problem else "done", comparison, decision)
         delivery.notify()
         self.listener.step("Writing to MLflow")
         report = self._finish(delivery)
-        return self._result(journal, execution, comparison, report.left, problem)
+        return self._result(journal, execution, comparison, decision, report.left, problem)
+
+    def _decide(self, comparison: Comparison) -> Decision | None:
+        """Choose a trial; None where there is none to choose from, or its scores are still to come."""
+        candidates = candidates_of(comparison)
+        if not candidates:
+            return None
+        plan = self.plan
+        return decide(
+            candidates,
+            plan.choice,
+            metric=plan.primary.name,
+            directions={metric.name: metric.greater_is_better for metric in (plan.primary, *plan.metrics)},
+            test_share=plan.test_share,
+            left_out=unranked(comparison),
+        )
+
+    def _decide_and_score(self, journal: Journal, execution: Execution, comparison: Comparison) -> Decision | None:
+        """Choose a trial, and say what it got on the test rows."""
+        decision = self._decide(comparison)
+        chosen = _chosen(comparison, decision)
+        if decision is None or chosen is None or chosen.final is None:
+            return decision
+        score = chosen.final.scores[self.plan.primary.name]
+        return replace(decision, test=TestScore(score, journal.count_test_openings(execution)))
 
     def _finish(self, delivery: Delivery) -> DeliveryReport:
         """Wait until MLflow has been told what can be told; Ctrl-C leaves the rest to `runcard sync`."""
@@ -288,6 +322,7 @@ class _Run:
         self.listener.step(f"Writing to MLflow, {n_left} left; Ctrl-C leaves them to `runcard sync`")
 
     def _nothing_to_run(self, journal: Journal, previous: Execution, comparison: Comparison) -> Result:
+        decision = self._decide_and_score(journal, previous, comparison)
         if not journal.has_told(previous.execution_id, self.address):
             journal.begin(previous, self.address, {})
             self._address_again(journal, previous)
@@ -298,19 +333,23 @@ class _Run:
                 delivery = Delivery(outbox, self.project.tracking_uri, lambda: connect(self.project))
                 with delivery:
                     n_left = self._finish(delivery).left
-        return self._result(journal, previous, comparison, n_left, None)
+        return self._result(journal, previous, comparison, decision, n_left, None)
 
     def _result(
         self,
         journal: Journal,
         execution: Execution,
         comparison: Comparison,
+        decision: Decision | None,
         n_left: int,
         problem: errors.RuncardError | None,
     ) -> Result:
+        if problem is None and decision is not None and decision.winner is None:
+            problem = nothing_qualifies(decision, self.plan.card.shown)
         return Result(
             execution.experiment,
             comparison,
+            decision,
             self._run_ids(journal, comparison),
             journal.run_of(execution.execution_id, self.address)[1],
             self.project.tracking_uri,
@@ -319,11 +358,19 @@ class _Run:
             problem,
         )
 
-    def _end(self, journal: Journal, execution: Execution, status: Any, comparison: Comparison) -> None:
-        ended = replace(execution, status=status, ended=time.time(), summary=self._summary(journal, comparison))
-        journal.end(ended, self.address)
+    def _end(
+        self,
+        journal: Journal,
+        execution: Execution,
+        status: Any,
+        comparison: Comparison,
+        decision: Decision | None = None,
+    ) -> None:
+        n_openings = journal.count_test_openings(execution)
+        summary = self._summary(n_openings, comparison, decision)
+        journal.end(replace(execution, status=status, ended=time.time(), summary=summary), self.address)
 
-    def _summary(self, journal: Journal, comparison: Comparison) -> dict[str, Any]:
+    def _summary(self, n_openings: int, comparison: Comparison, decision: Decision | None) -> dict[str, Any]:
         counts = self.tally.counts
         tags: dict[str, Any] = {
             "n_trials": self.tally.n_trials,
@@ -332,22 +379,23 @@ class _Run:
         }
         if self.plan.draw.stopping:
             tags["n_stopped"] = counts.stopped
-        tags["test_openings"] = journal.count_test_openings(self.plan.protocol)
+        tags["test_openings"] = n_openings
         metrics: dict[str, float] = {}
-        best = comparison.best
-        if best is not None:
-            name = self.plan.primary.name
-            tags |= {"best_model": best.record.model, "best_trial": best.record.trial_key}
-            if best.mean is not None:
-                metrics[f"best_cv_{name}_mean"] = best.mean
-            if best.final is not None and name in best.final.scores:
-                metrics[f"best_test_{name}"] = best.final.scores[name]
-        return {"tags": tags, "metrics": metrics, "tables": {"comparison.csv": _as_csv(comparison)}}
+        name = self.plan.primary.name
+        for word, standing in (("best", comparison.best), ("chosen", _chosen(comparison, decision))):
+            if standing is not None:
+                tags |= {f"{word}_model": standing.record.model, f"{word}_trial": standing.record.trial_key}
+                metrics |= _headline(word, standing, name)
+        summary = {"tags": tags, "metrics": metrics, "tables": {"comparison.csv": _as_csv(comparison, decision)}}
+        return summary | _told(comparison, decision)
 
-    def _finalists_of(self, comparison: Comparison) -> list[Standing]:
+    def _finalists_of(self, comparison: Comparison, decision: Decision | None) -> list[Standing]:
+        """Pick the best of each model, and the chosen trial."""
         if self.plan.n_folds == 0:
             return [s for s in comparison.standings if s.record.status == "done"]
-        return best_of_each_model(comparison)
+        found = best_of_each_model(comparison)
+        chosen = _chosen(comparison, decision)
+        return found if chosen is None or chosen in found else [*found, chosen]
 
     def _run_ids(self, journal: Journal, comparison: Comparison) -> dict[str, str]:
         found = {s.record.trial_key: journal.run_of(s.record.record_id, self.address)[1] for s in comparison.standings}
@@ -393,10 +441,31 @@ def _unscored(trial: Trial, plan: Plan) -> Record:
     return make_record(Draft(trial, 0, started=now, ended=now), plan)
 
 
-def _as_csv(comparison: Comparison) -> str:
+def _chosen(comparison: Comparison, decision: Decision | None) -> Standing | None:
+    """Find the standing of the trial that was chosen."""
+    key = decision.winner.id if decision and decision.winner else None
+    return next((standing for standing in comparison.standings if standing.record.trial_key == key), None)
+
+
+def _headline(word: str, standing: Standing, metric: str) -> dict[str, float]:
+    """Give the mean over the folds and the test score, as far as they are known, as metrics of the card's run."""
+    test = standing.final.scores.get(metric) if standing.final else None
+    found = {f"{word}_cv_{metric}_mean": standing.mean, f"{word}_test_{metric}": test}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _told(comparison: Comparison, decision: Decision | None) -> dict[str, Any]:
+    """Write down a decision for MLflow, and whose run is the chosen one."""
+    chosen = _chosen(comparison, decision)
+    record_id = chosen.record.record_id if chosen else None
+    return {"decision": decision.as_dict(), "chosen_record": record_id} if decision else {}
+
+
+def _as_csv(comparison: Comparison, decision: Decision | None) -> str:
     import pandas as pd
 
-    rows = [row_of(standing, {}) for standing in comparison.standings]
+    chosen = decision.winner.id if decision and decision.winner else None
+    rows = [row_of(standing, {}, chosen) for standing in comparison.standings]
     return pd.DataFrame(rows).drop(columns="run_id", errors="ignore").to_csv(index=False) if rows else ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -79,11 +79,7 @@ class MlflowTracker(Connection):
         """Log all items, then set the status. Repeating it leaves the same content."""
         try:
             with self.translated(f"run `{run.name}` could not be filled"):
-                self._log_values(run_id, run)
-                self._log_datasets(run_id, run)
-                self._upload(run_id, run)
-                for model in _of(base.ModelFiles, run.items):
-                    self._log_model(run_id, model, self.ensure_experiment(run.experiment))
+                self._log(run_id, run.experiment, run.items)
                 if run.status == "RUNNING":
                     self.client.update_run(run_id, status="RUNNING")  # it may have been ended before
                 else:
@@ -93,6 +89,22 @@ class MlflowTracker(Connection):
         except errors.TrackingError:
             self._refuse_deleted(run_id, run)
             raise
+
+    def add_items(self, run_id: str, experiment: str, items: tuple[base.Item, ...]) -> None:
+        """Log items to a run whoever made it; its status stays."""
+        with self.translated(f"nothing could be added to run `{run_id}`"):
+            self._log(run_id, experiment, items)
+
+    def distinguish(self, experiment: str, distinction: base.Distinction) -> None:
+        """Give tags to one run of an experiment and take them from the others."""
+        with self.translated("the chosen run could not be tagged"):
+            self._distinguish(self.ensure_experiment(experiment), distinction)
+
+    def read_folds(self, run_ids: Iterable[str], metric: str) -> dict[str, tuple[float, ...]]:
+        """Give the scores of runs fold by fold, in fold order; runs without any are left out."""
+        with self.translated("MLflow could not be read"):
+            found = {run_id: self._folds(run_id, metric) for run_id in run_ids}
+        return {run_id: scores for run_id, scores in found.items() if scores}
 
     def read_runs(
         self, experiment: str, *, kind: base.RunKind | None = None, limit: int | None = None
@@ -132,21 +144,62 @@ class MlflowTracker(Connection):
             if not token:
                 return
 
-    def _log_values(self, run_id: str, run: base.RunLog) -> None:
+    def _folds(self, run_id: str, metric: str) -> tuple[float, ...]:
+        latest = {found.step: found.value for found in self.client.get_metric_history(run_id, f"cv_{metric}")}
+        return tuple(latest[step] for step in sorted(latest))
+
+    def _log(self, run_id: str, experiment: str, items: tuple[base.Item, ...]) -> None:
+        self._log_values(run_id, items)
+        self._log_datasets(run_id, items)
+        self._upload(run_id, items)
+        for model in _of(base.ModelFiles, items):
+            self._log_model(run_id, model, self.ensure_experiment(experiment))
+        for distinction in _of(base.Distinction, items):
+            self._distinguish(self.ensure_experiment(experiment), distinction)
+
+    def _distinguish(self, experiment_id: str, distinction: base.Distinction) -> None:
+        from mlflow.entities import RunTag
+
+        names = {tag.name for tag in distinction.tags}
+        for run in self._holders(experiment_id, distinction):
+            if run.info.run_id != distinction.run_id:
+                for name in names & run.data.tags.keys():
+                    self.client.delete_tag(run.info.run_id, name)
+        if distinction.run_id is not None and self._is_there(distinction.run_id):
+            tags = [RunTag(tag.name, _kept(tag)) for tag in distinction.tags]
+            self.client.log_batch(distinction.run_id, tags=tags, synchronous=True)
+
+    def _holders(self, experiment_id: str, distinction: base.Distinction) -> list[Run]:
+        """Find the runs that have the first of its tags; a card's own run is none of those it tells apart."""
+        wanted = f"tags.`{distinction.tags[0].name}` != ''"
+        if distinction.protocol is not None:
+            wanted += f" AND tags.`runcard.protocol` = '{distinction.protocol}'"
+        found = self.client.search_runs([experiment_id], filter_string=wanted, max_results=PAGE)
+        return [run for run in found if run.data.tags.get(base.KIND_TAG) != "card"]
+
+    def _is_there(self, run_id: str) -> bool:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return str(self.client.get_run(run_id).info.lifecycle_stage) == "active"
+        except MlflowException as error:
+            return str(error.error_code) != "RESOURCE_DOES_NOT_EXIST"
+
+    def _log_values(self, run_id: str, items: tuple[base.Item, ...]) -> None:
         """Send parameters, metrics and tags in one call, or in few when they are many."""
         from mlflow.entities import Param, RunTag
 
         opened, sent = self._just_opened
-        tags = [tag for tag in _of(base.Tag, run.items) if run_id != opened or tag not in sent]
+        tags = [tag for tag in _of(base.Tag, items) if run_id != opened or tag not in sent]
         self.client.log_batch(
             run_id,
-            metrics=_metrics(_of(base.Metric, run.items), model_id=None),
-            params=[Param(param.name, param.value) for param in _of(base.Param, run.items)],
+            metrics=_metrics(_of(base.Metric, items), model_id=None),
+            params=[Param(param.name, param.value) for param in _of(base.Param, items)],
             tags=[RunTag(tag.name, _kept(tag)) for tag in tags],
             synchronous=True,
         )
 
-    def _log_datasets(self, run_id: str, run: base.RunLog) -> None:
+    def _log_datasets(self, run_id: str, items: tuple[base.Item, ...]) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         inputs = [
@@ -161,15 +214,15 @@ class MlflowTracker(Connection):
                 ),
                 tags=[InputTag("mlflow.data.context", data.context)],
             )
-            for data in _of(base.DatasetInput, run.items)
+            for data in _of(base.DatasetInput, items)
         ]
         if inputs:
             self.client.log_inputs(run_id, datasets=inputs)
 
-    def _upload(self, run_id: str, run: base.RunLog) -> None:
-        for artifact in _of(base.Artifact, run.items):
+    def _upload(self, run_id: str, items: tuple[base.Item, ...]) -> None:
+        for artifact in _of(base.Artifact, items):
             self.client.log_artifact(run_id, str(artifact.path), artifact.folder or None)
-        texts = _of(base.TextArtifact, run.items)
+        texts = _of(base.TextArtifact, items)
         if not texts:
             return
         with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
@@ -213,13 +266,7 @@ class MlflowTracker(Connection):
 
     def _refuse_deleted(self, run_id: str, run: base.RunLog) -> None:
         """Raise RunDeleted if that is why the run could not be filled."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            deleted = self.client.get_run(run_id).info.lifecycle_stage != "active"
-        except MlflowException as error:
-            deleted = error.error_code == "RESOURCE_DOES_NOT_EXIST"
-        if deleted:
+        if not self._is_there(run_id):
             raise errors.RunDeleted(
                 f"run `{run.name}` was deleted in MLflow before all of it had arrived there",
                 where=redact(self.uri),

@@ -1,0 +1,7 @@
+"""The decision: which candidate is chosen, by which rule, and why none of the others."""
+
+from runcard.decision.candidate import Candidate, shown
+from runcard.decision.decide import decide, nothing_qualifies
+from runcard.decision.decision import Decision, Rejection, TestScore, Tie
+
+__all__ = ["Candidate", "Decision", "Rejection", "TestScore", "Tie", "decide", "nothing_qualifies", "shown"]
