@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import signature
@@ -250,6 +250,11 @@ def resolve_metric(name: str, *, task: Task, n_classes: int | None, catalog: Cat
     if task == CLASSIFICATION and n_classes is not None:
         return _fit_to_classes(found, n_classes)
     return found
+
+
+def recorded_name(name: str, recorded: Collection[str]) -> str:
+    """Give the name that a metric's scores were recorded under: `f1_weighted` for `f1` of three classes."""
+    return _FOR_MANY[name] if name not in recorded and _FOR_MANY.get(name) in recorded else name
 
 
 def score(

@@ -68,14 +68,12 @@ def decide(
 def nothing_qualifies(decision: Decision, where: str) -> errors.NothingQualifies:
     """Make the error for a decision without a winner."""
     n_compared = decision.n_compared
-    found = [
-        f"`{rejection.constraint}` rejects {_count(rejection)}{_nearest(rejection)}"
-        for rejection in decision.rejections
-    ]
+    guilty = [found for found in decision.rejections if found.broken or found.unrecorded]
+    said = [f"`{found.constraint}` rejects {_count(found)}{_nearest(found)}" for found in guilty]
     return errors.NothingQualifies(
         f"none of the {n_compared:,} candidates qualifies" if n_compared > 1 else "the only candidate does not qualify",
         where=where,
-        why=",\n".join(found),
+        why=",\n".join(said),
         hint="loosen a bound, or try other models or hyperparameters",
     )
 

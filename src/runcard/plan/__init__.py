@@ -1,6 +1,6 @@
 """The plan: a card with every choice resolved against its data, and hashed."""
 
-from runcard.plan.choice import Choice, Constraint
+from runcard.plan.choice import Choice, Constraint, read_choice, read_constraint, short_name
 from runcard.plan.digest import digest
 from runcard.plan.draw import Trial
 from runcard.plan.featureset import FeatureSet
@@ -18,4 +18,7 @@ __all__ = [
     "Trial",
     "digest",
     "make_plan",
+    "read_choice",
+    "read_constraint",
+    "short_name",
 ]

@@ -15,14 +15,17 @@ MAX_NAMED = 3
 MAX_PARETO = 12
 
 
-def describe_decision(decision: Decision, *, width: int, with_pareto: bool) -> Group:
-    """Show what was chosen and why, and what was not; with the Pareto view unless a table has its marks already."""
+def describe_decision(decision: Decision, *, width: int, with_pareto: bool, advice: str | None = None) -> Group:
+    """Show what was chosen and why, and what was not; with the Pareto view unless a table has its marks already.
+
+    `advice` is what to do about a winner without a test score.
+    """
     title = f"Decision: {decision.choice.rule} {decision.metric}".replace("best", "the best", 1)
     title = title.replace("one_standard_error", "one standard error of")
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
-    for name, text in _facts(decision):
+    for name, text in _facts(decision, advice or ""):
         grid.add_row(name, Text(text))
     parts: list[RenderableType] = [Text(title, style="bold"), grid]
     if with_pareto and len(decision.pareto) > 1:
@@ -48,13 +51,13 @@ def marks_of(decision: Decision | None) -> dict[str, str]:
     return marks
 
 
-def _facts(decision: Decision) -> list[tuple[str, str]]:
+def _facts(decision: Decision, advice: str) -> list[tuple[str, str]]:
     """Name all that a person should know, the most important first."""
     facts = [
         ("chosen", _named(decision.winner, decision.metric) if decision.winner else "none: no candidate qualifies")
     ]
     if decision.winner:
-        facts += [("why", decision.why), ("test", _test(decision))]
+        facts += [("why", decision.why), ("test", _test(decision) or advice)]
     if decision.best and decision.winner and decision.best.id != decision.winner.id:
         facts.append(("best", _named(decision.best, decision.metric)))
     if decision.runner_up:

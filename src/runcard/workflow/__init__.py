@@ -4,7 +4,21 @@ from runcard.workflow.execute import run
 from runcard.workflow.listener import Counts, Listener
 from runcard.workflow.resolve import Resolved, resolve
 from runcard.workflow.result import Result
+from runcard.workflow.select import Selection, Wish, select, select_plain
 from runcard.workflow.standings import read_standings
 from runcard.workflow.sync import sync
 
-__all__ = ["Counts", "Listener", "Resolved", "Result", "read_standings", "resolve", "run", "sync"]
+__all__ = [
+    "Counts",
+    "Listener",
+    "Resolved",
+    "Result",
+    "Selection",
+    "Wish",
+    "read_standings",
+    "resolve",
+    "run",
+    "select",
+    "select_plain",
+    "sync",
+]
