@@ -41,7 +41,7 @@ from runcard.tracking.base import (
     TextArtifact,
 )
 from runcard.tracking.mlflow import MlflowTracker, quiet_mlflow, save_model
-from runcard.tracking.mlflow import tracker as subject
+from runcard.tracking.mlflow import reader as subject
 
 ADDRESSES = [
     "sqlite_uri",

@@ -19,8 +19,9 @@ from runcard.redact import redact
 from runcard.tracking.base import KIND_TAG, RunRow, Tracker
 from runcard.tracking.logs import decision_items, distinction
 from runcard.workflow.candidates import candidates_in, missing_in, plain_candidates
-from runcard.workflow.standings import rank
 from runcard.workflow.sync import connect
+
+PROTOCOL = "runcard.protocol"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Selection:
         """What to do about a winner that was not scored on the test rows."""
         if not self.is_trial or self.decision.winner is None or self.decision.test is not None:
             return None
-        return "it is no finalist: no test score, no model. Run its card with the same `selection`: that refits what it chooses"
+        return "none: it is no finalist and has no model. A card with this `selection`, run, refits and scores what it chooses"
 
 
 def select(
@@ -87,7 +88,7 @@ def select(
         choice = wish.over(_choice_of(run, card))
         decision = _decide(run, rows, choice, wish, tracker, project)
         if not dry_run:
-            _write(decision, experiment, tracker, run_id=run.run_id, protocol=run.tags.get("runcard.protocol"))
+            _write(decision, experiment, tracker, run_id=run.run_id, protocol=run.tags.get(PROTOCOL))
     return _selection(experiment, decision, is_trial=True)
 
 
@@ -122,8 +123,9 @@ def select_plain(experiment: str, project: Project, wish: Wish, *, dry_run: bool
             directions={**secondary, metric: greater},
             left_out=_left_out(found, rows, metric),
         )
+        chosen = decision.winner.run_id if decision.winner else None
         if not dry_run:
-            _write(decision, experiment, tracker, run_id=decision.winner and decision.winner.run_id, protocol=None)
+            _write(decision, experiment, tracker, run_id=chosen, protocol=None)
     return _selection(experiment, decision, is_trial=False)
 
 
@@ -138,9 +140,18 @@ def _read_card(experiment: str, tracker: Tracker, project: Project) -> tuple[Run
             f"no card was run in the experiment `{experiment}`",
             where=redact(project.tracking_uri),
             why="without a card it is not known which metric decides",
-            hint=f"run a card first, or choose among other runs:\n`runcard select --experiment {experiment} --metric NAME`",
+            hint=f"run a card first, or choose among other runs:\nruncard select --experiment {experiment} --metric NAME",
         )
-    return cards[0], rank(experiment, cards[0], tracker.read_runs(experiment, kind="trial")).rows
+    return cards[0], _trials(tracker.read_runs(experiment, kind="trial"), cards[0].tags.get(PROTOCOL))
+
+
+def _trials(rows: Sequence[RunRow], protocol: str | None) -> list[RunRow]:
+    """Take the trials of a protocol in the order of their plan; of one that was run several times the latest."""
+    latest: dict[str, RunRow] = {}
+    for row in rows:  # newest first
+        if row.tags.get(PROTOCOL) == protocol:
+            latest.setdefault(row.tags.get("runcard.trial_key", row.run_id), row)
+    return sorted(latest.values(), key=lambda row: int(row.tags.get("runcard.index", "0")))
 
 
 def _choice_of(run: RunRow, card: Card | None) -> Choice:

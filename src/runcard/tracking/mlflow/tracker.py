@@ -1,17 +1,16 @@
-"""Runs, written to MLflow and listed."""
+"""Runs, written to MLflow."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runcard import errors
 from runcard.redact import redact
 from runcard.tracking import base, reach
-from runcard.tracking.mlflow.connection import PAGE, Connection
+from runcard.tracking.mlflow.connection import PAGE
+from runcard.tracking.mlflow.reader import MlflowReader
 
 if TYPE_CHECKING:
     from mlflow.entities import Experiment, Run
@@ -22,8 +21,8 @@ DIGEST_LIMIT = 36
 """Longest digest of a dataset that MLflow keeps; enough of a hash to identify it."""
 
 
-class MlflowTracker(Connection):
-    """MLflow at one tracking address.
+class MlflowTracker(MlflowReader):
+    """MLflow at one tracking address, to be filled.
 
     Parameters
     ----------
@@ -100,23 +99,6 @@ class MlflowTracker(Connection):
         with self.translated("the chosen run could not be tagged"):
             self._distinguish(self.ensure_experiment(experiment), distinction)
 
-    def read_folds(self, run_ids: Iterable[str], metric: str) -> dict[str, tuple[float, ...]]:
-        """Give the scores of runs fold by fold, in fold order; runs without any are left out."""
-        with self.translated("MLflow could not be read"):
-            found = {run_id: self._folds(run_id, metric) for run_id in run_ids}
-        return {run_id: scores for run_id, scores in found.items() if scores}
-
-    def read_runs(
-        self, experiment: str, *, kind: base.RunKind | None = None, limit: int | None = None
-    ) -> list[base.RunRow]:
-        """List the runs of an experiment, newest first."""
-        with self.translated("MLflow could not be read"):
-            found = self.client.get_experiment_by_name(experiment)
-            if found is None:
-                raise self.unknown(experiment)
-            runs = self._runs(self.live(found).experiment_id, kind)
-            return [_row(run) for run in islice(runs, limit)]
-
     # Experiments
 
     def _create_experiment(self, name: str) -> Experiment:
@@ -133,20 +115,6 @@ class MlflowTracker(Connection):
         return self.client.get_experiment(experiment_id)
 
     # Runs
-
-    def _runs(self, experiment_id: str, kind: base.RunKind | None) -> Iterator[Run]:
-        wanted = f"tags.`{base.KIND_TAG}` = '{kind}'" if kind else ""
-        token: str | None = None
-        while True:
-            page = self.client.search_runs([experiment_id], filter_string=wanted, max_results=PAGE, page_token=token)
-            yield from page
-            token = page.token
-            if not token:
-                return
-
-    def _folds(self, run_id: str, metric: str) -> tuple[float, ...]:
-        latest = {found.step: found.value for found in self.client.get_metric_history(run_id, f"cv_{metric}")}
-        return tuple(latest[step] for step in sorted(latest))
 
     def _log(self, run_id: str, experiment: str, items: tuple[base.Item, ...]) -> None:
         self._log_values(run_id, items)
@@ -287,19 +255,6 @@ def _metrics(metrics: Any, *, model_id: str | None) -> list[Any]:
     from mlflow.entities import Metric
 
     return [Metric(m.name, m.value, m.timestamp_ms, m.step, model_id=model_id) for m in metrics]
-
-
-def _row(run: Run) -> base.RunRow:
-    return base.RunRow(
-        run_id=run.info.run_id,
-        name=run.info.run_name,
-        status=run.info.status,
-        started_ms=run.info.start_time,
-        ended_ms=run.info.end_time,
-        params=run.data.params,
-        metrics=run.data.metrics,
-        tags=run.data.tags,
-    )
 
 
 def _labelled(model: Path, folder: Path, run_id: str, model_id: str) -> Path:
