@@ -2,6 +2,6 @@
 
 from runcard.decision.candidate import Candidate, shown
 from runcard.decision.decide import decide, nothing_qualifies
-from runcard.decision.decision import Decision, Rejection, TestScore, Tie
+from runcard.decision.decision import Decision, FinalScore, Rejection, Tie
 
-__all__ = ["Candidate", "Decision", "Rejection", "TestScore", "Tie", "decide", "nothing_qualifies", "shown"]
+__all__ = ["Candidate", "Decision", "FinalScore", "Rejection", "Tie", "decide", "nothing_qualifies", "shown"]

@@ -43,7 +43,7 @@ class Tie:
 
 
 @dataclass(frozen=True, slots=True)
-class TestScore:
+class FinalScore:
     """What the winner got on the test rows."""
 
     score: float
@@ -77,7 +77,7 @@ class Decision:
     n_qualifying: int
     left_out: Mapping[str, int] = field(default_factory=dict)
     """Why some were no candidates -> how many."""
-    test: TestScore | None = None
+    test: FinalScore | None = None
     """None for a winner that is no finalist."""
 
     @property

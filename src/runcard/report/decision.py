@@ -20,8 +20,7 @@ def describe_decision(decision: Decision, *, width: int, with_pareto: bool, advi
 
     `advice` is what to do about a winner without a test score.
     """
-    title = f"Decision: {decision.choice.rule} {decision.metric}".replace("best", "the best", 1)
-    title = title.replace("one_standard_error", "one standard error of")
+    title = f"Decision by {decision.metric}, rule {decision.choice.rule}"
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")

@@ -15,7 +15,7 @@ from typing import Any
 from runcard import errors
 from runcard.comparison import Comparison, Standing, best_of_each_model
 from runcard.data.source import Table, check_unchanged, release_memory, write_parquet
-from runcard.decision import Decision, TestScore, decide, nothing_qualifies
+from runcard.decision import Decision, FinalScore, decide, nothing_qualifies
 from runcard.engine.base import Engine
 from runcard.engine.memory import give_back_large_arrays
 from runcard.execution import Execution, begin_execution
@@ -306,7 +306,7 @@ class _Run:
         if decision is None or chosen is None or chosen.final is None:
             return decision
         score = chosen.final.scores[self.plan.primary.name]
-        return replace(decision, test=TestScore(score, journal.count_test_openings(execution)))
+        return replace(decision, test=FinalScore(score, journal.count_test_openings(execution)))
 
     def _finish(self, delivery: Delivery) -> DeliveryReport:
         """Wait until MLflow has been told what can be told; Ctrl-C leaves the rest to `runcard sync`."""

@@ -12,7 +12,7 @@ from runcard.card import Card
 from runcard.card.check import test_score_chosen_by
 from runcard.catalog.metrics import find_metric, recorded_name
 from runcard.catalog.registered import Catalog
-from runcard.decision import Decision, TestScore, decide, nothing_qualifies
+from runcard.decision import Decision, FinalScore, decide, nothing_qualifies
 from runcard.plan import Choice, Constraint, read_choice, short_name
 from runcard.project import Project
 from runcard.redact import redact
@@ -56,7 +56,7 @@ class Selection:
         """What to do about a winner that was not scored on the test rows."""
         if not self.is_trial or self.decision.winner is None or self.decision.test is not None:
             return None
-        return "none: it is no finalist and has no model. A card with this `selection`, run, refits and scores what it chooses"
+        return "none, nor a model: it is no finalist. Running its card with this `selection` makes it one"
 
 
 def select(
@@ -140,7 +140,7 @@ def _read_card(experiment: str, tracker: Tracker, project: Project) -> tuple[Run
             f"no card was run in the experiment `{experiment}`",
             where=redact(project.tracking_uri),
             why="without a card it is not known which metric decides",
-            hint=f"run a card first, or choose among other runs:\nruncard select --experiment {experiment} --metric NAME",
+            hint=f"choose among other runs:\n`runcard select --experiment {experiment} --metric NAME`",
         )
     return cards[0], _trials(tracker.read_runs(experiment, kind="trial"), cards[0].tags.get(PROTOCOL))
 
@@ -215,12 +215,12 @@ def _directions(run: RunRow) -> dict[str, bool]:
     return {**first, **told}
 
 
-def _test_score(decision: Decision, rows: Sequence[RunRow], run: RunRow) -> TestScore | None:
+def _test_score(decision: Decision, rows: Sequence[RunRow], run: RunRow) -> FinalScore | None:
     winner = decision.winner
     row = next((row for row in rows if winner is not None and row.run_id == winner.run_id), None)
     score = row.metrics.get(f"test_{decision.metric}") if row else None
     openings = run.tags.get("runcard.test_openings")
-    return None if score is None else TestScore(score, int(openings) if openings else None)
+    return None if score is None else FinalScore(score, int(openings) if openings else None)
 
 
 # What is written
