@@ -107,5 +107,11 @@ def pareto_front(points: Sequence[Sequence[float]]) -> list[int]:
     if not points:
         return []
     found = np.asarray(points, dtype=float)
-    beaten = [bool(((found <= p).all(axis=1) & (found < p).any(axis=1)).any()) for p in found]
-    return [place for place, is_beaten in enumerate(beaten) if not is_beaten]
+    kept = np.empty_like(found)
+    places: list[int] = []
+    for place in np.lexsort(found.T[::-1]):  # in this order, nothing is beaten by what comes later
+        point, front = found[place], kept[: len(places)]
+        if not ((front <= point).all(axis=1) & (front < point).any(axis=1)).any():
+            kept[len(places)] = point
+            places.append(int(place))
+    return sorted(places)

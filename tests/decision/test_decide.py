@@ -144,9 +144,7 @@ def test_ties_are_those_that_chance_may_separate() -> None:
     x = 0.0125 / math.sqrt(0.00027500 / 3 * (1 / 4 + 0.25)) / math.sqrt(3)  # t / sqrt(df)
     assert tie.candidate == NEAR
     assert tie.difference == pytest.approx(0.0125)
-    assert tie.p_value == pytest.approx(
-        1 - 2 / math.pi * (x / (1 + x**2) + math.atan(x))
-    )
+    assert tie.p_value == pytest.approx(1 - 2 / math.pi * (x / (1 + x**2) + math.atan(x)))
     assert tie.p_equal > 0.99
 
 

@@ -36,7 +36,7 @@ def legend(decision: Decision) -> str:
     """Explain the marks of a table."""
     words = [f"{CHOSEN} chosen"] if decision.winner else []
     if len(decision.pareto) > 1:
-        words.append(f"{UNBEATEN} no other is better in all of {', '.join(decision.directions)}")
+        words.append(f"{UNBEATEN} beaten by no other in {', '.join(decision.directions)} together")
     return "; ".join(words)
 
 
@@ -134,7 +134,7 @@ def _pareto_table(decision: Decision, width: int) -> Table:
         for found in decision.pareto[:MAX_PARETO]
     ]
     heads = ["", "run" if decision.pareto[0].run_id else "trial", "what", *names]
-    table = fitted_table("Pareto view: no other is better in all of these", rows, width, heads)
+    table = fitted_table("Pareto view: beaten by no other in all of these together", rows, width, heads)
     if len(decision.pareto) > MAX_PARETO:
         table.caption = f"{MAX_PARETO} of {len(decision.pareto):,}; decision.json has all"
     return table

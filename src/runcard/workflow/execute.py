@@ -121,7 +121,7 @@ class _Run:
             comparison = self.tally.compare()
             decision = self._decide(comparison)
             if all(standing.final for standing in self._finalists_of(comparison, decision)):
-                return self._nothing_to_run(journal, previous, comparison)
+                return self._nothing_to_run(journal, previous, comparison, decision)
         if not self.engine.is_running:
             stack.enter_context(self.engine)
         found = capture_circumstances(self.project, seed=self.plan.seed)
@@ -277,7 +277,7 @@ class _Run:
             self._end(journal, execution, "failed", comparison)
             delivery.notify()
             raise self._all_failed(comparison)
-        decision = self._decide_and_score(journal, execution, comparison)
+        decision = self._scored(self._decide(comparison), journal, execution, comparison)
         self._end(journal, execution, "failed" if problem else "done", comparison, decision)
         delivery.notify()
         self.listener.step("Writing to MLflow")
@@ -299,9 +299,10 @@ class _Run:
             left_out=unranked(comparison),
         )
 
-    def _decide_and_score(self, journal: Journal, execution: Execution, comparison: Comparison) -> Decision | None:
-        """Choose a trial, and say what it got on the test rows."""
-        decision = self._decide(comparison)
+    def _scored(
+        self, decision: Decision | None, journal: Journal, execution: Execution, comparison: Comparison
+    ) -> Decision | None:
+        """Add what the chosen trial got on the test rows."""
         chosen = _chosen(comparison, decision)
         if decision is None or chosen is None or chosen.final is None:
             return decision
@@ -321,8 +322,10 @@ class _Run:
     def _still_writing(self, n_left: int) -> None:
         self.listener.step(f"Writing to MLflow, {n_left} left; Ctrl-C leaves them to `runcard sync`")
 
-    def _nothing_to_run(self, journal: Journal, previous: Execution, comparison: Comparison) -> Result:
-        decision = self._decide_and_score(journal, previous, comparison)
+    def _nothing_to_run(
+        self, journal: Journal, previous: Execution, comparison: Comparison, decision: Decision | None
+    ) -> Result:
+        decision = self._scored(decision, journal, previous, comparison)
         if not journal.has_told(previous.execution_id, self.address):
             journal.begin(previous, self.address, {})
             self._address_again(journal, previous)
