@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runcard import errors
-from runcard.decision import Candidate, Decision, FinalScore, decide, nothing_qualifies
+from runcard.decision import Candidate, Decision, FinalScore, check_choice, decide, nothing_qualifies
 from runcard.plan import Choice, read_constraint
 from runcard.stats import pareto_front
 
@@ -121,10 +121,12 @@ def test_nothing_qualifies() -> None:
     assert error.why == "`ms <= 0.5` rejects 4 (the nearest has 1),\n`mb <= 0.6` rejects 3 (the nearest has 1)"
 
 
-@pytest.mark.parametrize("how", [{"constraints": {"mbb": "<= 1"}}, {"rule": "one_standard_error", "cost": ("mbb",)}])
-def test_a_name_that_nobody_has_is_an_error(how: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "choice", [Choice(constraints=(read_constraint("mbb", "<= 1"),)), Choice("one_standard_error", cost=("mbb",))]
+)
+def test_a_name_that_nobody_has_is_an_error(choice: Choice) -> None:
     with pytest.raises(errors.UsageError, match="nothing recorded is called `mbb`") as caught:
-        choose(ALL, **how)
+        check_choice(ALL, choice)
     assert caught.value.hint == "use `mb`"
 
 
@@ -132,7 +134,14 @@ def test_without_folds_there_is_no_standard_error_and_no_tie_is_known() -> None:
     plain = [candidate("a", 0.5, ms=1.0), candidate("b", 0.4, ms=1.0)]
     assert choose(plain, test_share=None).ties is None
     with pytest.raises(errors.UsageError, match="needs folds"):
-        choose(plain, rule="one_standard_error")
+        check_choice(plain, Choice("one_standard_error", cost=("ms",)))
+
+
+@pytest.mark.parametrize("rule", ["best", "one_standard_error"])
+def test_the_only_one_is_chosen_with_folds_or_without(rule: str) -> None:
+    found = choose([candidate("a", 0.5)], rule=rule, test_share=None)
+    assert found.winner is not None
+    assert (found.why, found.runner_up, found.why_not, found.optimism) == ("the only one", None, "", "")
 
 
 def test_ties_are_those_that_chance_may_separate() -> None:

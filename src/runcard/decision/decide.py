@@ -32,15 +32,9 @@ def decide(
         The metric and the secondary ones -> whether greater is better; with the costs, the Pareto view's numbers.
     test_share
         n_test / n_train of a fold; None without folds.
-
-    Raises
-    ------
-    UsageError
-        A name that no candidate has a number for, or a rule that needs folds where there are none.
     """
     greater = directions[metric]
     ranked = sorted(candidates, key=lambda candidate: -candidate.value if greater else candidate.value)
-    _check_names(ranked, choice)
     rejections = tuple(_reject(ranked, constraint) for constraint in choice.constraints)
     rejected = {candidate.id for found in rejections for candidate in (*found.broken, *found.unrecorded)}
     qualifying = [candidate for candidate in ranked if candidate.id not in rejected]
@@ -65,6 +59,32 @@ def decide(
     )
 
 
+def check_choice(candidates: Sequence[Candidate], choice: Choice) -> None:
+    """Refuse a choice that has nothing to look at.
+
+    Raises
+    ------
+    UsageError
+        A name that no candidate has a number for, or a rule that needs folds where there are none.
+    """
+    known = {name for candidate in candidates for name in candidate.measures}
+    by_rule = choice.rule == "one_standard_error"
+    for name in (*(constraint.name for constraint in choice.constraints), *(choice.cost if by_rule else ())):
+        if name not in known:
+            near = errors.nearest(name, known)
+            raise errors.UsageError(
+                f"nothing recorded is called `{name}`",
+                why=f"recorded are {errors.listing(sorted(known))}",
+                hint=f"use `{near}`" if near else "name one of them",
+            )
+    if by_rule and len(candidates) > 1 and any(candidate.folds is None for candidate in candidates):
+        raise errors.UsageError(
+            "`one_standard_error` needs folds",
+            why="without scores fold by fold, the standard error of the best is not known",
+            hint="use `--rule best`",
+        )
+
+
 def nothing_qualifies(decision: Decision, where: str) -> errors.NothingQualifies:
     """Make the error for a decision without a winner."""
     n_compared = decision.n_compared
@@ -85,8 +105,8 @@ def _order(
     qualifying: Sequence[Candidate], choice: Choice, metric: str, *, greater: bool
 ) -> tuple[list[Candidate], str, str]:
     """Put the winner first and the runner-up second; say why, and why not."""
-    if not qualifying:
-        return [], "", ""
+    if len(qualifying) < 2:
+        return list(qualifying), "the only one" + (" that qualifies" if choice.constraints else ""), ""
     if choice.rule == "best":
         why = f"the best {metric}" + (" of those that qualify" if choice.constraints else "")
         return list(qualifying), why, _behind(qualifying, metric, greater=greater)
@@ -108,8 +128,7 @@ def _within_one_standard_error(
     )
     if len(near) > 1:
         return order, why, _dearer(near[0], near[1], choice)
-    gap = _behind(order, metric, greater=greater)
-    return order, why, gap and f"{gap}, more than one standard error"
+    return order, why, f"{_behind(order, metric, greater=greater)}, more than one standard error"
 
 
 def _costs(candidate: Candidate, choice: Choice) -> tuple[float, ...]:
@@ -124,8 +143,6 @@ def _dearer(winner: Candidate, other: Candidate, choice: Choice) -> str:
 
 
 def _behind(order: Sequence[Candidate], metric: str, *, greater: bool) -> str:
-    if len(order) < 2:
-        return ""
     gap = abs(order[0].value - order[1].value)
     if gap == 0:
         return f"its {metric} is equal; it comes later"
@@ -133,25 +150,6 @@ def _behind(order: Sequence[Candidate], metric: str, *, greater: bool) -> str:
 
 
 # What is rejected
-
-
-def _check_names(candidates: Sequence[Candidate], choice: Choice) -> None:
-    known = {name for candidate in candidates for name in candidate.measures}
-    by_rule = choice.rule == "one_standard_error"
-    for name in (*(constraint.name for constraint in choice.constraints), *(choice.cost if by_rule else ())):
-        if candidates and name not in known:
-            near = errors.nearest(name, known)
-            raise errors.UsageError(
-                f"nothing recorded is called `{name}`",
-                why=f"recorded are {errors.listing(sorted(known))}" if known else "only the metric is recorded",
-                hint=f"use `{near}`" if near else "name one of them",
-            )
-    if by_rule and any(candidate.folds is None for candidate in candidates):
-        raise errors.UsageError(
-            "`one_standard_error` needs folds",
-            why="without scores fold by fold, the standard error of the best is not known",
-            hint="use `--rule best`",
-        )
 
 
 def _reject(ranked: Sequence[Candidate], constraint: Constraint) -> Rejection:

@@ -98,11 +98,12 @@ def make_choice(card: Card, metrics: Sequence[Metric], folds: Collection[object]
     """
     selection = card.selection
     names = _recorded_names(card, metrics)
+    known = {*MEASURES, *names} if folds else {*MEASURES} - {"cpu_seconds"}
     gather: list[errors.RuncardError] = []
 
     def resolve(name: str, path: KeyPath) -> str:
         metric = metric_of(name)
-        if metric not in MEASURES and (metric not in names or not folds):
+        if metric not in known:
             gather.append(_not_computed(card, name, path, has_folds=bool(folds)))
         return short_name(name.replace(metric, names.get(metric, metric)))
 
@@ -125,7 +126,7 @@ def _recorded_names(card: Card, metrics: Sequence[Metric]) -> dict[str, str]:
 
 
 def _not_computed(card: Card, name: str, path: KeyPath, *, has_folds: bool) -> errors.MetricUnknown:
-    why = "the card does not compute it" if has_folds else "without folds a metric is only known of the test rows"
+    why = "the card does not compute it" if has_folds else "without folds nothing is measured before the test"
     return errors.MetricUnknown(
         f"`{name}` will not be known when a trial is chosen",
         where=card.where(*path, key=path[-1] == name),

@@ -25,17 +25,19 @@ def unranked(comparison: Comparison) -> dict[str, int]:
     return _count(standing.record.status for standing in comparison.standings if standing.rank is None)
 
 
-def candidates_in(rows: Sequence[RunRow], metric: str, folds: Mapping[str, tuple[float, ...]]) -> list[Candidate]:
-    """Make candidates of the trials of one protocol in MLflow; `folds` has the scores of runs, by run id."""
-    mean = f"cv_{metric}_mean"
-    chosen = [row for row in rows if mean in row.metrics]
+def candidates_in(rows: Sequence[RunRow], key: str, folds: Mapping[str, tuple[float, ...]]) -> list[Candidate]:
+    """Make candidates of the trials of one protocol in MLflow that have the metric `key`.
+
+    `folds` has their scores fold by fold, by run id.
+    """
+    chosen = [row for row in rows if key in row.metrics]
     params = [{name: value for name, value in row.params.items() if name != "model"} for row in chosen]
     varying = varying_params(params)
     return [
         Candidate(
             id=row.tags.get("runcard.trial_key", row.run_id),
             label=_label(row.params.get("model", row.name), given, varying),
-            value=row.metrics[mean],
+            value=row.metrics[key],
             folds=folds.get(row.run_id),
             measures=_measures_in(row),
             run_id=row.run_id,

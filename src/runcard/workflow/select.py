@@ -12,7 +12,7 @@ from runcard.card import Card
 from runcard.card.check import test_score_chosen_by
 from runcard.catalog.metrics import find_metric, recorded_name
 from runcard.catalog.registered import Catalog
-from runcard.decision import Decision, FinalScore, decide, nothing_qualifies
+from runcard.decision import Decision, FinalScore, check_choice, decide, nothing_qualifies
 from runcard.plan import Choice, Constraint, read_choice, short_name
 from runcard.project import Project
 from runcard.redact import redact
@@ -114,10 +114,11 @@ def select_plain(experiment: str, project: Project, wish: Wish, *, dry_run: bool
             raise _no_run(experiment, metric, found, project)
         if any(KIND_TAG in row.tags for row in rows):
             _refuse_test_scores(wish)
-        choice = wish.over(Choice(cost=()))
+        candidates, choice = plain_candidates(rows, metric), wish.over(Choice(cost=()))
+        check_choice(candidates, choice)
         secondary = {constraint.name: constraint.sign.startswith(">") for constraint in choice.constraints}
         decision = decide(
-            plain_candidates(rows, metric),
+            candidates,
             choice,
             metric=metric,
             directions={**secondary, metric: greater},
@@ -184,21 +185,31 @@ def _decide(
         raise _unknown_metric(metric, directions)
     if wish.greater_is_better is not None:
         directions = {**directions, metric: wish.greater_is_better}
-    folds = tracker.read_folds([row.run_id for row in rows if f"cv_{metric}_mean" in row.metrics], metric)
-    candidates = candidates_in(rows, metric, folds)
+    key = _ranked_by(rows, metric)
+    others = [row for row in rows if key not in row.metrics]
+    folds = tracker.read_folds([row.run_id for row in rows if key in row.metrics], metric)
+    candidates = candidates_in(rows, key, folds)
     if not candidates:
         raise _nothing_to_choose(rows, metric, project)
-    others = [row for row in rows if f"cv_{metric}_mean" not in row.metrics]
+    choice = _checked(choice, directions)
+    check_choice(candidates, choice)
     share = json.loads(run.tags.get("runcard.test_share", "null"))
     decision = decide(
         candidates,
-        _checked(choice, directions),
+        choice,
         metric=metric,
         directions={metric: directions[metric], **directions},
         test_share=share,
         left_out=missing_in(others),
     )
     return replace(decision, test=_test_score(decision, rows, run))
+
+
+def _ranked_by(rows: Sequence[RunRow], metric: str) -> str:
+    """Rank by the mean over the folds; a card's only trial without folds has nothing but its test score."""
+    mean, test = f"cv_{metric}_mean", f"test_{metric}"
+    is_alone = len(rows) == 1 and mean not in rows[0].metrics and test in rows[0].metrics
+    return test if is_alone else mean
 
 
 def _checked(choice: Choice, directions: Mapping[str, bool]) -> Choice:
