@@ -1,10 +1,10 @@
 """Composes everything else; the one place where effects are ordered."""
 
+from runcard.workflow.compare import compare_runs
 from runcard.workflow.execute import run
 from runcard.workflow.listener import Counts, Listener
 from runcard.workflow.resolve import Resolved, resolve
 from runcard.workflow.result import Result
-from runcard.workflow.standings import read_standings
 from runcard.workflow.sync import sync
 
-__all__ = ["Counts", "Listener", "Resolved", "Result", "read_standings", "resolve", "run", "sync"]
+__all__ = ["Counts", "Listener", "Resolved", "Result", "compare_runs", "resolve", "run", "sync"]
