@@ -248,16 +248,17 @@ def _uncertainty(found: RunComparison) -> str:
     if not found.besides:
         return "" if len(found.rows) < 2 else "No uncertainty is known: there are no scores by fold to go by."
     n_tied, n_others = sum(beside.is_tied for beside in found.besides), len(found.besides)
-    other = "the baseline" if found.has_baseline else "the best"
+    who = f"{n_tied} of the other {n_others} {'is' if n_tied == 1 else 'are'}"
+    if n_others == 1:
+        who = f"The other is{'' if n_tied else ' not'}"
+    correction = f", Holm-corrected for {n_others} comparisons," if n_others > 1 else ""
     practical = found.yardstick.practical_difference
+    region = (
+        f"Up to {practical:g} apart counts as equal." if practical else "No difference counts as too small to matter."
+    )
     return (
-        f"{n_tied} of the other {n_others} are tied with {other} ({TIED}): p, by the corrected resampled t-test on "
-        f"{found.n_folds} folds and Holm-corrected for {n_others} comparisons, is {LEVEL} or more. "
-        + (
-            f"Up to {practical:g} apart counts as equal."
-            if practical
-            else "No difference was declared too small to matter."
-        )
+        f"{who} tied with {'the baseline' if found.has_baseline else 'the best'} ({TIED}): p of the corrected "
+        f"resampled t-test on {found.n_folds} folds{correction} is {LEVEL} or more. {region}"
     )
 
 
@@ -266,9 +267,9 @@ def _optimism(found: RunComparison) -> list[str]:
     if found.card is None or best is None or not yardstick.has_folds:
         return []
     said = []
-    if (found.n_ranked or len(found.rows)) > 1:
-        count = f"{found.n_ranked} trials" if found.n_ranked else "many trials"
-        said.append(f"The score of the best of {count} is optimistic: it was picked for it.")
+    n_trials = max(found.n_ranked or len(found.rows), found.n_done)
+    if n_trials > 1:
+        said.append(f"The score of the best of {n_trials} trials is optimistic: it was picked for it.")
     finalist = next((row for row in found.rows if row.run.value(f"test_{yardstick.metric}") is not None), None)
     if finalist is not None:
         who = "it" if finalist is best and said else f"the finalist on rank {finalist.rank}"

@@ -129,10 +129,18 @@ class RunComparison:
         }
 
     @property
-    def test_openings(self) -> int | None:
-        """How often the test rows had been opened when the card was run last."""
-        text = self.card.tags.get(f"{OUR_TAGS}test_openings", "") if self.card else ""
-        return int(text) if text.isdecimal() else None
+    def n_done(self) -> int:
+        """How many trials of the card were done when it was run last; 0 if that is not known."""
+        return self._count("n_done")
+
+    @property
+    def test_openings(self) -> int:
+        """How often the test rows had been opened when the card was run last; 0 if that is not known."""
+        return self._count("test_openings")
+
+    def _count(self, name: str) -> int:
+        text = self.card.tags.get(f"{OUR_TAGS}{name}", "") if self.card else ""
+        return int(text) if text.isdecimal() else 0
 
 
 def compare_ranking(

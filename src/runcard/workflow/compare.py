@@ -148,6 +148,7 @@ class _Asked:
                 why=f"no run there with a metric fulfils `{condition}`" if condition else "no run there has a metric",
                 hint="ask for less with `--where`" if condition else "run a card first: `runcard run CARD`",
             )
+        names = _as_asked_for(names)
         near = errors.nearest(self.metric, names) if self.metric else None
         return errors.UsageError(
             f"no run has the metric `{self.metric}`" if self.metric else "which metric?",
@@ -166,6 +167,12 @@ def _yardsticks(card: RunRow, metric: str) -> list[Yardstick]:
     practical = float(selection.get("practical_difference") or 0.0) if is_primary else 0.0
     scored = Yardstick(name, f"cv_{name}_mean", True, share is not None, share, practical)
     return [scored, *(Yardstick(key, key, True) for key in (f"test_{name}", metric) if key == metric or share is None)]
+
+
+def _as_asked_for(names: Sequence[str]) -> list[str]:
+    """Name the metrics that runs have as one asks for them: those of folds by the card's name for them."""
+    scored = [name[3:-5] for name in names if name.startswith("cv_") and name.endswith("_mean")]
+    return [*scored, *(name for name in names if not name.startswith(("cv_", "best_cv_", "best_test_")))]
 
 
 def _is_ranked(ranking: RunRanking, key: str) -> bool:
