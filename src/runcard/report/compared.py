@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import Any
 
@@ -65,12 +63,8 @@ def as_json(found: RunComparison) -> str:
 def as_csv(found: RunComparison) -> str:
     """Write all rows as CSV; what a spreadsheet would take for a formula gets an apostrophe before it."""
     rows = as_rows(found)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    if rows:
-        writer.writerow([neutral(name) for name in rows[0]])
-        writer.writerows([neutral(value) for value in row.values()] for row in rows)
-    return text.getvalue()
+    lines = [list(rows[0]), *(list(row.values()) for row in rows)] if rows else []
+    return "".join(",".join(_csv_cell(value) for value in line) + "\n" for line in lines)
 
 
 def as_markdown(found: RunComparison) -> str:
@@ -124,6 +118,12 @@ def neutral(value: object) -> object:
     if not isinstance(value, str) or not value.startswith(_FORMULA) or _is_number(value):
         return value
     return f"'{value}"
+
+
+def _csv_cell(value: object) -> str:
+    text = str(neutral(value))
+    # The writer of the standard library leaves a lone carriage return unquoted, at which readers end the line.
+    return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',"\r\n') else text
 
 
 def _is_number(text: str) -> bool:
