@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from servers import MlflowTracker
+from servers import MlflowTracker, run_mlflow
 
 from runcard import errors
 from runcard.project import Project, Settings
@@ -60,10 +61,8 @@ def trial(of: RunLog, parent: str, k: int, folds: tuple[float, ...], **more: Any
     return RunLog(name, "trial", name, of.experiment, of.started_ms + k, "FINISHED", of.started_ms + 9, parent, items)
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, empty_mlflow_db: Path) -> Project:
-    folder = tmp_path_factory.mktemp("compare")
-    uri = f"sqlite:///{shutil.copy(empty_mlflow_db, folder / 'mlflow.db')}"
+def fill(uri: str, folder: Path) -> None:
+    """Record cards of two protocols in three experiments, and what a notebook would beside them."""
     with MlflowTracker(uri, artifact_root=folder) as tracker:
 
         def put(log: RunLog) -> str:
@@ -88,6 +87,13 @@ def project(tmp_path_factory: pytest.TempPathFactory, empty_mlflow_db: Path) -> 
             if experiment == "churn":
                 tracker.client.log_metric(run_id, "blorp", k)
         tracker.ensure_experiment("void")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, empty_mlflow_db: Path) -> Project:
+    folder = tmp_path_factory.mktemp("compare")
+    uri = f"sqlite:///{shutil.copy(empty_mlflow_db, folder / 'mlflow.db')}"
+    fill(uri, folder)
     (folder / "configs").mkdir()
     (folder / "configs" / "one.yaml").write_text(
         '{"experiment": {"name": "churn"}, "data": {"dataset": "iris"}, "models": [{"name": "random_forest"}]}'
@@ -219,3 +225,20 @@ def test_a_name_that_several_runs_have_names_none(compare: Compare, project: Pro
         compare("churn-p1", "nobody")
     with pytest.raises(errors.ExperimentUnknown):
         compare("nobody")
+
+
+@pytest.mark.slow
+def test_a_server_says_the_same_but_for_how_many_there_are(project: Project, compare: Compare, tmp_path: Path) -> None:
+    store = shutil.copy(project.root / "mlflow.db", tmp_path / "mlflow.db")
+    with run_mlflow(f"sqlite:///{store}", tmp_path) as address:
+        served = replace(project, settings=Settings(tracking_uri=address))
+        for given in (["churn"], ["churn", "more"], ["plain"], ["more-p4", "churn-p2"]):
+            assert compare_runs(given, served, limit=None) == compare(*given, limit=None)
+        top = compare_runs(["churn"], served, limit=2, baseline="churn-p3")
+        assert (names(top), top.n_runs) == (["churn-p1", "churn-p2", "churn-p3"], None)
+        narrow = compare_runs(["churn"], served, where="params.k != '1'")
+        assert narrow.rows == compare("churn", where="params.k != '1'").rows
+        with pytest.raises(errors.UsageError, match="the condition cannot be read"):
+            compare_runs(["churn"], served, where="params.k = 1")
+        with pytest.raises(errors.NotComparable, match="`churn-p1` and `churn-q1`"):
+            compare_runs(["churn-p1", "churn-q1"], served)

@@ -225,7 +225,7 @@ def _rows(read: sa.Connection, run_ids: Sequence[str]) -> list[RunRow]:
         )
         for run_id, name, status, started, ended, experiment in _of(read, wanted, RUNS.c.run_uuid, run_ids)
     }
-    return [found[run_id] for run_id in run_ids]
+    return [found[run_id] for run_id in run_ids if run_id in found]  # but for what was removed for good meanwhile
 
 
 def _values(read: sa.Connection, table: sa.TableClause, run_ids: Sequence[str]) -> Mapping[str, dict[str, Any]]:
