@@ -23,9 +23,11 @@ from runcard import errors
 from runcard.cli import main
 from runcard.data.source import read_table, write_parquet
 from runcard.journal import check_files, hold_card, open_journal, stage_files
+from runcard.project import find_project
 from runcard.tracking import base
 from runcard.tracking.mlflow import MlflowRegistry, MlflowTracker
 from runcard.tracking.versions import parse_ref
+from runcard.workflow import compare_runs
 
 GOLDEN = Path(__file__).parent / "golden" / "errors"
 SOURCES = Path(runcard.__file__).parent
@@ -498,6 +500,31 @@ def deleted_run(root: Path) -> str:
         tracker.fill_run(run_id, log)
 
     return tracker_says(root, fill)
+
+
+@case("RC505")
+def not_comparable(root: Path) -> str:
+    write(root)
+    parts = {name: name[0] * 64 for name in ("data", "target", "split", "features", "metrics", "seed")}
+
+    def compare(tracker: MlflowTracker) -> None:
+        for protocol, changes in (("p" * 64, {}), ("q" * 64, {"data": "e" * 64, "split": "b" * 64})):
+            tags = {"runcard.protocol": protocol, "runcard.parts": json.dumps(parts | changes)}
+            log = base.RunLog(
+                record_id=protocol, experiment=f"churn-{protocol[0]}", name=f"card-{protocol[0]}", kind="card",
+                started_ms=1, ended_ms=2, status="FINISHED", items=tuple(base.Tag(*tag) for tag in tags.items()),
+            )  # fmt: skip
+            tracker.open_run(log)
+        compare_runs(["churn-p", "churn-q"], find_project(root))
+
+    return tracker_says(root, compare)
+
+
+@case("RC506")
+def no_such_run(root: Path) -> str:
+    write(root)
+    client(root).create_experiment("churn")
+    return runcard_says("compare", "forest-1", "forest-2", "--tracking-uri", f"sqlite:///{root / 'mlflow.db'}")
 
 
 @case("RC507")

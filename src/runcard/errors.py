@@ -464,6 +464,18 @@ class RunDeleted(TrackingError):
     code = "RC504"
 
 
+class NotComparable(TrackingError):
+    """Runs were measured under different protocols."""
+
+    code = "RC505"
+
+
+class RunUnknown(TrackingError):
+    """There is no run of that id or name, or several of them have it."""
+
+    code = "RC506"
+
+
 class ModelVersionUnknown(TrackingError):
     """The registry has no such model, version or alias."""
 

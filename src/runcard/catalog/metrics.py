@@ -7,6 +7,7 @@ scorers.
 from __future__ import annotations
 
 import importlib
+import re
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -188,6 +189,22 @@ OTHER_NAMES = {
     "root_mean_squared_log_error": "rmsle",
 }
 
+_CONTEXT = r"train|training|val|valid|validation|eval|evaluation|dev|test|cv|holdout|best|final|epoch|mean|avg"
+_DIRECTIONS = {
+    "acc": True,
+    "balanced_acc": True,
+    "rocauc": True,
+    "pr_auc": True,
+    "loss": False,
+    "error": False,
+    "perplexity": False,
+    "fit_seconds": False,
+    "cpu_seconds": False,
+    "predict_ms_p95": False,
+    "model_mb": False,
+}
+"""Of numbers that are no metric of a card, whether more of them is better."""
+
 _FOR_MANY = {
     "precision": "precision_weighted",
     "recall": "recall_weighted",
@@ -226,6 +243,21 @@ def find_metric(name: str, catalog: Catalog) -> Metric:
         )
     direction = registered.greater_is_better
     return Metric(name, direction, registered.task, registered.needs, registered=registered)
+
+
+def direction_of(name: str, catalog: Catalog) -> bool | None:
+    """Tell whether more is better of what was logged under a name, such as `val_loss`; None when it is not known."""
+    if name in METRIC_NAMES or name in catalog.metrics:
+        return find_metric(name, Catalog() if name in METRIC_NAMES else catalog).greater_is_better
+    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    plain = re.sub(rf"^(({_CONTEXT})_)+|(_({_CONTEXT}))+$", "", plain)
+    is_negated, plain = plain.startswith("neg_"), plain.removeprefix("neg_")  # as scikit-learn's scorers
+    for spelled in (plain, plain.removesuffix("_score")):
+        known = OTHER_NAMES.get(spelled, spelled)
+        found = _METRICS[known].greater_is_better if known in _METRICS else _DIRECTIONS.get(known)
+        if found is not None:
+            return found != is_negated
+    return None
 
 
 def resolve_metric(name: str, *, task: Task, n_classes: int | None, catalog: Catalog) -> Metric:

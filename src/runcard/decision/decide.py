@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from math import inf
 
 from runcard import errors
+from runcard.comparison import set_beside
 from runcard.decision.candidate import Candidate, shown
 from runcard.decision.decision import Decision, Rejection, Tie
 from runcard.plan import Choice, Constraint
-from runcard.stats import holm, paired_difference, pareto_front, standard_error
-
-LEVEL = 0.05
-"""A difference whose adjusted p is at least this is taken for chance."""
+from runcard.stats import pareto_front, standard_error
 
 
 def decide(
@@ -50,7 +48,7 @@ def decide(
         runner_up=order[1] if len(order) > 1 else None,
         why_not=why_not,
         rejections=rejections,
-        ties=_ties(order, choice.practical_difference, test_share),
+        ties=_ties(order, choice, test_share, greater=greater),
         pareto=_pareto(qualifying, views),
         directions=views,
         n_compared=len(ranked),
@@ -172,17 +170,24 @@ def _nearest(rejection: Rejection) -> str:
 # What else is to be known
 
 
-def _ties(order: Sequence[Candidate], practical: float, test_share: float | None) -> tuple[Tie, ...] | None:
+def _ties(
+    order: Sequence[Candidate], choice: Choice, test_share: float | None, *, greater: bool
+) -> tuple[Tie, ...] | None:
     """Find those that chance alone may separate from the first."""
-    if not order or test_share is None or any(len(candidate.folds or ()) < 2 for candidate in order):
+    if not order or test_share is None:
         return None
     winner, others = order[0], order[1:]
-    found = [paired_difference(winner.folds or (), other.folds or (), test_share=test_share) for other in others]
-    adjusted = holm([difference.p_value() for difference in found])
+    besides = set_beside(
+        winner.folds or (),
+        [other.folds or () for other in others],
+        greater_is_better=greater,
+        test_share=test_share,
+        practical_difference=choice.practical_difference,
+    )
     return tuple(
-        Tie(other, difference.mean, p_value, difference.posterior(practical)[1])
-        for other, difference, p_value in zip(others, found, adjusted, strict=True)
-        if p_value >= LEVEL
+        Tie(other, -beside.difference.mean, beside.p, beside.equal)
+        for other, beside in zip(others, besides, strict=True)
+        if beside is not None and beside.is_tied
     )
 
 

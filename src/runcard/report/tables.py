@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from runcard.catalog.listing import Row
 from runcard.comparison import Comparison, Standing
-from runcard.tracking.base import RunRow
 
 MAX_ROWS = 20
 CHOSEN, UNBEATEN = "*", "°"
@@ -65,34 +65,6 @@ def test_table(comparison: Comparison, *, width: int, marks: Mapping[str, str]) 
         width,
         ["rank", "model", "parameters", comparison.metric, "row ms", "MB", *others],
     )
-
-
-def tracked_table(rows: Sequence[RunRow], metric: str, *, width: int) -> Table:
-    """Rank trials as MLflow has them."""
-    found = {name for row in rows for name in row.metrics if name.startswith("cv_") and name.endswith("_mean")}
-    names = [name for name in (f"cv_{metric}_mean", f"test_{metric}") if any(name in row.metrics for row in rows)]
-    names += sorted(found - set(names))
-    given = [{name: value for name, value in row.params.items() if name != "model"} for row in rows]
-    varying = varying_params(given)
-    shown = [
-        [_place(place, row), row.params.get("model", row.name)]
-        + [", ".join(f"{name}={value}" for name, value in params.items() if name in varying), row.run_id[:8]]
-        + [number(row.metrics.get(name)) for name in names]
-        for place, (row, params) in enumerate(zip(rows, given, strict=True), start=1)
-    ]
-    heads = [name.removeprefix("cv_").removesuffix("_mean") if name in found else name for name in names]
-    return fitted_table(
-        f"Trials by {metric}, as MLflow has them",
-        shown,
-        width,
-        ["rank", "model", "parameters", "run", *heads],
-    )
-
-
-def _place(place: int, row: RunRow) -> str:
-    if row.status == "FINISHED":
-        return str(place)
-    return "stopped" if "runcard.stopped_at" in row.tags else row.status.lower()
 
 
 def catalog_table(kind: str, rows: Sequence[Row]) -> Table:
@@ -178,7 +150,7 @@ _FEWEST = 4
 _GAP = 2
 
 
-def plain_table(title: str | None = None) -> Table:
+def plain_table(title: str | Text | None = None) -> Table:
     """Make a table without lines."""
     return Table(
         title=title,

@@ -20,6 +20,7 @@ CHUNK = 900
 """Ids in one question: as many values as the strictest SQLite takes, and some of the question's own."""
 
 NAME_TAG = "mlflow.runName"
+_ONLY_READ = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET TRANSACTION READ ONLY"}
 
 
 def _of_runs(name: str, *columns: sa.ColumnClause[Any]) -> sa.TableClause:
@@ -116,7 +117,8 @@ class TableReader:
         """Rank the runs by a metric's last value and read the first `limit` of them."""
         chosen = self._chosen(scope, metric).cte()
         value = chosen.c.value
-        order = (value.is_(None), value.desc() if greater_is_better else value, chosen.c.start_time, chosen.c.run_uuid)
+        directed = value.desc() if greater_is_better else value
+        order = (chosen.c.lack, directed, chosen.c.start_time, chosen.c.run_uuid)
         with self._reading() as read:
             n_runs, n_ranked = read.execute(sa.select(sa.func.count(chosen.c.run_uuid), sa.func.count(value))).one()
             first = read.scalars(sa.select(chosen.c.run_uuid).order_by(*order).limit(limit)).all()
@@ -135,9 +137,10 @@ class TableReader:
     def _chosen(self, scope: RunScope, metric: str) -> sa.Select[Any]:
         """Choose the runs of a scope: their ids, starts and values; a value that is not a number is none."""
         value = sa.case((LATEST.c.is_nan, sa.null()), else_=LATEST.c.value).label("value")
+        lack = sa.case((LATEST.c.is_nan, 1), (LATEST.c.value.is_(None), 2), else_=0).label("lack")  # as MLflow sorts
         of_run = sa.and_(LATEST.c.run_uuid == RUNS.c.run_uuid, LATEST.c.key == metric)
         source = _runs().outerjoin(LATEST, of_run)
-        wanted = _active(sa.select(RUNS.c.run_uuid, RUNS.c.start_time, value))
+        wanted = _active(sa.select(RUNS.c.run_uuid, RUNS.c.start_time, value, lack))
         wanted = wanted.where(EXPERIMENTS.c.name.in_(scope.experiments), *self._conditions(scope.where))
         if scope.run_ids:
             wanted = wanted.where(RUNS.c.run_uuid.in_(scope.run_ids))
@@ -160,8 +163,7 @@ class TableReader:
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
         with faults.translated(self.uri, "MLflow's tables could not be read"), self._engine.connect() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.text("SET TRANSACTION READ ONLY"))
+            connection.execute(sa.text(_ONLY_READ[connection.dialect.name]))
             yield connection
 
 
@@ -201,7 +203,7 @@ def _has_tag(name: str, value: str) -> sa.ColumnElement[bool]:
 def _latest_of_each(wanted: sa.Select[Any], key: sa.ColumnElement[Any]) -> sa.Select[Any]:
     turn = sa.func.row_number().over(partition_by=key, order_by=(RUNS.c.start_time.desc(), RUNS.c.run_uuid))
     turns = wanted.add_columns(turn.label("turn")).subquery()
-    return sa.select(turns.c.run_uuid, turns.c.start_time, turns.c.value).where(turns.c.turn == 1)
+    return sa.select(turns.c.run_uuid, turns.c.start_time, turns.c.value, turns.c.lack).where(turns.c.turn == 1)
 
 
 def _rows(read: sa.Connection, run_ids: Sequence[str]) -> list[RunRow]:
@@ -223,7 +225,7 @@ def _rows(read: sa.Connection, run_ids: Sequence[str]) -> list[RunRow]:
         )
         for run_id, name, status, started, ended, experiment in _of(read, wanted, RUNS.c.run_uuid, run_ids)
     }
-    return [found[run_id] for run_id in run_ids]
+    return [found[run_id] for run_id in run_ids if run_id in found]  # but for what was removed for good meanwhile
 
 
 def _values(read: sa.Connection, table: sa.TableClause, run_ids: Sequence[str]) -> Mapping[str, dict[str, Any]]:

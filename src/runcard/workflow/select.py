@@ -10,7 +10,7 @@ from typing import Any
 from runcard import errors
 from runcard.card import Card
 from runcard.card.check import test_score_chosen_by
-from runcard.catalog.metrics import find_metric, recorded_name
+from runcard.catalog.metrics import direction_of, recorded_name
 from runcard.catalog.registered import Catalog
 from runcard.decision import Decision, FinalScore, check_choice, decide, nothing_qualifies
 from runcard.plan import Choice, Constraint, read_choice, short_name
@@ -19,9 +19,9 @@ from runcard.redact import redact
 from runcard.tracking.base import KIND_TAG, RunRow, Tracker
 from runcard.tracking.logs import decision_items, distinction
 from runcard.workflow.candidates import candidates_in, missing_in, plain_candidates
+from runcard.workflow.chosen import PROTOCOL
+from runcard.workflow.resolve import load_catalog
 from runcard.workflow.sync import connect
-
-PROTOCOL = "runcard.protocol"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def select_plain(experiment: str, project: Project, wish: Wish, *, dry_run: bool
         No metric is given, or which direction is better is not known.
     """
     metric = wish.metric or ""
-    greater = _direction(wish)
+    greater = _direction(wish, project)
     with connect(project) as tracker:
         tracker.probe()
         found = [row for row in tracker.read_runs(experiment) if row.tags.get(KIND_TAG) != "card"]
@@ -262,7 +262,7 @@ def _refuse_test_scores(wish: Wish) -> None:
             raise error
 
 
-def _direction(wish: Wish) -> bool:
+def _direction(wish: Wish, project: Project) -> bool:
     if not wish.metric:
         raise errors.UsageError(
             "which metric decides?",
@@ -271,14 +271,15 @@ def _direction(wish: Wish) -> bool:
         )
     if wish.greater_is_better is not None:
         return wish.greater_is_better
-    try:
-        return find_metric(wish.metric, Catalog()).greater_is_better
-    except errors.MetricUnknown:
+    known = direction_of(wish.metric, Catalog())
+    known = direction_of(wish.metric, load_catalog(project)) if known is None else known
+    if known is None:
         raise errors.UsageError(
             f"is more or less of `{wish.metric}` better?",
-            why="runcard does not know a metric of that name",
+            why="its name is not that of a metric that is known here",
             hint="add `--maximize` or `--minimize`",
-        ) from None
+        )
+    return known
 
 
 def _unknown_metric(metric: str, directions: Mapping[str, bool]) -> errors.UsageError:

@@ -112,13 +112,11 @@ class MlflowReader(Connection):
         same = f"{_filter(scope)} and tags.`{base.OUR_TAGS}trial_key` = {_quoted(key)}"
         return bool(next(self._search(ids, same, size=1)).info.run_id == run.info.run_id)
 
-    def _search(
-        self, experiment_ids: list[str], where: str, order: Sequence[str] = (), size: int = PAGE
-    ) -> Iterator[Run]:
+    def _search(self, experiment_ids: list[str], where: str, order: Sequence[str] = (), size: int = 0) -> Iterator[Run]:
         token: str | None = None
         while True:
             page = self.client.search_runs(
-                experiment_ids, where, max_results=size, order_by=list(order) or None, page_token=token
+                experiment_ids, where, max_results=size or PAGE, order_by=list(order) or None, page_token=token
             )
             yield from page
             token = page.token
