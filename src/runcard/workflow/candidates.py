@@ -1,4 +1,4 @@
-"""Trials as candidates for the decision: those of a run at hand, and those that MLflow has."""
+"""Trials as candidates for a decision: those of a run at hand, and those that MLflow has."""
 
 from __future__ import annotations
 
@@ -7,22 +7,27 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from runcard.card.check import MEASURES
 from runcard.comparison import Comparison, Standing, deviation
-from runcard.decision import Candidate
+from runcard.decision import Candidate, Decision, decide
+from runcard.plan import Plan
 from runcard.record import Record
 from runcard.report.tables import parameters, varying_params
 from runcard.tracking.base import RunRow
 
 
-def candidates_of(comparison: Comparison) -> list[Candidate]:
-    """Make candidates of the trials that were ranked."""
+def decide_by_plan(plan: Plan, comparison: Comparison) -> Decision | None:
+    """Choose one of a plan's trials; None where there is none to choose from, or its scores are still to come."""
     ranked = [standing for standing in comparison.standings if standing.rank is not None]
+    if not ranked:
+        return None
     varying = varying_params([standing.record.params for standing in ranked])
-    return [_from_standing(standing, comparison.metric, varying) for standing in ranked]
-
-
-def unranked(comparison: Comparison) -> dict[str, int]:
-    """Count the trials that cannot be chosen, by what became of them."""
-    return _count(standing.record.status for standing in comparison.standings if standing.rank is None)
+    return decide(
+        [_from_standing(standing, comparison.metric, varying) for standing in ranked],
+        plan.choice,
+        metric=plan.primary.name,
+        directions={metric.name: metric.greater_is_better for metric in (plan.primary, *plan.metrics)},
+        test_share=plan.test_share,
+        left_out=_count(standing.record.status for standing in comparison.standings if standing.rank is None),
+    )
 
 
 def candidates_in(rows: Sequence[RunRow], key: str, folds: Mapping[str, tuple[float, ...]]) -> list[Candidate]:

@@ -15,7 +15,7 @@ from typing import Any
 from runcard import errors
 from runcard.comparison import Comparison, Standing, best_of_each_model
 from runcard.data.source import Table, check_unchanged, release_memory, write_parquet
-from runcard.decision import Decision, FinalScore, decide, nothing_qualifies
+from runcard.decision import Decision, FinalScore, nothing_qualifies
 from runcard.engine.base import Engine
 from runcard.engine.memory import give_back_large_arrays
 from runcard.execution import Execution, begin_execution
@@ -28,14 +28,15 @@ from runcard.tracking.delivery import Delivery, DeliveryReport
 from runcard.tracking.trust import refusal
 from runcard.trial import stage_table
 from runcard.workflow.abandoned import end_abandoned
-from runcard.workflow.candidates import candidates_of, unranked
+from runcard.workflow.candidates import decide_by_plan
 from runcard.workflow.circumstances import Circumstances, capture_circumstances
 from runcard.workflow.engines import choose_engine
 from runcard.workflow.finals import refit_finalists
 from runcard.workflow.listener import Listener
 from runcard.workflow.outbox import JournalOutbox
 from runcard.workflow.resolve import CardSource, Resolved, open_card, resolve
-from runcard.workflow.result import Result, row_of
+from runcard.workflow.result import Result
+from runcard.workflow.summary import chosen_of, summarize
 from runcard.workflow.sweep import Asked, Sweep, sweep
 from runcard.workflow.sync import connect
 from runcard.workflow.tally import Tally
@@ -119,7 +120,7 @@ class _Run:
             self.tally.add_begun(begun.earlier)
         if previous and previous.status == "done" and self.tally.is_whole:
             comparison = self.tally.compare()
-            decision = self._decide(comparison)
+            decision = decide_by_plan(self.plan, comparison)
             if all(standing.final for standing in self._finalists_of(comparison, decision)):
                 return self._nothing_to_run(journal, previous, comparison, decision)
         if not self.engine.is_running:
@@ -187,7 +188,7 @@ class _Run:
                 bench = self._set_up(folder, begun)
                 self._train(journal, execution, delivery, bench)
                 comparison = self.tally.compare()
-                decision = self._decide(comparison)
+                decision = decide_by_plan(self.plan, comparison)
                 self.listener.ranked(comparison, self.plan, decision)
                 chosen = self._finalists_of(comparison, decision)
                 problem = self._finalists(journal, execution, delivery, chosen, bench)
@@ -277,33 +278,18 @@ class _Run:
             self._end(journal, execution, "failed", comparison)
             delivery.notify()
             raise self._all_failed(comparison)
-        decision = self._scored(self._decide(comparison), journal, execution, comparison)
+        decision = self._scored(decide_by_plan(self.plan, comparison), journal, execution, comparison)
         self._end(journal, execution, "failed" if problem else "done", comparison, decision)
         delivery.notify()
         self.listener.step("Writing to MLflow")
         report = self._finish(delivery)
         return self._result(journal, execution, comparison, decision, report.left, problem)
 
-    def _decide(self, comparison: Comparison) -> Decision | None:
-        """Choose a trial; None where there is none to choose from, or its scores are still to come."""
-        candidates = candidates_of(comparison)
-        if not candidates:
-            return None
-        plan = self.plan
-        return decide(
-            candidates,
-            plan.choice,
-            metric=plan.primary.name,
-            directions={metric.name: metric.greater_is_better for metric in (plan.primary, *plan.metrics)},
-            test_share=plan.test_share,
-            left_out=unranked(comparison),
-        )
-
     def _scored(
         self, decision: Decision | None, journal: Journal, execution: Execution, comparison: Comparison
     ) -> Decision | None:
         """Add what the chosen trial got on the test rows."""
-        chosen = _chosen(comparison, decision)
+        chosen = chosen_of(comparison, decision)
         if decision is None or chosen is None or chosen.final is None:
             return decision
         score = chosen.final.scores[self.plan.primary.name]
@@ -369,35 +355,15 @@ class _Run:
         comparison: Comparison,
         decision: Decision | None = None,
     ) -> None:
-        n_openings = journal.count_test_openings(execution)
-        summary = self._summary(n_openings, comparison, decision)
+        summary = summarize(self.plan, self.tally, comparison, decision, journal.count_test_openings(execution))
         journal.end(replace(execution, status=status, ended=time.time(), summary=summary), self.address)
-
-    def _summary(self, n_openings: int, comparison: Comparison, decision: Decision | None) -> dict[str, Any]:
-        counts = self.tally.counts
-        tags: dict[str, Any] = {
-            "n_trials": self.tally.n_trials,
-            "n_done": counts.done,
-            "n_failed": counts.failed,
-        }
-        if self.plan.draw.stopping:
-            tags["n_stopped"] = counts.stopped
-        tags["test_openings"] = n_openings
-        metrics: dict[str, float] = {}
-        name = self.plan.primary.name
-        for word, standing in (("best", comparison.best), ("chosen", _chosen(comparison, decision))):
-            if standing is not None:
-                tags |= {f"{word}_model": standing.record.model, f"{word}_trial": standing.record.trial_key}
-                metrics |= _headline(word, standing, name)
-        summary = {"tags": tags, "metrics": metrics, "tables": {"comparison.csv": _as_csv(comparison, decision)}}
-        return summary | _told(comparison, decision)
 
     def _finalists_of(self, comparison: Comparison, decision: Decision | None) -> list[Standing]:
         """Pick the best of each model, and the chosen trial."""
         if self.plan.n_folds == 0:
             return [s for s in comparison.standings if s.record.status == "done"]
         found = best_of_each_model(comparison)
-        chosen = _chosen(comparison, decision)
+        chosen = chosen_of(comparison, decision)
         return found if chosen is None or chosen in found else [*found, chosen]
 
     def _run_ids(self, journal: Journal, comparison: Comparison) -> dict[str, str]:
@@ -442,34 +408,6 @@ def _unscored(trial: Trial, plan: Plan) -> Record:
 
     now = time.time()
     return make_record(Draft(trial, 0, started=now, ended=now), plan)
-
-
-def _chosen(comparison: Comparison, decision: Decision | None) -> Standing | None:
-    """Find the standing of the trial that was chosen."""
-    key = decision.winner.id if decision and decision.winner else None
-    return next((standing for standing in comparison.standings if standing.record.trial_key == key), None)
-
-
-def _headline(word: str, standing: Standing, metric: str) -> dict[str, float]:
-    """Give the mean over the folds and the test score, as far as they are known, as metrics of the card's run."""
-    test = standing.final.scores.get(metric) if standing.final else None
-    found = {f"{word}_cv_{metric}_mean": standing.mean, f"{word}_test_{metric}": test}
-    return {name: value for name, value in found.items() if value is not None}
-
-
-def _told(comparison: Comparison, decision: Decision | None) -> dict[str, Any]:
-    """Write down a decision for MLflow, and whose run is the chosen one."""
-    chosen = _chosen(comparison, decision)
-    record_id = chosen.record.record_id if chosen else None
-    return {"decision": decision.as_dict(), "chosen_record": record_id} if decision else {}
-
-
-def _as_csv(comparison: Comparison, decision: Decision | None) -> str:
-    import pandas as pd
-
-    chosen = decision.winner.id if decision and decision.winner else None
-    rows = [row_of(standing, {}, chosen) for standing in comparison.standings]
-    return pd.DataFrame(rows).drop(columns="run_id", errors="ignore").to_csv(index=False) if rows else ""
 
 
 def _was_finished(project: Project, text: str) -> bool:
