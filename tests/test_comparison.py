@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from runcard.comparison import best_of_each_model, compare, deviation
+from runcard.comparison import best_of_each_model, compare, deviation, set_beside
 from runcard.record import FinalRecord, Record
+from runcard.stats import holm, paired_difference
 
 
 def record(index: int, scores: Any, *, model: str = "m", status: Any = "done", metric: str = "r2") -> Record:
@@ -88,3 +89,44 @@ def test_the_deviation_is_of_a_sample() -> None:
     assert deviation([0.3]) == 0.0
     assert deviation([0.1, 0.1, 0.1]) == 0.0
     assert deviation([1.0, 3.0]) == pytest.approx(math.sqrt(2))
+
+
+FOLDS = {"best": [0.9, 0.8, 0.85, 0.95], "twin": [0.9, 0.8, 0.85, 0.95], "near": [0.89, 0.81, 0.84, 0.95]}
+FAR = [0.4, 0.31, 0.36, 0.45]
+
+
+def test_trials_are_set_beside_the_best_fold_by_fold() -> None:
+    trials = [FOLDS["twin"], FOLDS["near"], FAR]
+    twin, near, far = set_beside(
+        FOLDS["best"], trials, greater_is_better=True, test_share=1 / 3, practical_difference=0.02
+    )
+    assert (twin.p, twin.is_tied, twin.equal) == (1.0, True, 1.0)
+    single = [paired_difference(scores, FOLDS["best"], test_share=1 / 3) for scores in trials]
+    assert [b.difference for b in (twin, near, far)] == single
+    assert [b.p for b in (twin, near, far)] == holm([d.p_value() for d in single])
+    assert near.is_tied
+    assert near.equal > 0.5 > near.worse > near.better
+    assert (far.is_tied, round(far.worse, 3)) == (False, 1.0)
+
+
+def test_of_a_loss_a_greater_score_is_worse() -> None:
+    for greater in (True, False):
+        (found,) = set_beside(FOLDS["best"], [FAR], greater_is_better=greater, test_share=1 / 3)
+        assert found.difference.mean == pytest.approx(-0.495)
+        assert (found.worse > 0.99, found.better > 0.99) == (greater, not greater)
+
+
+@pytest.mark.parametrize("scores", [[], [0.9], [0.9, 0.8, 0.85], [0.9, 0.8, math.nan, 0.95]])
+def test_folds_that_do_not_pair_say_nothing_and_count_for_nothing(scores: Any) -> None:
+    nothing, near = set_beside(FOLDS["best"], [scores, FOLDS["near"]], greater_is_better=True, test_share=1 / 3)
+    assert nothing is None
+    assert near == set_beside(FOLDS["best"], [FOLDS["near"]], greater_is_better=True, test_share=1 / 3)[0]
+
+
+def test_the_same_loss_on_every_fold_is_no_tie() -> None:
+    (found,) = set_beside([0.5, 0.75, 0.25], [[0.25, 0.5, 0.0]], greater_is_better=True, test_share=0.5)
+    assert (found.p, found.is_tied, found.worse) == (0.0, False, 1.0)
+
+
+def test_set_beside_itself_one_fold_is_not_enough() -> None:
+    assert set_beside([0.5], [[0.5]], greater_is_better=True, test_share=0.5) == [None]

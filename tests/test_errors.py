@@ -23,9 +23,11 @@ from runcard import errors
 from runcard.cli import main
 from runcard.data.source import read_table, write_parquet
 from runcard.journal import check_files, hold_card, open_journal, stage_files
+from runcard.project import find_project
 from runcard.tracking import base
 from runcard.tracking.mlflow import MlflowRegistry, MlflowTracker
 from runcard.tracking.versions import parse_ref
+from runcard.workflow import compare_runs
 
 GOLDEN = Path(__file__).parent / "golden" / "errors"
 SOURCES = Path(runcard.__file__).parent
@@ -69,7 +71,7 @@ def write(
 def runcard_says(*arguments: str) -> str:
     """Run the command line in this process; a failure is what is asked for."""
     answer = CliRunner().invoke(main, arguments)
-    assert answer.exit_code in (1, 2), answer.output
+    assert answer.exit_code in (1, 2, 3), answer.output
     return answer.stderr
 
 
@@ -120,11 +122,6 @@ def registration(root: Path) -> str:
     source = "import runcard\n\n@runcard.metric\ndef gain(y_true, y_pred):\n    return 0.0\n"
     write(root, golden_rc004=source)
     return runcard_says("list", "metrics")
-
-
-@case("RC005")
-def not_yet(root: Path) -> str:
-    return check(root, section("selection", rule="one_standard_error"))
 
 
 @case("RC006")
@@ -212,6 +209,11 @@ def features(root: Path) -> str:
 
 
 # The data
+
+
+@case("RC113")
+def chosen_by_a_test_score(root: Path) -> str:
+    return check(root, section("selection", constraints={"test_roc_auc": ">= 0.8"}))
 
 
 @case("RC201")
@@ -500,6 +502,31 @@ def deleted_run(root: Path) -> str:
     return tracker_says(root, fill)
 
 
+@case("RC505")
+def not_comparable(root: Path) -> str:
+    write(root)
+    parts = {name: name[0] * 64 for name in ("data", "target", "split", "features", "metrics", "seed")}
+
+    def compare(tracker: MlflowTracker) -> None:
+        for protocol, changes in (("p" * 64, {}), ("q" * 64, {"data": "e" * 64, "split": "b" * 64})):
+            tags = {"runcard.protocol": protocol, "runcard.parts": json.dumps(parts | changes)}
+            log = base.RunLog(
+                record_id=protocol, experiment=f"churn-{protocol[0]}", name=f"card-{protocol[0]}", kind="card",
+                started_ms=1, ended_ms=2, status="FINISHED", items=tuple(base.Tag(*tag) for tag in tags.items()),
+            )  # fmt: skip
+            tracker.open_run(log)
+        compare_runs(["churn-p", "churn-q"], find_project(root))
+
+    return tracker_says(root, compare)
+
+
+@case("RC506")
+def no_such_run(root: Path) -> str:
+    write(root)
+    client(root).create_experiment("churn")
+    return runcard_says("compare", "forest-1", "forest-2", "--tracking-uri", f"sqlite:///{root / 'mlflow.db'}")
+
+
 @case("RC507")
 def no_such_model(root: Path) -> str:
     def find(tracker: MlflowTracker) -> None:
@@ -533,9 +560,22 @@ def interrupted(root: Path) -> str:
     return answer.stderr
 
 
+@case("RC701")
+def nothing_qualifies(root: Path) -> str:
+    made = client(root)
+    experiment_id = made.create_experiment("churn", artifact_location=str(root / "mlartifacts"))
+    for name, latency in (("tree", 7.5), ("forest", 40.0)):
+        run_id = made.create_run(experiment_id, run_name=name).info.run_id
+        for metric, value in (("roc_auc", 0.8), ("f1", 0.7), ("latency_ms", latency)):
+            made.log_metric(run_id, metric, value)
+        made.set_terminated(run_id)
+    asked = ["--experiment", "churn", "--metric", "roc_auc", "--max", "latency_ms=5", "--min", "f1=0.9"]
+    return runcard_says("select", *asked, "--json")
+
+
 # The tests
 
-FAMILIES_ONLY = {"RC100", "RC200", "RC300"}
+FAMILIES_ONLY = {"RC100", "RC200", "RC300", "RC700"}
 """Codes of families of which only finer errors are raised."""
 
 
@@ -552,7 +592,7 @@ def test_every_code_is_provoked() -> None:
 def test_families_alone_are_not_raised() -> None:
     names = [kind.__name__ for kind in classes() if kind.code in FAMILIES_ONLY and kind is not errors.CardErrors]
     raised = re.compile(rf"errors\.({'|'.join(names)})\(")
-    assert sorted(names) == ["CardError", "DataError", "ModelError"]
+    assert sorted(names) == ["CardError", "DataError", "GateError", "ModelError"]
     assert not [path for path in SOURCES.rglob("*.py") if raised.search(path.read_text(encoding="utf-8"))]
 
 

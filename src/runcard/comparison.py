@@ -1,12 +1,17 @@
-"""The comparison: records of one protocol, ranked."""
+"""The comparison: records of one protocol, ranked, and what their folds say of how sure that is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from statistics import stdev
 
 from runcard.record import FinalRecord, Record
+from runcard.stats import Difference, holm, paired_difference
+
+LEVEL = 0.05
+"""Trials whose corrected p is below this are told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,68 @@ class Comparison:
         return sum(s.rank is None and s.record.status != "stopped" for s in self.standings)
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A trial beside another one, the best or a baseline: what their paired folds say."""
+
+    difference: Difference
+    """Its scores less the other's, in the metric's own unit."""
+    p: float
+    """Two-sided p of no difference, corrected for all that were set beside the same one (Holm)."""
+    worse: float
+    """Probability that it is worse than the other by more than the practical difference."""
+    equal: float
+    """Probability that the two are practically equal."""
+    better: float
+
+    @property
+    def is_tied(self) -> bool:
+        """Whether the two cannot be told apart; not a proof that they are equal, which `equal` speaks of."""
+        return self.p >= LEVEL
+
+
+def set_beside(
+    other: Sequence[float],
+    trials: Iterable[Sequence[float]],
+    *,
+    greater_is_better: bool,
+    test_share: float,
+    practical_difference: float = 0.0,
+) -> list[Beside | None]:
+    """Set trials beside one other, fold by fold.
+
+    Parameters
+    ----------
+    other, trials
+        Scores in fold order, (n_folds,) each, whether they come from records or were read back.
+    test_share
+        n_test / n_train of a fold.
+    practical_difference
+        What is no more than this is practically equal.
+
+    Returns
+    -------
+    One for each trial; None where its folds do not pair with the other's, or are fewer than two.
+    """
+    found = [
+        paired_difference(scores, other, test_share=test_share) if _pair(scores, other) else None for scores in trials
+    ]
+    p_values = iter(holm([difference.p_value() for difference in found if difference]))
+    besides: list[Beside | None] = []
+    for difference in found:
+        if difference is None:
+            besides.append(None)
+            continue
+        below, equal, above = difference.posterior(practical_difference)
+        worse, better = (below, above) if greater_is_better else (above, below)
+        besides.append(Beside(difference, next(p_values), worse, equal, better))
+    return besides
+
+
+def _pair(scores: Sequence[float], other: Sequence[float]) -> bool:
+    return len(scores) == len(other) > 1 and all(map(isfinite, (*scores, *other)))
+
+
 def compare(
     records: Iterable[Record], metric: str, *, greater_is_better: bool, finals: Iterable[FinalRecord] = ()
 ) -> Comparison:
@@ -62,7 +129,7 @@ def compare(
     done.sort(key=lambda row: (-row[1] if greater_is_better else row[1], row[0].index))
     unranked = [record for record, value in rows if value is None]
     unranked.sort(key=lambda record: (record.status != "stopped", -(record.stopped_at or 0)))
-    ranks = _ranks([value for _, value in done])
+    ranks = shared_ranks([value for _, value in done])
     ranked = [Standing(rank, r, metric, by_key.get(r.trial_key)) for rank, (r, _) in zip(ranks, done, strict=True)]
     return Comparison(metric, greater_is_better, (*ranked, *(Standing(None, r, metric) for r in unranked)))
 
@@ -89,7 +156,7 @@ def _value(record: Record, final: FinalRecord | None, metric: str) -> float | No
     return record.mean(metric) if record.scores else (final.scores.get(metric) if final else None)
 
 
-def _ranks(values: Sequence[float]) -> list[int]:
+def shared_ranks(values: Sequence[float]) -> list[int]:
     """Rank values that are in order; equal ones share the rank of the first."""
     ranks: list[int] = []
     for place, value in enumerate(values):

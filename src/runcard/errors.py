@@ -8,6 +8,7 @@ RuncardError                      exit 1
 ├── ModelError                    exit 2   RC3xx  models, hyperparameters, features, metrics
 ├── RunError                      exit 1   RC4xx  while trials run, and the journal
 ├── TrackingError                 exit 1   RC5xx  MLflow and what is in it
+├── GateError                     exit 3   RC7xx  a gate or a rule said no
 └── Interrupted                   exit 130 RC601  Ctrl-C
 """
 
@@ -121,12 +122,6 @@ class RegistrationInvalid(UsageError):
     code = "RC004"
 
 
-class NotYet(UsageError):
-    """The card is valid, but this version cannot do what it asks for yet."""
-
-    code = "RC005"
-
-
 class PackageMissing(UsageError):
     """An optional package is needed and not installed."""
 
@@ -231,6 +226,12 @@ class FeaturesUnknown(CardError):
     """No feature set has that name."""
 
     code = "RC112"
+
+
+class ChoiceLeaks(CardError):
+    """A trial would be chosen by its test score, which could then judge it no more."""
+
+    code = "RC113"
 
 
 # RC2xx: the data
@@ -463,6 +464,18 @@ class RunDeleted(TrackingError):
     code = "RC504"
 
 
+class NotComparable(TrackingError):
+    """Runs were measured under different protocols."""
+
+    code = "RC505"
+
+
+class RunUnknown(TrackingError):
+    """There is no run of that id or name, or several of them have it."""
+
+    code = "RC506"
+
+
 class ModelVersionUnknown(TrackingError):
     """The registry has no such model, version or alias."""
 
@@ -474,3 +487,19 @@ class Interrupted(RuncardError):
 
     code = "RC601"
     exit_code = EXIT_INTERRUPTED
+
+
+# RC7xx: a gate or a rule said no
+
+
+class GateError(RuncardError):
+    """A gate or a rule said no; nothing broke."""
+
+    code = "RC700"
+    exit_code = EXIT_GATE
+
+
+class NothingQualifies(GateError):
+    """No trial meets the constraints."""
+
+    code = "RC701"

@@ -95,3 +95,23 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def standard_error(scores: Sequence[float]) -> float:
     """Compute s / sqrt(n) with ddof 1, as the one-standard-error rule has it (Breiman et al. 1984); 0 for one score."""
     return stdev(scores) / math.sqrt(len(scores)) if len(scores) > 1 else 0.0
+
+
+def pareto_front(points: Sequence[Sequence[float]]) -> list[int]:
+    """Give the places of the points, (n, n_dimensions), that no other is at least as good as in all and better in one.
+
+    Less is better in every dimension; equal points do not beat each other.
+    """
+    import numpy as np
+
+    if not points:
+        return []
+    found = np.asarray(points, dtype=float)
+    kept = np.empty_like(found)
+    places: list[int] = []
+    for place in np.lexsort(found.T[::-1]):  # in this order, nothing is beaten by what comes later
+        point, front = found[place], kept[: len(places)]
+        if not ((front <= point).all(axis=1) & (front < point).any(axis=1)).any():
+            kept[len(places)] = point
+            places.append(int(place))
+    return sorted(places)

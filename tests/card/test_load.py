@@ -265,7 +265,7 @@ SECTIONS = {
     "features": ["target", "positive", "numerical", "categorical", "set"],
     "search": ["method", "trials", "lag", "early_terminate"],
     "evaluation": ["metrics", "primary", "cv_folds", "cv_repeats"],
-    "selection": ["rule", "practical_difference", "constraints"],
+    "selection": ["rule", "practical_difference", "constraints", "cost"],
 }  # fmt: skip
 KEYS = [(section, key) for section, keys in SECTIONS.items() for key in keys]
 MAPPINGS = {"tags", "test_where", "early_terminate", "constraints"}
@@ -357,7 +357,10 @@ def test_values_out_of_range(section: str, key: str, value: object) -> None:
          "evaluation.cv_folds", "RC107"),
         ({"models": [{"name": "svc", "params": {"C": {"min": 0.1, "max": 1.0}}}]}, "models[0].params.C", "RC108"),
         ({"models": [{"name": "svc", "params": {"C": {"min": 1, "max": 10**9}}}]}, "models[0].params", "RC108"),
-        ({"selection": {"constraints": {"test_acuracy": "> 1"}}}, "selection.constraints.test_acuracy", "RC104"),
+        ({"selection": {"constraints": {"acuracy": "> 1"}}}, "selection.constraints.acuracy", "RC104"),
+        ({"selection": {"constraints": {"test_accuracy": "> 1"}}}, "selection.constraints.test_accuracy", "RC113"),
+        ({"selection": {"cost": ["model_mb", "latency"]}}, "selection.cost[1]", "RC104"),
+        ({"selection": {"cost": ["test_rmse"]}}, "selection.cost[0]", "RC113"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_together(changes: dict[str, Any], where: str, code: str) -> None:

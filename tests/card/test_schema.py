@@ -46,6 +46,7 @@ DESIGN: dict[str, Any] = {
         "rule": "one_standard_error",
         "practical_difference": 0.01,
         "constraints": {"predict_ms_p95": "<= 5"},
+        "cost": ["model_mb"],
     },
 }
 

@@ -15,7 +15,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import SVC
 
 from runcard import errors
-from runcard.catalog.metrics import METRIC_NAMES, Outputs, find_metric, resolve_metric, score
+from runcard.catalog.metrics import METRIC_NAMES, Outputs, direction_of, find_metric, resolve_metric, score
 from runcard.catalog.registered import Catalog, Task, collect, metric
 
 NOTHING = Catalog()
@@ -299,3 +299,29 @@ def test_a_projects_metric_that_raises_is_told() -> None:
 def test_a_project_cannot_take_scikit_learns_name() -> None:
     with pytest.raises(errors.RegistrationInvalid, match="`accuracy`"):
         find_metric("accuracy", CATALOG)
+
+
+@pytest.mark.parametrize(
+    ("name", "greater"),
+    [
+        ("accuracy", True),
+        ("val_loss", False),
+        ("training_roc_auc", True),
+        ("Validation/AUC", True),
+        ("training_accuracy_score", True),
+        ("training_root_mean_squared_error", False),
+        ("neg_log_loss", True),
+        ("cv_rmse_mean", False),
+        ("fit_seconds", False),
+        ("test_f1_macro", True),
+        ("reward", None),
+        ("loss_of_hair", None),
+        ("val", None),
+    ],
+)
+def test_the_direction_of_what_others_logged(name: str, greater: bool | None) -> None:
+    assert direction_of(name, NOTHING) is greater
+
+
+def test_the_direction_of_a_projects_metric_is_its_own() -> None:
+    assert (direction_of("missed", CATALOG), direction_of("missed", NOTHING)) == (False, None)

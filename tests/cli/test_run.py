@@ -53,7 +53,7 @@ def test_the_end_of_a_run_shows_the_ranking_once(plan, customers_run: tuple[Path
     _, result = customers_run
     listener, _, results = show()
     listener.planned(plan, Counts(0, 0, 4))
-    listener.ranked(result.comparison, plan)
+    listener.ranked(result.comparison, plan, result.decision)
     listener.conclude(result)
     assert results.getvalue().count("Trials by roc_auc") == 1
     assert results.getvalue().count("Finalists: ") == 1
@@ -74,7 +74,7 @@ def test_a_run_whose_trials_were_done_but_not_its_finalists_is_not_called_nothin
     _, result = customers_run
     listener, said, results = show()
     listener.planned(plan, Counts(4, 0, 0))
-    listener.ranked(result.comparison, plan)
+    listener.ranked(result.comparison, plan, result.decision)
     listener.conclude(result)
     assert "Nothing to run" not in said.getvalue()
     assert results.getvalue().count("Trials by roc_auc") == 1
@@ -96,7 +96,7 @@ def test_json_is_all_that_standard_output_gets(tmp_path: Path) -> None:
     assert answer.returncode == 0
     assert answer.stderr == ""
     said = json.loads(answer.stdout)
-    assert set(said) == {"experiment", "metric", "run_id", "n_run", "n_left", "trials"}
+    assert set(said) == {"experiment", "metric", "run_id", "n_run", "n_left", "decision", "trials"}
     assert [row["rank"] for row in said["trials"]] == [1, 2, 3, 4]
     assert all(row["run_id"] for row in said["trials"])
 

@@ -17,6 +17,8 @@ from servers import free_port
 
 import runcard
 from runcard.cli import main
+from runcard.comparison import set_beside
+from runcard.stats import standard_error
 
 
 @pytest.fixture
@@ -28,19 +30,46 @@ def result(customers_run: tuple[Path, runcard.Result], monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("name", [[], ["card"], ["customers"], ["configs/card.yaml"]])
 def test_compare_finds_the_only_card_a_card_or_an_experiment(result: runcard.Result, name: list[str]) -> None:
-    said = CliRunner().invoke(main, ["compare", *name, "--json"])
+    said = CliRunner().invoke(main, ["compare", *name, "--format", "json"])
     assert said.exit_code == 0, said.stderr
     found = json.loads(said.stdout)
-    assert (found["experiment"], found["metric"]) == ("customers", "roc_auc")
+    assert (found["experiments"], found["metric"]) == (["customers"], "roc_auc")
     assert [row["run_id"] for row in found["runs"]] == list(result.table["run_id"])
 
 
-def test_compare_prints_the_ranking(result: runcard.Result) -> None:
+def test_compare_prints_the_ranking_and_how_sure_it_is(result: runcard.Result) -> None:
     said = CliRunner().invoke(main, ["compare"])
     lines = said.stdout.splitlines()
-    assert lines[0].startswith("Trials by roc_auc, as MLflow has them")
-    assert [line.split()[1] for line in lines[2:]] == list(result.table["model"])
-    assert f"{result.best.mean:.4f}" in lines[2]
+    assert lines[0].startswith("Trials by roc_auc (greater is better): mean ± standard error over the folds")
+    assert [line.split()[1] for line in lines[2:6]] == list(result.table["model"])
+    best = result.best.record.scores["roc_auc"]
+    assert f"{result.best.mean:.4f} ± {standard_error(best):.4f}" in lines[2]
+    assert "of the other 3" in said.stdout
+    assert "The score of the best of 4 trials is optimistic" in said.stdout
+    assert f"got {result.best.final.scores['roc_auc']:.4f}." in said.stdout
+
+
+def test_compare_says_of_tracked_folds_what_the_journals_say(result: runcard.Result) -> None:
+    said = CliRunner().invoke(main, ["compare", "--format", "json", "--baseline", result.table["run_id"][3]])
+    rows = json.loads(said.stdout)["runs"]
+    folds = [standing.record.scores["roc_auc"] for standing in result.comparison.standings]
+    besides = set_beside(folds[3], folds[:3], greater_is_better=True, test_share=1 / 2)
+    assert [row["p"] for row in rows] == pytest.approx([*(beside.p for beside in besides), None], nan_ok=True)
+    assert [tuple(row["folds"]) for row in rows] == folds
+
+
+def test_compare_from_where_mlflow_is_not_needed(result: runcard.Result) -> None:
+    code = "import sys; from runcard.cli import main; main(['compare'], standalone_mode=False); "
+    code += "assert 'mlflow' not in sys.modules"
+    said = subprocess.run([*COMMAND[:1], "-c", code], env=environment(), capture_output=True, text=True, check=False)
+    assert said.returncode == 0, said.stderr
+
+
+def test_compare_in_other_formats(result: runcard.Result) -> None:
+    told = CliRunner().invoke(main, ["compare", "customers", "--format", "csv", "--top", "2"]).stdout.splitlines()
+    assert (len(told), told[0].split(",")[:2]) == (3, ["rank", "run_id"])
+    told = CliRunner().invoke(main, ["compare", "customers", "--format", "markdown"]).stdout.splitlines()
+    assert told[0].startswith("| rank | model | parameters | roc_auc |")
 
 
 def test_compare_with_an_unknown_experiment(result: runcard.Result) -> None:

@@ -139,11 +139,15 @@ def test_the_cards_run(story: Story) -> None:
     assert tags["runcard.protocol"] == story.plan.protocol
     assert tags["runcard.best_trial"] == story.result.best.record.trial_key
     assert tags["runcard.test_openings"] == "2"
+    assert (tags["runcard.decision"], tags["runcard.decision_rule"]) == ("chosen", "best")
+    assert story.client.get_run(tags["runcard.decision_run"]).data.tags["runcard.decision"] == "chosen"
     assert (tags["runcard.n_trials"], tags["runcard.n_done"], tags["runcard.n_failed"]) == ("4", "4", "0")
     best = story.result.best
     assert run.data.metrics == {
         "best_cv_roc_auc_mean": best.mean,
         "best_test_roc_auc": best.final.scores["roc_auc"],
+        "chosen_cv_roc_auc_mean": best.mean,
+        "chosen_test_roc_auc": best.final.scores["roc_auc"],
     }
     assert run.info.start_time <= run.info.end_time
 

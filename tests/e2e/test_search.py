@@ -19,9 +19,12 @@ from projects import (
 )
 
 import runcard
-from runcard.report.tables import ranking_table, tracked_table
+from runcard.project import find_project
+from runcard.report.compared import compared_table
+from runcard.report.tables import ranking_table
 from runcard.tracking.base import RunRow
 from runcard.tracking.mlflow import MlflowTracker
+from runcard.workflow import compare_runs
 
 pytestmark = pytest.mark.slow
 
@@ -147,6 +150,6 @@ def test_the_tables_name_the_stopped(calm: tuple[Path, runcard.Result]) -> None:
     n_stopped = sum(s.record.status == "stopped" for s in result.comparison.standings)
     assert n_stopped > 0
     assert result.comparison.n_failed == 0
-    tables = [ranking_table(result.comparison, width=150), tracked_table(trials_of(folder), "roc_auc", width=150)]
-    for table in tables:
-        assert list(table.columns[0].cells).count("stopped") == n_stopped
+    tracked = compare_runs(["card"], find_project(folder), limit=None)
+    for table in (ranking_table(result.comparison, width=150), compared_table(tracked, width=150)):
+        assert [str(cell) for cell in table.columns[0].cells].count("stopped") == n_stopped

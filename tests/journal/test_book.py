@@ -31,7 +31,7 @@ def execution(execution_id: str = "e1", **changes: Any) -> Execution:
         "protocol": "p1",
         "started": 100.0,
         "card": "data: {}",
-        "plan": {"primary": "r2"},
+        "plan": {"primary": "r2", "data": {"digest": "d1"}, "split": {"test": "t1"}},
     }
     return Execution(execution_id=execution_id, **{**given, **changes})
 
@@ -73,7 +73,7 @@ def test_what_was_written_is_read_by_another(journal: Journal, tmp_path: Path) -
         assert (other.record("r1"), other.final("f1")) == (made, final(made))
         assert other.manifest("f1") == {"notes.txt": ("bb", 5)}
         assert other.manifest("e1") == {"code.json": ("aa", 2)}
-        assert other.count_test_openings("p1") == 1
+        assert other.count_test_openings(execution()) == 1
 
 
 def test_the_latest_record_of_a_trial_counts_and_lost_ones_do_not(journal: Journal) -> None:
@@ -104,7 +104,19 @@ def test_finalists_that_failed_or_were_not_saved_are_tried_again(journal: Journa
         journal.add_record(made, "e1", HERE)
         journal.add_final(final(made, f"f{n}", **changes), "e1", HERE, {})
     assert journal.finals(["k0", "k1"]) == {}
-    assert journal.count_test_openings("p1") == 2
+    assert journal.count_test_openings(execution()) == 2
+
+
+def test_the_same_test_rows_are_counted_whatever_else_changed_and_others_are_not(journal: Journal) -> None:
+    plan = {"data": {"digest": "d1"}, "split": {"test": "t1"}}
+    others = [plan, {**plan, "split": {"test": "t2"}}, {**plan, "data": {"digest": "d2"}}]
+    for n, each in enumerate(others):
+        begun = execution(f"x{n}", plan=each, protocol=f"p{n}")
+        journal.begin(begun, HERE, {})
+        journal.add_record(made := record(f"k{n}", f"r{n}", protocol=f"p{n}"), begun.execution_id, HERE)
+        journal.add_final(final(made, f"f{n}"), begun.execution_id, HERE, {})
+    assert journal.count_test_openings(execution()) == 1
+    assert journal.count_test_openings(execution("x1", plan=others[1])) == 1
 
 
 def test_many_trials_are_found_at_once(journal: Journal) -> None:

@@ -33,6 +33,7 @@ from runcard.tracking.base import (
     TAG_LIMIT,
     Artifact,
     DatasetInput,
+    Distinction,
     Metric,
     ModelFiles,
     Param,
@@ -41,7 +42,7 @@ from runcard.tracking.base import (
     TextArtifact,
 )
 from runcard.tracking.mlflow import MlflowTracker, quiet_mlflow, save_model
-from runcard.tracking.mlflow import tracker as subject
+from runcard.tracking.mlflow import reader as subject
 
 ADDRESSES = [
     "sqlite_uri",
@@ -632,3 +633,42 @@ def test_json_of_the_dataset_is_kept(tracker: MlflowTracker, client: MlflowClien
     assert json.loads(data.dataset.schema) == {"columns": []}
     assert json.loads(data.dataset.profile) == {"num_rows": 7}
     assert json.loads(data.dataset.source) == {"uri": "data/churn.csv"}
+
+
+def test_one_run_is_told_apart_from_the_others_of_its_protocol(
+    tracker: MlflowTracker, client: MlflowClient, log: RunLog
+) -> None:
+    def make(protocol: str) -> str:
+        items = (Tag("runcard.protocol", protocol), Tag("runcard.note", "mine"))
+        return deliver(tracker, replace(log, record_id=uuid.uuid4().hex, items=items))
+
+    def chosen() -> set[str]:
+        return {run_id for run_id in (first, second, other) if "runcard.decision" in client.get_run(run_id).data.tags}
+
+    def choose(run_id: str | None, protocol: str | None) -> None:
+        tags = (Tag("runcard.decision", "chosen"), Tag("runcard.decision_rule", "best"))
+        tracker.distinguish(log.experiment, Distinction(tags, run_id, protocol))
+
+    first, second, other = make("p1"), make("p1"), make("p2")
+    choose(other, "p2")
+    for _ in range(2):
+        choose(first, "p1")
+        assert chosen() == {first, other}
+    choose(second, "p1")
+    assert chosen() == {second, other}
+    assert client.get_run(first).data.tags.keys() >= {"runcard.note", "runcard.protocol"}
+    assert "runcard.decision_rule" not in client.get_run(first).data.tags
+    client.delete_run(second)
+    choose(second, "p1")  # somebody deleted it: nobody is chosen, and nothing fails
+    choose(None, None)
+    assert chosen() == {second}  # a deleted run is left as it is
+
+
+def test_items_are_added_to_a_run_of_any_script_and_its_status_stays(
+    tracker: MlflowTracker, client: MlflowClient, log: RunLog
+) -> None:
+    run_id = client.create_run(tracker.ensure_experiment(log.experiment)).info.run_id
+    tracker.add_items(run_id, log.experiment, (Tag("runcard.decision", "chosen"), TextArtifact("{}", "decision.json")))
+    run = client.get_run(run_id)
+    assert (run.info.status, run.data.tags["runcard.decision"]) == ("RUNNING", "chosen")
+    assert files(client, run_id) == ["decision.json"]

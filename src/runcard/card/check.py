@@ -26,7 +26,8 @@ from runcard.project import Project, import_modules
 from runcard.search.space import MAX_TRIALS, SpaceFault, find_faults, grid_size
 from runcard.yaml import Path as KeyPath
 
-MEASURES = ("fit_seconds", "predict_ms_p95", "model_mb")
+MEASURES = ("fit_seconds", "cpu_seconds", "predict_ms_p95", "model_mb")
+"""What is recorded of every trial besides its scores."""
 
 T = TypeVar("T")
 
@@ -313,23 +314,43 @@ def _check_grid(search: Search, models: Sequence[Model], faults: Faults) -> None
 
 def _check_selection(selection: Selection, names: Names, faults: Faults) -> None:
     for name in selection.constraints:
-        here = ("selection", "constraints", name)
-        known = [*MEASURES, *METRIC_NAMES]
-        if name.removeprefix("test_") not in known:
-            known += names.catalog.metrics
-            if name.removeprefix("test_") not in known:
-                _add_unrecorded(name, here, known, faults)
+        _check_recorded(name, ("selection", "constraints", name), names, faults)
+    for index, name in _good(selection.cost):
+        _check_recorded(name, ("selection", "cost", index), names, faults)
 
 
-def _add_unrecorded(name: str, path: KeyPath, known: Sequence[str], faults: Faults) -> None:
-    near = errors.nearest(name, known)
-    faults.add(
-        errors.KeyUnknown,
-        path,
-        f"nothing recorded is called `{name}`",
-        key=True,
-        why=f"constraints are on metrics and on {errors.listing(MEASURES)}",
-        hint=f"use `{near}`" if near else "remove it",
+def _check_recorded(name: str, path: KeyPath, names: Names, faults: Faults) -> None:
+    is_key = path[-1] == name
+    if name.startswith("test_"):
+        faults.place(test_score_chosen_by(name), path, key=is_key)
+        return
+    known = [*MEASURES, *METRIC_NAMES]
+    wanted = metric_of(name)
+    if wanted not in known:
+        known += names.catalog.metrics
+        if wanted not in known:
+            near = errors.nearest(name, known)
+            faults.add(
+                errors.KeyUnknown,
+                path,
+                f"nothing recorded is called `{name}`",
+                key=is_key,
+                why=f"recorded are the metrics, and {errors.listing(MEASURES)}",
+                hint=f"use `{near}`" if near else "remove it",
+            )
+
+
+def metric_of(name: str) -> str:
+    """Give the metric that a recorded number is of: `roc_auc` of `cv_roc_auc_mean` and `cv_roc_auc_std`."""
+    return name.removeprefix("cv_").removesuffix("_mean").removesuffix("_std") if name.startswith("cv_") else name
+
+
+def test_score_chosen_by(name: str) -> errors.ChoiceLeaks:
+    """Make the error for a choice that looks at a test score."""
+    return errors.ChoiceLeaks(
+        f"`{name}` cannot decide what is chosen",
+        why="it is measured on the test rows; what was chosen by them, they can judge no more",
+        hint=f"use `{name.removeprefix('test_')}`: its mean over the folds decides",
     )
 
 

@@ -197,6 +197,12 @@ class Selection:
     )
     practical_difference: float = key(number(at_least=0), "Differences below this do not matter.", default=0.0)
     constraints: Mapping[str, str] = key(MappingOf(bound()), 'Recorded number -> bound, such as `"<= 5"`.', default={})
+    cost: Names = key(
+        ListOf(text(), at_least=1),
+        "For `one_standard_error`: recorded numbers, the less the cheaper; the first decides, the next where it is "
+        "equal. Default: `[predict_ms_p95, model_mb]`.",
+        default=("predict_ms_p95", "model_mb"),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

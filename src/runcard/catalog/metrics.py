@@ -7,8 +7,9 @@ scorers.
 from __future__ import annotations
 
 import importlib
+import re
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from inspect import signature
@@ -188,6 +189,22 @@ OTHER_NAMES = {
     "root_mean_squared_log_error": "rmsle",
 }
 
+_CONTEXT = r"train|training|val|valid|validation|eval|evaluation|dev|test|cv|holdout|best|final|epoch|mean|avg"
+_DIRECTIONS = {
+    "acc": True,
+    "balanced_acc": True,
+    "rocauc": True,
+    "pr_auc": True,
+    "loss": False,
+    "error": False,
+    "perplexity": False,
+    "fit_seconds": False,
+    "cpu_seconds": False,
+    "predict_ms_p95": False,
+    "model_mb": False,
+}
+"""Of numbers that are no metric of a card, whether more of them is better."""
+
 _FOR_MANY = {
     "precision": "precision_weighted",
     "recall": "recall_weighted",
@@ -228,6 +245,21 @@ def find_metric(name: str, catalog: Catalog) -> Metric:
     return Metric(name, direction, registered.task, registered.needs, registered=registered)
 
 
+def direction_of(name: str, catalog: Catalog) -> bool | None:
+    """Tell whether more is better of what was logged under a name, such as `val_loss`; None when it is not known."""
+    if name in METRIC_NAMES or name in catalog.metrics:
+        return find_metric(name, Catalog() if name in METRIC_NAMES else catalog).greater_is_better
+    plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    plain = re.sub(rf"^(({_CONTEXT})_)+|(_({_CONTEXT}))+$", "", plain)
+    is_negated, plain = plain.startswith("neg_"), plain.removeprefix("neg_")  # as scikit-learn's scorers
+    for spelled in (plain, plain.removesuffix("_score")):
+        known = OTHER_NAMES.get(spelled, spelled)
+        found = _METRICS[known].greater_is_better if known in _METRICS else _DIRECTIONS.get(known)
+        if found is not None:
+            return found != is_negated
+    return None
+
+
 def resolve_metric(name: str, *, task: Task, n_classes: int | None, catalog: Catalog) -> Metric:
     """Return the metric that a name means for this task: `f1` is `f1_weighted` for three classes.
 
@@ -250,6 +282,11 @@ def resolve_metric(name: str, *, task: Task, n_classes: int | None, catalog: Cat
     if task == CLASSIFICATION and n_classes is not None:
         return _fit_to_classes(found, n_classes)
     return found
+
+
+def recorded_name(name: str, recorded: Collection[str]) -> str:
+    """Give the name that a metric's scores were recorded under: `f1_weighted` for `f1` of three classes."""
+    return _FOR_MANY[name] if name not in recorded and _FOR_MANY.get(name) in recorded else name
 
 
 def score(

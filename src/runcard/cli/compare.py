@@ -2,62 +2,80 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
-from runcard import errors
 from runcard.cli import options
+
+if TYPE_CHECKING:
+    from runcard.tracking.compared import RunComparison
 
 
 @click.command("compare")
-@click.argument("name", metavar="[CARD|EXPERIMENT]", required=False)
+@click.argument("names", metavar="[CARD|EXPERIMENT|RUN]...", nargs=-1)
+@click.option("--metric", metavar="NAME", help="What to rank by; default: the card's primary metric.")
+@click.option(
+    "--maximize/--minimize", "greater_is_better", default=None, help="Which is better, where the name does not tell."
+)
+@click.option("--baseline", metavar="RUN", help="Set the others beside this run instead of the best.")
+@click.option("--where", default="", metavar="FILTER", help="Only runs that fulfil this, in MLflow's filter language.")
+@click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, metavar="N", help="Show the N best.")
+@click.option("--all", "show_all", is_flag=True, help="Show all.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv", "markdown"]),
+    default="table",
+    show_default=True,
+    help="How to print them; csv and json have all columns.",
+)
 @options.tracking_uri
-@options.as_json
-def command(name: str | None, tracking_uri: str | None, as_json: bool) -> None:
-    """Print the ranked trials of a card or experiment, as MLflow has them.
+def command(
+    names: tuple[str, ...],
+    metric: str | None,
+    greater_is_better: bool | None,
+    baseline: str | None,
+    where: str,
+    top: int,
+    show_all: bool,
+    form: str,
+    tracking_uri: str | None,
+) -> None:
+    """Rank the trials of a card or experiment, or runs, as MLflow has them, and say how sure that is.
 
-    Compared are the trials of one protocol: the same data, folds, features and metrics as the latest
-    card that was run in the experiment. Without a name, the project's only card is meant.
+    A card or an experiment stands for the trials of its latest card; the run of a card for its trials; without a
+    name, the project's only card is meant. Trials are compared fold by fold, and only if they were measured alike:
+    on the same data, folds, features and metrics. Other runs are ranked by a metric. A run is named by its id, the
+    first six digits of it or more, or its name.
     """
     from runcard.project import find_project
-    from runcard.workflow import read_standings
+    from runcard.workflow import compare_runs
 
-    project = find_project().with_settings(tracking_uri=tracking_uri)
-    found = read_standings(_experiment(name), project)
-    if as_json:
-        shown = {
-            "experiment": found.experiment,
-            "metric": found.metric,
-            "runs": [asdict(row) for row in found.rows],
-        }
-        click.echo(json.dumps(shown, indent=2, default=str))
-        return
-    from runcard.cli.console import results_console
-    from runcard.report.tables import tracked_table
-
-    console = results_console()
-    console.print(tracked_table(found.rows, found.metric, width=console.width))
-    if found.n_other:
-        click.echo(f"{found.n_other} trials of other data, folds, features or metrics are left out.", err=True)
-
-
-def _experiment(name: str | None) -> str:
-    """Take a card's name, path or text for its experiment's; any other name is the experiment's own."""
-    from runcard.card import find_card, load_card
-    from runcard.project import CARD_FOLDER, find_project
-
-    if name is not None:
-        try:
-            return load_card(find_card(name)).name
-        except errors.CardMissing:
-            return name
-    cards = sorted((find_project().root / CARD_FOLDER).glob("*.y*ml"))
-    if len(cards) == 1:
-        return load_card(cards[0]).name
-    raise errors.UsageError(
-        "which card or experiment?",
-        why=f"the cards here are {errors.listing([card.stem for card in cards])}" if cards else "no card is here",
-        hint="name one: `runcard compare CARD`",
+    found = compare_runs(
+        names,
+        find_project().with_settings(tracking_uri=tracking_uri),
+        metric=metric,
+        greater_is_better=greater_is_better,
+        baseline=baseline,
+        where=where,
+        limit=None if show_all else top,
     )
+    _show(found, form)
+
+
+def _show(found: RunComparison, form: str) -> None:
+    from runcard.cli.console import results_console
+    from runcard.report import compared
+
+    if form == "json":
+        click.echo(compared.as_json(found))
+    elif form == "csv":
+        click.echo(compared.as_csv(found), nl=False)
+    elif form == "markdown":
+        click.echo(compared.as_markdown(found), nl=False)
+    else:
+        console = results_console()
+        console.print(compared.compared_table(found, width=console.width))
+        for note in compared.notes(found):
+            console.print(note, markup=False)

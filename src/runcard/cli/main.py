@@ -19,6 +19,7 @@ _COMMANDS = {
     "list": "List what a card can name.",
     "run": "Run a card.",
     "schema": "Print the JSON Schema of cards, for editors.",
+    "select": "Choose a run by the card's rule and constraints, and say why.",
     "sync": "Deliver to MLflow what it has not been told yet.",
     "ui": "Open MLflow's page on this project's runs.",
 }

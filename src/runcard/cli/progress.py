@@ -10,8 +10,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from runcard.cli.console import progress_console, results_console
 from runcard.comparison import Comparison
+from runcard.decision import Decision
 from runcard.plan import Plan
 from runcard.record import Record
+from runcard.report.decision import describe_decision, legend, marks_of
 from runcard.report.tables import ranking_table, test_table
 from runcard.workflow import Counts, Listener, Result
 
@@ -71,11 +73,11 @@ class Show(Listener):
         if record.error and not self._quiet:
             self._console.print(f"failed: {record.model} {dict(record.params)}, {record.error}", markup=False)
 
-    def ranked(self, comparison: Comparison, plan: Plan) -> None:
+    def ranked(self, comparison: Comparison, plan: Plan, decision: Decision | None) -> None:
         """Print the ranked trials as soon as they are done."""
         self.finished()
         if not self._quiet and plan.n_folds and comparison.best is not None:
-            self._results.print(ranking_table(comparison, width=self._results.width))
+            self._rank(comparison, decision)
 
     def step(self, text: str) -> None:
         """Say what goes on after the trials."""
@@ -94,11 +96,20 @@ class Show(Listener):
             n_trials = len(comparison.standings)
             self.note(f"Nothing to run: {f'all {n_trials} trials are' if n_trials > 1 else 'the trial is'} done.")
             if best is not None and best.mean is not None:
-                self._results.print(ranking_table(comparison, width=self._results.width))
-        self._results.print(test_table(comparison, width=self._results.width))
+                self._rank(comparison, result.decision)
+        width, marks = self._results.width, marks_of(result.decision)
+        self._results.print(test_table(comparison, width=width, marks=marks))
+        if result.decision is not None:
+            self._results.print(describe_decision(result.decision, width=width, with_pareto=False))
         if comparison.n_failed:
             self.warn(f"{comparison.n_failed} trials failed; their errors stand in MLflow")
         self.note(f"Recorded in MLflow, experiment `{result.experiment}`. Open it: runcard ui")
+
+    def _rank(self, comparison: Comparison, decision: Decision | None) -> None:
+        table = ranking_table(comparison, width=self._results.width, marks=marks_of(decision))
+        self._results.print(table)
+        if decision is not None and (explained := legend(decision)):
+            self._results.print(explained, markup=False)
 
 
 def _make_bar(console: Console) -> Progress:

@@ -56,17 +56,20 @@ def command(
         listener.conclude(result)
     if result.problem is not None:
         click.echo(str(result.problem), err=True)
-        raise click.exceptions.Exit(errors.EXIT_ERROR)
+        is_no = isinstance(result.problem, errors.GateError)
+        raise click.exceptions.Exit(errors.EXIT_GATE if is_no else errors.EXIT_ERROR)
 
 
 def _as_dict(result: Any) -> dict[str, Any]:
     from runcard.workflow.result import row_of
 
+    key = result.chosen.record.trial_key if result.chosen else None
     return {
         "experiment": result.experiment,
         "metric": result.comparison.metric,
         "run_id": result.run_id,
         "n_run": result.n_run,
         "n_left": result.n_left,
-        "trials": [row_of(standing, result.runs) for standing in result.comparison.standings],
+        "decision": result.decision.as_dict() if result.decision else None,
+        "trials": [row_of(standing, result.runs, key) for standing in result.comparison.standings],
     }

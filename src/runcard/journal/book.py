@@ -186,12 +186,12 @@ class Journal:
         ).fetchone()
         return row is not None
 
-    def count_test_openings(self, protocol: str) -> int:
-        """Count how often finalists of a protocol were scored on its test rows."""
-        row = self._run(
-            "SELECT count(*) FROM finals WHERE json_extract(body, '$.protocol') = ?", (protocol,)
-        ).fetchone()
-        return int(row[0])
+    def count_test_openings(self, like: Execution) -> int:
+        """Count how often finalists were scored on an execution's test rows, whatever features and metrics they had."""
+        data, test_rows = like.plan["data"]["digest"], like.plan["split"]["test"]
+        query = """SELECT count(*) FROM finals WHERE execution_id IN (SELECT execution_id FROM executions
+            WHERE json_extract(body, '$.plan.data.digest') = ? AND json_extract(body, '$.plan.split.test') = ?)"""
+        return int(self._run(query, (data, test_rows)).fetchone()[0])
 
     def execution(self, execution_id: str) -> Execution:
         """Give an execution by its id."""

@@ -1,5 +1,6 @@
 """The plan: a card with every choice resolved against its data, and hashed."""
 
+from runcard.plan.choice import Choice, Constraint, read_choice, read_constraint, short_name
 from runcard.plan.digest import digest
 from runcard.plan.draw import Trial
 from runcard.plan.featureset import FeatureSet
@@ -7,4 +8,17 @@ from runcard.plan.fits import Fit, Stage
 from runcard.plan.make import make_plan
 from runcard.plan.plan import Plan
 
-__all__ = ["FeatureSet", "Fit", "Plan", "Stage", "Trial", "digest", "make_plan"]
+__all__ = [
+    "Choice",
+    "Constraint",
+    "FeatureSet",
+    "Fit",
+    "Plan",
+    "Stage",
+    "Trial",
+    "digest",
+    "make_plan",
+    "read_choice",
+    "read_constraint",
+    "short_name",
+]

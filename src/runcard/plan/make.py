@@ -14,6 +14,7 @@ from runcard.data.fingerprint import fingerprint
 from runcard.data.source import Table
 from runcard.data.target import Target, encode_target
 from runcard.plan.check import check_estimators
+from runcard.plan.choice import make_choice
 from runcard.plan.digest import describe_split, digest
 from runcard.plan.draw import covering, likely_points, list_points, make_draw, make_trials
 from runcard.plan.faults import Gathered, unknown_column, unknown_columns
@@ -34,10 +35,7 @@ def make_plan(card: Card, table: Table, catalog: Catalog) -> Plan:
     ------
     CardErrors, DataError, ModelError
         What the card's text alone could not tell; all that can be found at once.
-    NotYet
-        The card asks for what a later version will do.
     """
-    _refuse_later(card)
     target_name = _target_name(card, table)
     specs = {model.name: _spec(model.name, catalog) for model in card.models}
     points = list_points(card)
@@ -50,6 +48,7 @@ def make_plan(card: Card, table: Table, catalog: Catalog) -> Plan:
     primary = gather(lambda: _primary(card, metrics), metrics)
     sets = gather(lambda: make_feature_sets(card, table, columns, catalog), columns)
     split = gather(lambda: split_rows(card, table, target, task, n_trials=n_trials), columns, target)
+    choice = gather(lambda: make_choice(card, metrics, split.folds), metrics, split)
     errors.raise_all(gather.faults)
     print_of_data = fingerprint(table.frame)
     parts = {
@@ -74,6 +73,7 @@ def make_plan(card: Card, table: Table, catalog: Catalog) -> Plan:
         split=split,
         metrics=metrics,
         primary=primary,
+        choice=choice,
         seed=card.data.random_state,
         feature_sets=sets,
         specs=specs,
@@ -87,26 +87,6 @@ def make_plan(card: Card, table: Table, catalog: Catalog) -> Plan:
     )
     check_estimators(plan)
     return plan
-
-
-def _refuse_later(card: Card) -> None:
-    selection = card.selection
-    best_hint = "take `selection:` out for now: the best mean score is then chosen"
-    later = [
-        ("selection", "rule", selection.rule, selection.rule != "best", best_hint),
-        ("selection", "constraints", "...", bool(selection.constraints), best_hint),
-    ]
-    faults = [
-        errors.NotYet(
-            f"`{section}: {{{key}: {value}}}` is for a later version of runcard",
-            where=card.where(section, key),
-            why="this one reads it but cannot do it, and leaving it out would give another result",
-            hint=hint,
-        )
-        for section, key, value, is_asked, hint in later
-        if is_asked
-    ]
-    errors.raise_all(faults)
 
 
 def _target_name(card: Card, table: Table) -> str:

@@ -16,6 +16,7 @@ from runcard.data.columns import Columns
 from runcard.data.fingerprint import Fingerprint
 from runcard.data.split import Split
 from runcard.data.target import Target
+from runcard.plan.choice import Choice
 from runcard.plan.digest import describe_split
 from runcard.plan.draw import Draw, Trial
 from runcard.plan.featureset import FeatureSet
@@ -36,6 +37,7 @@ class Plan:
     split: Split
     metrics: tuple[Metric, ...]
     primary: Metric
+    choice: Choice
     seed: int
     feature_sets: Mapping[str, FeatureSet]
     specs: Mapping[str, ModelSpec]
@@ -94,12 +96,13 @@ class Plan:
             "positive": None if self.target.positive is None else str(self.target.classes[self.target.positive]),
             "split": describe_split(self.split),
             "metrics": [metric.name for metric in self.metrics],
+            "directions": {metric.name: metric.greater_is_better for metric in self.metrics},
             "primary": self.primary.name,
             "greater_is_better": self.primary.greater_is_better,
             "seed": self.seed,
             "n_trials": self.n_trials,
             "search": asdict(self.card.search),
-            "selection": asdict(self.card.selection),
+            "selection": self.choice.as_dict(),
             "test_share": self.test_share,
             "trials": [
                 {"key": t.key, "model": t.model, "params": dict(t.params), "features": t.features} for t in self.trials

@@ -32,7 +32,7 @@ def describe_plan(plan: Plan, frame: pd.DataFrame) -> Group:
 
 def _facts(plan: Plan) -> dict[str, str]:
     print_of_data, split = plan.fingerprint, plan.split
-    n_finalists = len({trial.model for trial in plan.probes}) if plan.n_folds else 1
+    n_finalists = _n_finalists(plan)
     return {
         "experiment": plan.card.name,
         "data": f"{plan.source}: {print_of_data.n_rows:,} rows, {len(print_of_data.columns)} columns, "
@@ -45,6 +45,7 @@ def _facts(plan: Plan) -> dict[str, str]:
         + ("greater is better" if plan.primary.greater_is_better else "smaller is better"),
         "trials": _trials(plan),
         "fits": f"{_n_fits(plan)} on the folds, {n_finalists} on all training rows",
+        "choice": _choice(plan),
     }
 
 
@@ -57,6 +58,24 @@ def _trials(plan: Plan) -> str:
     if search.trials is not None and plan.n_trials < search.trials:
         shown += f"; there are no more than these {plan.n_trials}"
     return shown + ("; those that fall behind are stopped early" if plan.draw.stopping else "")
+
+
+def _n_finalists(plan: Plan) -> str:
+    """Count the best of each model, and the chosen trial where the rule may choose another."""
+    n_models = len({trial.model for trial in plan.probes}) if plan.n_folds else 1
+    is_open = plan.choice.rule != "best" or plan.choice.constraints
+    return f"{n_models} or {n_models + 1}" if is_open and plan.n_trials > n_models else str(n_models)
+
+
+def _choice(plan: Plan) -> str:
+    choice = plan.choice
+    words = [f"{choice.rule} by {plan.primary.name}"]
+    if choice.rule == "one_standard_error":
+        words.append(f"the cheapest by {', then '.join(choice.cost)}")
+    words += [str(constraint) for constraint in choice.constraints]
+    if choice.practical_difference:
+        words.append(f"differences up to {choice.practical_difference:g} do not matter")
+    return "; ".join(words)
 
 
 def _n_fits(plan: Plan) -> str:

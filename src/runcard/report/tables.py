@@ -7,39 +7,49 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from runcard.catalog.listing import Row
 from runcard.comparison import Comparison, Standing
-from runcard.tracking.base import RunRow
 
 MAX_ROWS = 20
+CHOSEN, UNBEATEN = "*", "°"
+"""Marks of a trial in a table: the chosen one; one that no other beats in all that is looked at."""
+
 _LONG = 8
 
 
-def ranking_table(comparison: Comparison, *, width: int, limit: int = MAX_ROWS) -> Table:
-    """Rank the trials: the primary metric with its deviation over the folds, the others by their means."""
+def ranking_table(
+    comparison: Comparison, *, width: int, marks: Mapping[str, str] | None = None, limit: int = MAX_ROWS
+) -> Table:
+    """Rank the trials: the primary metric with its deviation over the folds, the others by their means.
+
+    `marks` are put behind the rank of trials, by their keys; a trial marked as chosen is shown wherever it ranks.
+    """
+    marks = marks or {}
     first, standings = comparison.metric, comparison.standings
     others = [name for name in _metric_names(standings) if name != first]
     varying = varying_params([s.record.params for s in standings])
-    rows = [_ranking_row(standing, first, others, varying) for standing in standings[:limit]]
-    table = _table(
+    picked = [*standings[:limit], *(s for s in standings[limit:] if CHOSEN in marks.get(s.record.trial_key, ""))]
+    rows = [_ranking_row(s, first, others, varying, marks.get(s.record.trial_key, "")) for s in picked]
+    table = fitted_table(
         f"Trials by {first}: mean ± standard deviation over the folds",
         rows,
         width,
         ["rank", "model", "parameters", first, "fit s", *others],
     )
     if len(standings) > limit:
-        table.caption = f"{limit} of {len(standings)} trials; `runcard compare` shows all"
+        table.caption = f"{len(picked)} of {len(standings)} trials; `runcard compare` shows all"
     return table
 
 
-def test_table(comparison: Comparison, *, width: int) -> Table:
-    """Show the finalists on the test rows."""
+def test_table(comparison: Comparison, *, width: int, marks: Mapping[str, str]) -> Table:
+    """Show the finalists on the test rows; `marks` are put behind the rank of trials, by their keys."""
     finals = [(s, s.final) for s in comparison.standings if s.final is not None]
     names = list(finals[0][1].scores) if finals else []
     varying = varying_params([s.record.params for s in comparison.standings])
     rows = [
-        [str(s.rank or ""), s.record.model, parameters(s.record.params, varying)]
+        [f"{s.rank or ''}{marks.get(s.record.trial_key, '')}", s.record.model, parameters(s.record.params, varying)]
         + [
             number(final.scores[comparison.metric]),
             number(final.predict_ms_p95, 1),
@@ -49,40 +59,12 @@ def test_table(comparison: Comparison, *, width: int) -> Table:
         for s, final in finals
     ]
     others = [name for name in names if name != comparison.metric]
-    return _table(
+    return fitted_table(
         "Finalists: refitted on all training rows, scored on the test rows",
         rows,
         width,
         ["rank", "model", "parameters", comparison.metric, "row ms", "MB", *others],
     )
-
-
-def tracked_table(rows: Sequence[RunRow], metric: str, *, width: int) -> Table:
-    """Rank trials as MLflow has them."""
-    found = {name for row in rows for name in row.metrics if name.startswith("cv_") and name.endswith("_mean")}
-    names = [name for name in (f"cv_{metric}_mean", f"test_{metric}") if any(name in row.metrics for row in rows)]
-    names += sorted(found - set(names))
-    given = [{name: value for name, value in row.params.items() if name != "model"} for row in rows]
-    varying = varying_params(given)
-    shown = [
-        [_place(place, row), row.params.get("model", row.name)]
-        + [", ".join(f"{name}={value}" for name, value in params.items() if name in varying), row.run_id[:8]]
-        + [number(row.metrics.get(name)) for name in names]
-        for place, (row, params) in enumerate(zip(rows, given, strict=True), start=1)
-    ]
-    heads = [name.removeprefix("cv_").removesuffix("_mean") if name in found else name for name in names]
-    return _table(
-        f"Trials by {metric}, as MLflow has them",
-        shown,
-        width,
-        ["rank", "model", "parameters", "run", *heads],
-    )
-
-
-def _place(place: int, row: RunRow) -> str:
-    if row.status == "FINISHED":
-        return str(place)
-    return "stopped" if "runcard.stopped_at" in row.tags else row.status.lower()
 
 
 def catalog_table(kind: str, rows: Sequence[Row]) -> Table:
@@ -127,9 +109,9 @@ def _metric_names(standings: Sequence[Standing]) -> list[str]:
     return list(dict.fromkeys(name for standing in standings for name in standing.record.scores))
 
 
-def _ranking_row(standing: Standing, first: str, others: Sequence[str], varying: Sequence[str]) -> list[str]:
+def _ranking_row(standing: Standing, first: str, others: Sequence[str], varying: Sequence[str], mark: str) -> list[str]:
     record = standing.record
-    head = [str(standing.rank or record.status), record.model, parameters(record.params, varying)]
+    head = [f"{standing.rank or record.status}{mark}", record.model, parameters(record.params, varying)]
     if standing.rank is None or not record.scores:
         return head
     seconds = sum(record.fit_seconds) / len(record.fit_seconds)
@@ -137,19 +119,19 @@ def _ranking_row(standing: Standing, first: str, others: Sequence[str], varying:
     return [*head, mean, number(seconds, 2), *(number(record.mean(name)) for name in others)]
 
 
-def _table(title: str, rows: Sequence[Sequence[str]], width: int, heads: Sequence[str]) -> Table:
+def fitted_table(title: str, rows: Sequence[Sequence[str]], width: int, heads: Sequence[str]) -> Table:
     """Make a table that fits: numbers whole, parameters folded, the last columns left out if need be."""
     words = [word for row in rows for word in row[_PARAMETERS].split(" ")]
     columns = list(zip(*(list(row) + [""] * (len(heads) - len(row)) for row in rows), strict=True))
     widths = [max([len(head), *map(len, cells)]) for head, cells in zip(heads, columns, strict=False)]
     widths = widths or [len(head) for head in heads]
-    widths[_PARAMETERS] = max([len("parameters"), *map(len, words)])
+    widths[_PARAMETERS] = max([len(heads[_PARAMETERS]), *map(len, words)])
     n_shown = len(heads)
     while n_shown > _FEWEST and sum(widths[:n_shown]) + _GAP * (n_shown - 1) > width:
         n_shown -= 1
     table = plain_table(title)
     for place, head in enumerate(heads[:n_shown]):
-        left = head in ("model", "parameters", "run")
+        left = head in ("", "model", "parameters", "run", "trial", "what")
         folded = place == _PARAMETERS
         table.add_column(
             head,
@@ -168,7 +150,7 @@ _FEWEST = 4
 _GAP = 2
 
 
-def plain_table(title: str | None = None) -> Table:
+def plain_table(title: str | Text | None = None) -> Table:
     """Make a table without lines."""
     return Table(
         title=title,

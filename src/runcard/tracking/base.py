@@ -1,6 +1,7 @@
 """What a tracking backend is given and gives back, in plain types.
 
     RunLog (name, status, items) ──► Tracker ──► RunRow
+                          RunScope ──► RunReader ──► RunRanking
 
 A `RunLog` is one run as it shall stand in the backend; its items say what it holds.
 """
@@ -8,10 +9,10 @@ A `RunLog` is one run as it shall stand in the backend; its items say what it ho
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from math import isfinite
+from math import isfinite, isnan
 from pathlib import Path
 from typing import Literal, Protocol, Self
 
@@ -30,6 +31,12 @@ TAG_LIMIT = 8000
 NON_FINITE_TAG = "runcard.non_finite"
 PARAMS_FILE = "params.json"
 METRICS_FILE = "non_finite_metrics.json"
+
+OUR_TAGS = "runcard."
+"""How the names of runcard's tags begin."""
+
+PARENT_TAG = "mlflow.parentRunId"
+"""MLflow's own tag for the run that a run belongs to."""
 
 RunKind = Literal["card", "trial"]
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
@@ -108,7 +115,18 @@ class DatasetInput:
     context: str
 
 
-Item = Param | Metric | Tag | Artifact | TextArtifact | ModelFiles | DatasetInput
+@dataclass(frozen=True, slots=True)
+class Distinction:
+    """Tags that one run of an experiment has at a time: it gets them, and whoever had them loses them."""
+
+    tags: tuple[Tag, ...]
+    run_id: str | None
+    """None takes them from whoever has them; so does a run that was deleted."""
+    protocol: str | None = None
+    """Runs of other protocols keep theirs; None for all runs of the experiment."""
+
+
+Item = Param | Metric | Tag | Artifact | TextArtifact | ModelFiles | DatasetInput | Distinction
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +156,7 @@ class RunLog:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One run as the backend lists it; metrics are the last value of each."""
+    """One run as the backend lists it; metrics are the last value of each, NaN included."""
 
     run_id: str
     name: str
@@ -148,6 +166,86 @@ class RunRow:
     params: Mapping[str, str]
     metrics: Mapping[str, float]
     tags: Mapping[str, str]
+    experiment: str = ""
+    """The experiment's name, where it was read."""
+
+    def value(self, metric: str) -> float | None:
+        """Give a metric's value; None where it has none, or what is not a number."""
+        value = self.metrics.get(metric)
+        return None if value is None or isnan(value) else value
+
+
+@dataclass(frozen=True, slots=True)
+class RunScope:
+    """Which runs are meant; none that is deleted."""
+
+    experiments: tuple[str, ...]
+    """Names of experiments."""
+    run_ids: tuple[str, ...] = ()
+    """These runs only; empty for all."""
+    protocol: str | None = None
+    """Only trials of this protocol, and of a trial that was run several times only the latest run."""
+    where: str = ""
+    """A condition in MLflow's filter language."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRanking:
+    """Runs by a metric, the best first; those that lack it come last, the earlier ones before the later."""
+
+    rows: tuple[RunRow, ...]
+    n_runs: int | None
+    """How many there are, whether listed or not; None where the backend cannot count them."""
+    n_ranked: int | None
+    """How many of them have the metric."""
+
+
+class RunReader(Protocol):
+    """Reads what a tracking backend has, from one thread; leaving the context lets go of it.
+
+    The rows it gives carry no tags but runcard's and the parent's. Every method raises TrackingAway when the
+    backend does not answer and TrackingError when it refuses.
+    """
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def probe(self) -> None:
+        """Find out within five seconds whether the backend answers."""
+
+    def has_experiment(self, name: str) -> bool:
+        """Tell whether there is an experiment of that name.
+
+        Raises
+        ------
+        ExperimentDeleted
+            There was.
+        """
+
+    def experiment_names(self) -> list[str]:
+        """List the experiments, a thousand at most."""
+
+    def read_cards(self, experiment: str) -> list[RunRow]:
+        """List the runs of cards in an experiment, newest first, a thousand at most."""
+
+    def find_runs(self, name: str) -> list[RunRow]:
+        """Find runs by their id, the beginning of it (six digits or more), or their name; newest first, ten at most."""
+
+    def metric_names(self, scope: RunScope) -> list[str]:
+        """Name the metrics of the runs; of many runs in a server, those of the newest thousand."""
+
+    def rank_runs(self, scope: RunScope, metric: str, *, greater_is_better: bool, limit: int | None) -> RunRanking:
+        """Rank the runs by a metric's last value and read the first `limit` of them.
+
+        Raises
+        ------
+        UsageError
+            The scope's condition is not in MLflow's filter language.
+        """
+
+    def read_folds(self, run_ids: Sequence[str], metric: str) -> dict[str, tuple[float, ...]]:
+        """Read the scores of `cv_<metric>` in step order, (n_folds,) a run; runs without them are left out."""
 
 
 class Tracker(Protocol):
@@ -181,8 +279,17 @@ class Tracker(Protocol):
             The run was deleted since it was opened.
         """
 
+    def add_items(self, run_id: str, experiment: str, items: tuple[Item, ...]) -> None:
+        """Log items to a run whoever made it; its status stays."""
+
+    def distinguish(self, experiment: str, distinction: Distinction) -> None:
+        """Give tags to one run of an experiment and take them from the others."""
+
     def read_runs(self, experiment: str, *, kind: RunKind | None = None, limit: int | None = None) -> list[RunRow]:
         """List the runs of an experiment, newest first."""
+
+    def read_folds(self, run_ids: Sequence[str], metric: str) -> dict[str, tuple[float, ...]]:
+        """Read the scores of `cv_<metric>` in step order, (n_folds,) a run; runs without them are left out."""
 
 
 def safe_params(params: Mapping[str, object]) -> tuple[tuple[Param | TextArtifact, ...], dict[str, str]]:
@@ -217,6 +324,11 @@ def safe_metrics(metrics: Iterable[Metric]) -> tuple[Metric | Tag | TextArtifact
         Tag(NON_FINITE_TAG, shorten(", ".join(names), TAG_LIMIT, see=METRICS_FILE)),
         TextArtifact(json.dumps(others, indent=2), METRICS_FILE),
     )
+
+
+def ours(tags: Mapping[str, str]) -> dict[str, str]:
+    """Keep the tags that are runcard's, and the parent's: others hold whole diffs and notebooks."""
+    return {name: value for name, value in tags.items() if name == PARENT_TAG or name.startswith(OUR_TAGS)}
 
 
 def shorten(text: str, limit: int, *, see: str) -> str:

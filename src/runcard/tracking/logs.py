@@ -6,7 +6,7 @@ An execution is the parent run, a trial a child run; a finalist adds to its tria
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from runcard.record import FinalRecord, Record
 from runcard.tracking.base import (
     Artifact,
     DatasetInput,
+    Distinction,
     Item,
     Metric,
     ModelFiles,
@@ -30,6 +31,10 @@ from runcard.tracking.base import (
 from runcard.tracking.modelfiles import model_digest
 
 MODEL_FOLDER = "model"
+DECISION_TAG = "runcard.decision"
+"""On a card's run: whether a trial was chosen; on a trial's run: that it was."""
+
+DECISION_FILE = "decision.json"
 _STATUS: Mapping[str, RunStatus] = {
     "running": "RUNNING",
     "done": "FINISHED",
@@ -62,13 +67,14 @@ def opened_log(execution: Execution) -> RunLog:
         "runcard.parts": json.dumps(execution.plan["parts"]),
         "runcard.test_share": json.dumps(execution.plan["test_share"]),
         "runcard.selection": json.dumps(execution.plan["selection"]),
+        "runcard.metrics": json.dumps(execution.plan["directions"]),
         "runcard.version": str(execution.provenance.get("runcard", "")),
     }
     items: tuple[Item, ...] = (*_tags(tags), TextArtifact(execution.card, "card.yaml"))
     return _card_log(execution, items, "RUNNING")
 
 
-def closed_log(execution: Execution, folder: Path) -> RunLog:
+def closed_log(execution: Execution, folder: Path, chosen_run_id: str | None) -> RunLog:
     """Tell how an execution ended, with all that describes it; its files lie in `folder`."""
     summary = execution.summary
     at = _end_ms(execution)
@@ -80,7 +86,30 @@ def closed_log(execution: Execution, folder: Path) -> RunLog:
     ]
     items += [TextArtifact(text, name) for name, text in summary.get("tables", {}).items()]
     items += _files(folder)
+    if decision := summary.get("decision"):
+        items += decision_items(decision, chosen_run_id)
+        items.append(distinction(decision, chosen_run_id, execution.protocol))
     return _card_log(execution, tuple(items), _STATUS[execution.status])
+
+
+def decision_items(decision: Mapping[str, Any], run_id: str | None) -> tuple[Item, ...]:
+    """Tell of a decision on the run that it was made for; `run_id` is the run that was chosen."""
+    winner = decision["winner"]
+    told = {**decision, "winner": winner and {**winner, "run_id": run_id}}
+    tags = {
+        DECISION_TAG: "chosen" if winner else "none",
+        f"{DECISION_TAG}_rule": decision["rule"],
+        f"{DECISION_TAG}_trial": winner["id"] if winner else "none",
+        f"{DECISION_TAG}_run": (winner and run_id) or "none",
+    }
+    return (*_tags(tags), TextArtifact(json.dumps(told, indent=2), DECISION_FILE))
+
+
+def distinction(decision: Mapping[str, Any], run_id: str | None, protocol: str | None) -> Distinction:
+    """Tell that a run is the chosen one, and that no other of its protocol is."""
+    why = f"{decision['why']}; of {decision['n_compared']:,}"
+    tags = {DECISION_TAG: "chosen", f"{DECISION_TAG}_rule": decision["rule"], f"{DECISION_TAG}_why": why}
+    return Distinction(tuple(_tags(tags)), run_id, protocol)
 
 
 def trial_log(record: Record, experiment: str, parent_run_id: str | None) -> RunLog:
@@ -223,7 +252,7 @@ def _unclashed(params: Mapping[str, Any]) -> dict[str, Any]:
     return {f"model__{name}" if name == "model" else name: value for name, value in params.items()}
 
 
-def _tags(tags: Mapping[str, str]) -> Iterable[Tag]:
+def _tags(tags: Mapping[str, str]) -> list[Tag]:
     return [Tag(name, value) for name, value in tags.items() if value]
 
 

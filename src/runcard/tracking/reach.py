@@ -13,6 +13,9 @@ from urllib.parse import urlsplit
 from runcard import errors
 from runcard.redact import redact
 
+PROBE_SECONDS = 4.9
+"""How long a probe may take, whatever hangs: a name server, a proxy, a database's handshake."""
+
 
 def is_server(uri: str) -> bool:
     """Tell a tracking server from a database that is written directly."""
@@ -24,9 +27,22 @@ def is_database(uri: str) -> bool:
     return urlsplit(uri).scheme.partition("+")[0] in ("postgresql", "mysql", "mssql")
 
 
+def is_postgres(uri: str) -> bool:
+    """Tell a PostgreSQL that is written directly."""
+    return urlsplit(uri).scheme.partition("+")[0] == "postgresql"
+
+
 def is_sqlite(uri: str) -> bool:
     """Tell a database file."""
     return urlsplit(uri).scheme.partition("+")[0] == "sqlite"
+
+
+def probe_store(uri: str) -> None:
+    """Find out within five seconds whether a database answers."""
+    if is_database(uri):
+        within(PROBE_SECONDS, lambda: check_database(uri), uri=uri)
+    elif is_sqlite(uri):
+        check_sqlite(uri)
 
 
 def within(seconds: float, check: Callable[[], None], *, uri: str) -> None:

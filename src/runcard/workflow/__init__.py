@@ -1,10 +1,24 @@
 """Composes everything else; the one place where effects are ordered."""
 
+from runcard.workflow.compare import compare_runs
 from runcard.workflow.execute import run
 from runcard.workflow.listener import Counts, Listener
 from runcard.workflow.resolve import Resolved, resolve
 from runcard.workflow.result import Result
-from runcard.workflow.standings import read_standings
+from runcard.workflow.select import Selection, Wish, select, select_plain
 from runcard.workflow.sync import sync
 
-__all__ = ["Counts", "Listener", "Resolved", "Result", "read_standings", "resolve", "run", "sync"]
+__all__ = [
+    "Counts",
+    "Listener",
+    "Resolved",
+    "Result",
+    "Selection",
+    "Wish",
+    "compare_runs",
+    "resolve",
+    "run",
+    "select",
+    "select_plain",
+    "sync",
+]

@@ -15,6 +15,7 @@ from typing import Any
 from runcard import errors
 from runcard.comparison import Comparison, Standing, best_of_each_model
 from runcard.data.source import Table, check_unchanged, release_memory, write_parquet
+from runcard.decision import Decision, FinalScore, nothing_qualifies
 from runcard.engine.base import Engine
 from runcard.engine.memory import give_back_large_arrays
 from runcard.execution import Execution, begin_execution
@@ -27,13 +28,15 @@ from runcard.tracking.delivery import Delivery, DeliveryReport
 from runcard.tracking.trust import refusal
 from runcard.trial import stage_table
 from runcard.workflow.abandoned import end_abandoned
+from runcard.workflow.candidates import decide_by_plan
 from runcard.workflow.circumstances import Circumstances, capture_circumstances
 from runcard.workflow.engines import choose_engine
 from runcard.workflow.finals import refit_finalists
 from runcard.workflow.listener import Listener
 from runcard.workflow.outbox import JournalOutbox
 from runcard.workflow.resolve import CardSource, Resolved, open_card, resolve
-from runcard.workflow.result import Result, row_of
+from runcard.workflow.result import Result
+from runcard.workflow.summary import chosen_of, summarize
 from runcard.workflow.sweep import Asked, Sweep, sweep
 from runcard.workflow.sync import connect
 from runcard.workflow.tally import Tally
@@ -108,7 +111,7 @@ class _Run:
         stack.enter_context(naming_trouble(self.project.home))
         stack.enter_context(hold_card(self.project.home, self.plan.hash))
         journal = stack.enter_context(open_journal(self.project.home))
-        previous = journal.latest_execution(self.plan.hash, self.plan.card.name)
+        previous = self._previous(journal)
         resumed = previous.execution_id if previous and not self.fresh else None
         end_abandoned(journal, self.project.home, held=self.plan.hash, resumed=resumed)
         self._look_up(journal)
@@ -117,8 +120,9 @@ class _Run:
             self.tally.add_begun(begun.earlier)
         if previous and previous.status == "done" and self.tally.is_whole:
             comparison = self.tally.compare()
-            if all(standing.final for standing in self._finalists_of(comparison)):
-                return self._nothing_to_run(journal, previous, comparison)
+            decision = decide_by_plan(self.plan, comparison)
+            if all(standing.final for standing in self._finalists_of(comparison, decision)):
+                return self._nothing_to_run(journal, previous, comparison, decision)
         if not self.engine.is_running:
             stack.enter_context(self.engine)
         found = capture_circumstances(self.project, seed=self.plan.seed)
@@ -128,6 +132,11 @@ class _Run:
             result = self._execute(journal, execution, delivery, begun)
         begun.forget()
         return result
+
+    def _previous(self, journal: Journal) -> Execution | None:
+        """Find the execution to go on with, or after; one that chose otherwise is neither."""
+        found = journal.latest_execution(self.plan.hash, self.plan.card.name)
+        return found if found and found.plan.get("selection") == self.plan.choice.as_dict() else None
 
     def _look_up(self, journal: Journal) -> None:
         """Find out which trials are known already."""
@@ -179,8 +188,10 @@ class _Run:
                 bench = self._set_up(folder, begun)
                 self._train(journal, execution, delivery, bench)
                 comparison = self.tally.compare()
-                self.listener.ranked(comparison, self.plan)
-                problem = self._finalists(journal, execution, delivery, comparison, bench)
+                decision = decide_by_plan(self.plan, comparison)
+                self.listener.ranked(comparison, self.plan, decision)
+                chosen = self._finalists_of(comparison, decision)
+                problem = self._finalists(journal, execution, delivery, chosen, bench)
         except KeyboardInterrupt:
             self._end(journal, execution, "interrupted", self.tally.compare())
             delivery.notify()
@@ -235,10 +246,9 @@ class _Run:
         self.n_run += 1
 
     def _finalists(
-        self, journal: Journal, execution: Execution, delivery: Delivery, comparison: Comparison, bench: Bench
+        self, journal: Journal, execution: Execution, delivery: Delivery, chosen: Sequence[Standing], bench: Bench
     ) -> errors.RuncardError | None:
-        chosen = [standing.record for standing in self._finalists_of(comparison)]
-        missing = [record for record in chosen if record.trial_key not in self.tally.finals]
+        missing = [standing.record for standing in chosen if standing.record.trial_key not in self.tally.finals]
         if missing:
             self.listener.step(f"Refitting {_finalists(len(missing))}")
         kept = refit_finalists(self.plan, missing, bench, self.project)
@@ -268,11 +278,22 @@ class _Run:
             self._end(journal, execution, "failed", comparison)
             delivery.notify()
             raise self._all_failed(comparison)
-        self._end(journal, execution, "failed" if problem else "done", comparison)
+        decision = self._scored(decide_by_plan(self.plan, comparison), journal, execution, comparison)
+        self._end(journal, execution, "failed" if problem else "done", comparison, decision)
         delivery.notify()
         self.listener.step("Writing to MLflow")
         report = self._finish(delivery)
-        return self._result(journal, execution, comparison, report.left, problem)
+        return self._result(journal, execution, comparison, decision, report.left, problem)
+
+    def _scored(
+        self, decision: Decision | None, journal: Journal, execution: Execution, comparison: Comparison
+    ) -> Decision | None:
+        """Add what the chosen trial got on the test rows."""
+        chosen = chosen_of(comparison, decision)
+        if decision is None or chosen is None or chosen.final is None:
+            return decision
+        score = chosen.final.scores[self.plan.primary.name]
+        return replace(decision, test=FinalScore(score, journal.count_test_openings(execution)))
 
     def _finish(self, delivery: Delivery) -> DeliveryReport:
         """Wait until MLflow has been told what can be told; Ctrl-C leaves the rest to `runcard sync`."""
@@ -287,7 +308,10 @@ class _Run:
     def _still_writing(self, n_left: int) -> None:
         self.listener.step(f"Writing to MLflow, {n_left} left; Ctrl-C leaves them to `runcard sync`")
 
-    def _nothing_to_run(self, journal: Journal, previous: Execution, comparison: Comparison) -> Result:
+    def _nothing_to_run(
+        self, journal: Journal, previous: Execution, comparison: Comparison, decision: Decision | None
+    ) -> Result:
+        decision = self._scored(decision, journal, previous, comparison)
         if not journal.has_told(previous.execution_id, self.address):
             journal.begin(previous, self.address, {})
             self._address_again(journal, previous)
@@ -298,19 +322,23 @@ class _Run:
                 delivery = Delivery(outbox, self.project.tracking_uri, lambda: connect(self.project))
                 with delivery:
                     n_left = self._finish(delivery).left
-        return self._result(journal, previous, comparison, n_left, None)
+        return self._result(journal, previous, comparison, decision, n_left, None)
 
     def _result(
         self,
         journal: Journal,
         execution: Execution,
         comparison: Comparison,
+        decision: Decision | None,
         n_left: int,
         problem: errors.RuncardError | None,
     ) -> Result:
+        if problem is None and decision is not None and decision.winner is None:
+            problem = nothing_qualifies(decision, self.plan.card.shown)
         return Result(
             execution.experiment,
             comparison,
+            decision,
             self._run_ids(journal, comparison),
             journal.run_of(execution.execution_id, self.address)[1],
             self.project.tracking_uri,
@@ -319,35 +347,24 @@ class _Run:
             problem,
         )
 
-    def _end(self, journal: Journal, execution: Execution, status: Any, comparison: Comparison) -> None:
-        ended = replace(execution, status=status, ended=time.time(), summary=self._summary(journal, comparison))
-        journal.end(ended, self.address)
+    def _end(
+        self,
+        journal: Journal,
+        execution: Execution,
+        status: Any,
+        comparison: Comparison,
+        decision: Decision | None = None,
+    ) -> None:
+        summary = summarize(self.plan, self.tally, comparison, decision, journal.count_test_openings(execution))
+        journal.end(replace(execution, status=status, ended=time.time(), summary=summary), self.address)
 
-    def _summary(self, journal: Journal, comparison: Comparison) -> dict[str, Any]:
-        counts = self.tally.counts
-        tags: dict[str, Any] = {
-            "n_trials": self.tally.n_trials,
-            "n_done": counts.done,
-            "n_failed": counts.failed,
-        }
-        if self.plan.draw.stopping:
-            tags["n_stopped"] = counts.stopped
-        tags["test_openings"] = journal.count_test_openings(self.plan.protocol)
-        metrics: dict[str, float] = {}
-        best = comparison.best
-        if best is not None:
-            name = self.plan.primary.name
-            tags |= {"best_model": best.record.model, "best_trial": best.record.trial_key}
-            if best.mean is not None:
-                metrics[f"best_cv_{name}_mean"] = best.mean
-            if best.final is not None and name in best.final.scores:
-                metrics[f"best_test_{name}"] = best.final.scores[name]
-        return {"tags": tags, "metrics": metrics, "tables": {"comparison.csv": _as_csv(comparison)}}
-
-    def _finalists_of(self, comparison: Comparison) -> list[Standing]:
+    def _finalists_of(self, comparison: Comparison, decision: Decision | None) -> list[Standing]:
+        """Pick the best of each model, and the chosen trial."""
         if self.plan.n_folds == 0:
             return [s for s in comparison.standings if s.record.status == "done"]
-        return best_of_each_model(comparison)
+        found = best_of_each_model(comparison)
+        chosen = chosen_of(comparison, decision)
+        return found if chosen is None or chosen in found else [*found, chosen]
 
     def _run_ids(self, journal: Journal, comparison: Comparison) -> dict[str, str]:
         found = {s.record.trial_key: journal.run_of(s.record.record_id, self.address)[1] for s in comparison.standings}
@@ -391,13 +408,6 @@ def _unscored(trial: Trial, plan: Plan) -> Record:
 
     now = time.time()
     return make_record(Draft(trial, 0, started=now, ended=now), plan)
-
-
-def _as_csv(comparison: Comparison) -> str:
-    import pandas as pd
-
-    rows = [row_of(standing, {}) for standing in comparison.standings]
-    return pd.DataFrame(rows).drop(columns="run_id", errors="ignore").to_csv(index=False) if rows else ""
 
 
 def _was_finished(project: Project, text: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runcard.comparison import Comparison
+from runcard.decision import Decision
 from runcard.plan import Plan
 from runcard.record import Record
 
@@ -42,8 +43,8 @@ class Listener:
     def recorded(self, record: Record, counts: Counts, best: Record | None) -> None:
         """Hear that a trial is done or failed, and which is the best so far."""
 
-    def ranked(self, comparison: Comparison, plan: Plan) -> None:
-        """Hear that all trials are done."""
+    def ranked(self, comparison: Comparison, plan: Plan, decision: Decision | None) -> None:
+        """Hear that all trials are done, and which is chosen."""
 
     def step(self, text: str) -> None:
         """Hear what is going on now that no trial runs."""

@@ -80,7 +80,10 @@ def _make_log(entry: Entry, journal: Journal, home: Path) -> RunLog:
             return logs.opened_log(journal.execution(entry.subject))
         case "closed":
             folder = check_files(home, entry.subject, journal.manifest(entry.subject))
-            return logs.closed_log(journal.execution(entry.subject), folder)
+            execution = journal.execution(entry.subject)
+            chosen = execution.summary.get("chosen_record")
+            run_id = journal.run_of(chosen, entry.address)[1] if chosen else None
+            return logs.closed_log(execution, folder, run_id)
         case "trial":
             return logs.trial_log(journal.record(entry.subject), experiment, parent)
         case "final":

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from runcard.comparison import Comparison, Standing
+from runcard.decision import Decision
 from runcard.errors import RuncardError
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ class Result:
 
     experiment: str
     comparison: Comparison
+    decision: Decision | None
+    """Which trial is chosen and why."""
     runs: Mapping[str, str]
     """Trial key -> MLflow run id, for what has been delivered."""
     run_id: str | None
@@ -38,22 +41,34 @@ class Result:
         """One row a trial, the best first: rank, model, parameters, scores, seconds."""
         import pandas as pd
 
-        return pd.DataFrame([row_of(s, self.runs) for s in self.comparison.standings])
+        key = self.chosen.record.trial_key if self.chosen else None
+        return pd.DataFrame([row_of(s, self.runs, key) for s in self.comparison.standings])
 
     @property
     def best(self) -> Standing | None:
         """The best trial, or None when all failed."""
         return self.comparison.best
 
+    @property
+    def chosen(self) -> Standing | None:
+        """The trial that the card's rule chose, or None when none qualifies."""
+        key = self.decision.winner.id if self.decision and self.decision.winner else None
+        return next((s for s in self.comparison.standings if s.record.trial_key == key), None)
+
     def _repr_html_(self) -> str:
         head = f"<b>{html.escape(self.experiment)}</b>: {len(self.comparison.standings)} trials"
         return f"<p>{head}</p>{self.table.to_html(index=False, max_rows=20, na_rep='')}"
 
 
-def row_of(standing: Standing, runs: Mapping[str, str]) -> dict[str, Any]:
-    """Make one trial's row, in plain values."""
+def row_of(standing: Standing, runs: Mapping[str, str], chosen: str | None) -> dict[str, Any]:
+    """Make one trial's row, in plain values; `chosen` is the key of the trial that was."""
     record, final = standing.record, standing.final
-    row: dict[str, Any] = {"rank": standing.rank, "model": record.model, "status": record.status}
+    row: dict[str, Any] = {
+        "rank": standing.rank,
+        "chosen": record.trial_key == chosen,
+        "model": record.model,
+        "status": record.status,
+    }
     row |= {f"param_{name}": value for name, value in record.params.items()}
     for name in record.scores:
         row[f"cv_{name}_mean"] = record.mean(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runcard.journal import open_journal
 from runcard.project import Project
-from runcard.tracking.base import Tracker
+from runcard.tracking.base import RunReader, Tracker
 from runcard.tracking.delivery import DeliveryReport, deliver
 from runcard.workflow.abandoned import end_abandoned
 from runcard.workflow.outbox import JournalOutbox
@@ -15,6 +15,21 @@ def connect(project: Project) -> Tracker:
     from runcard.tracking.mlflow import MlflowTracker
 
     return MlflowTracker(project.tracking_uri, artifact_root=project.root / "mlartifacts")
+
+
+def open_reader(project: Project, where: str = "") -> RunReader:
+    """Choose who reads the project's tracking address: its tables if they are at hand, else MLflow's client.
+
+    A condition on datasets is left to the client, which knows the tables that these are in.
+    """
+    from runcard.tracking.tables import open_tables
+
+    reader = None if "dataset" in where else open_tables(project.tracking_uri)
+    if reader is not None:
+        return reader
+    from runcard.tracking.mlflow import MlflowReader
+
+    return MlflowReader(project.tracking_uri)
 
 
 def sync(project: Project) -> DeliveryReport:

@@ -6,7 +6,8 @@ exception of MLflow, its server or its database becomes a TrackingError.
 
 from runcard.tracking.mlflow.connection import quiet_mlflow
 from runcard.tracking.mlflow.models import save_model
+from runcard.tracking.mlflow.reader import MlflowReader
 from runcard.tracking.mlflow.registry import MlflowRegistry
 from runcard.tracking.mlflow.tracker import MlflowTracker
 
-__all__ = ["MlflowRegistry", "MlflowTracker", "quiet_mlflow", "save_model"]
+__all__ = ["MlflowReader", "MlflowRegistry", "MlflowTracker", "quiet_mlflow", "save_model"]

@@ -8,7 +8,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -16,14 +16,11 @@ from typing import TYPE_CHECKING, Self
 
 from runcard import errors
 from runcard.redact import redact
-from runcard.tracking import reach
+from runcard.tracking import faults, reach
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Experiment
-
-PROBE_SECONDS = 4.9
-"""How long a probe may take, whatever hangs: a name server, a proxy, a database's handshake."""
 
 PAGE = 1000
 """Runs asked for at once."""
@@ -97,11 +94,9 @@ class Connection:
     def probe(self) -> None:
         """Find out within five seconds whether the backend answers."""
         if reach.is_server(self.uri):
-            reach.within(PROBE_SECONDS, self._ask_server, uri=self.uri)
-        elif reach.is_database(self.uri):
-            reach.within(PROBE_SECONDS, lambda: reach.check_database(self.uri), uri=self.uri)
-        elif reach.is_sqlite(self.uri):
-            reach.check_sqlite(self.uri)
+            reach.within(reach.PROBE_SECONDS, self._ask_server, uri=self.uri)
+        elif reach.is_database(self.uri) or reach.is_sqlite(self.uri):
+            reach.probe_store(self.uri)
         else:
             self.client  # noqa: B018  (MLflow judges the address)
 
@@ -126,7 +121,7 @@ class Connection:
 
         credentials = get_default_host_creds(self.uri)  # type: ignore[no-untyped-call]
         answer = http_request(  # type: ignore[no-untyped-call]
-            credentials, "/health", "GET", max_retries=0, timeout=PROBE_SECONDS
+            credentials, "/health", "GET", max_retries=0, timeout=reach.PROBE_SECONDS
         )
         if answer.status_code in (401, 403):
             raise errors.TrackingError(
@@ -144,36 +139,13 @@ class Connection:
         """
         if experiment.lifecycle_stage == "active":
             return experiment
-        raise errors.ExperimentDeleted(
-            f"the experiment `{experiment.name}` was deleted in MLflow",
-            where=redact(self.uri),
-            why="its name stays taken until it is restored or removed for good",
-            hint=f"bring it back with `mlflow experiments restore -x {experiment.experiment_id}`, or give "
-            "`experiment: name` in the card another value",
-        )
+        raise faults.deleted_experiment(self.uri, experiment.name, experiment.experiment_id)
 
     def unknown(self, name: str) -> errors.ExperimentUnknown:
         """Build the error for an experiment that is not there."""
         names = [experiment.name for experiment in self.client.search_experiments(max_results=PAGE)]
-        near = errors.nearest(name, names)
-        return errors.ExperimentUnknown(
-            f"MLflow has no experiment `{name}`",
-            where=redact(self.uri),
-            why=f"it has {errors.listing(names)}" if names else "nothing was recorded there yet",
-            hint=f"did you mean `{near}`?" if near else "run a card first: `runcard run CARD`",
-        )
+        return faults.unknown_experiment(self.uri, name, names)
 
-    @contextmanager
-    def translated(self, what: str) -> Iterator[None]:
+    def translated(self, what: str) -> AbstractContextManager[None]:
         """Turn whatever MLflow raises into an error of ours, without credentials and without its trace."""
-        try:
-            yield
-        except errors.RuncardError:
-            raise
-        except Exception as error:
-            if reach.is_away(error):
-                raise reach.away(self.uri, reach.reason(error)) from None
-            hint = ""
-            if "mlflow db upgrade" in str(error):
-                hint = f"back up the database, then run `mlflow db upgrade {redact(self.uri)}`"
-            raise errors.TrackingError(what, where=redact(self.uri), why=reach.reason(error), hint=hint) from None
+        return faults.translated(self.uri, what)

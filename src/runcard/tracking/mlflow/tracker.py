@@ -1,17 +1,16 @@
-"""Runs, written to MLflow and listed."""
+"""Runs, written to MLflow."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runcard import errors
 from runcard.redact import redact
 from runcard.tracking import base, reach
-from runcard.tracking.mlflow.connection import PAGE, Connection
+from runcard.tracking.mlflow.connection import PAGE
+from runcard.tracking.mlflow.reader import MlflowReader
 
 if TYPE_CHECKING:
     from mlflow.entities import Experiment, Run
@@ -22,8 +21,8 @@ DIGEST_LIMIT = 36
 """Longest digest of a dataset that MLflow keeps; enough of a hash to identify it."""
 
 
-class MlflowTracker(Connection):
-    """MLflow at one tracking address.
+class MlflowTracker(MlflowReader):
+    """MLflow at one tracking address, to be filled.
 
     Parameters
     ----------
@@ -79,11 +78,7 @@ class MlflowTracker(Connection):
         """Log all items, then set the status. Repeating it leaves the same content."""
         try:
             with self.translated(f"run `{run.name}` could not be filled"):
-                self._log_values(run_id, run)
-                self._log_datasets(run_id, run)
-                self._upload(run_id, run)
-                for model in _of(base.ModelFiles, run.items):
-                    self._log_model(run_id, model, self.ensure_experiment(run.experiment))
+                self._log(run_id, run.experiment, run.items)
                 if run.status == "RUNNING":
                     self.client.update_run(run_id, status="RUNNING")  # it may have been ended before
                 else:
@@ -94,16 +89,15 @@ class MlflowTracker(Connection):
             self._refuse_deleted(run_id, run)
             raise
 
-    def read_runs(
-        self, experiment: str, *, kind: base.RunKind | None = None, limit: int | None = None
-    ) -> list[base.RunRow]:
-        """List the runs of an experiment, newest first."""
-        with self.translated("MLflow could not be read"):
-            found = self.client.get_experiment_by_name(experiment)
-            if found is None:
-                raise self.unknown(experiment)
-            runs = self._runs(self.live(found).experiment_id, kind)
-            return [_row(run) for run in islice(runs, limit)]
+    def add_items(self, run_id: str, experiment: str, items: tuple[base.Item, ...]) -> None:
+        """Log items to a run whoever made it; its status stays."""
+        with self.translated(f"nothing could be added to run `{run_id}`"):
+            self._log(run_id, experiment, items)
+
+    def distinguish(self, experiment: str, distinction: base.Distinction) -> None:
+        """Give tags to one run of an experiment and take them from the others."""
+        with self.translated("the chosen run could not be tagged"):
+            self._distinguish(self.ensure_experiment(experiment), distinction)
 
     # Experiments
 
@@ -122,31 +116,58 @@ class MlflowTracker(Connection):
 
     # Runs
 
-    def _runs(self, experiment_id: str, kind: base.RunKind | None) -> Iterator[Run]:
-        wanted = f"tags.`{base.KIND_TAG}` = '{kind}'" if kind else ""
-        token: str | None = None
-        while True:
-            page = self.client.search_runs([experiment_id], filter_string=wanted, max_results=PAGE, page_token=token)
-            yield from page
-            token = page.token
-            if not token:
-                return
+    def _log(self, run_id: str, experiment: str, items: tuple[base.Item, ...]) -> None:
+        self._log_values(run_id, items)
+        self._log_datasets(run_id, items)
+        self._upload(run_id, items)
+        for model in _of(base.ModelFiles, items):
+            self._log_model(run_id, model, self.ensure_experiment(experiment))
+        for distinction in _of(base.Distinction, items):
+            self._distinguish(self.ensure_experiment(experiment), distinction)
 
-    def _log_values(self, run_id: str, run: base.RunLog) -> None:
+    def _distinguish(self, experiment_id: str, distinction: base.Distinction) -> None:
+        from mlflow.entities import RunTag
+
+        names = {tag.name for tag in distinction.tags}
+        for run in self._holders(experiment_id, distinction):
+            if run.info.run_id != distinction.run_id:
+                for name in names & run.data.tags.keys():
+                    self.client.delete_tag(run.info.run_id, name)
+        if distinction.run_id is not None and self._is_there(distinction.run_id):
+            tags = [RunTag(tag.name, _kept(tag)) for tag in distinction.tags]
+            self.client.log_batch(distinction.run_id, tags=tags, synchronous=True)
+
+    def _holders(self, experiment_id: str, distinction: base.Distinction) -> list[Run]:
+        """Find the runs that have the first of its tags; a card's own run is none of those it tells apart."""
+        wanted = f"tags.`{distinction.tags[0].name}` != ''"
+        if distinction.protocol is not None:
+            wanted += f" AND tags.`runcard.protocol` = '{distinction.protocol}'"
+        found = self.client.search_runs([experiment_id], filter_string=wanted, max_results=PAGE)
+        return [run for run in found if run.data.tags.get(base.KIND_TAG) != "card"]
+
+    def _is_there(self, run_id: str) -> bool:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return str(self.client.get_run(run_id).info.lifecycle_stage) == "active"
+        except MlflowException as error:
+            return str(error.error_code) != "RESOURCE_DOES_NOT_EXIST"
+
+    def _log_values(self, run_id: str, items: tuple[base.Item, ...]) -> None:
         """Send parameters, metrics and tags in one call, or in few when they are many."""
         from mlflow.entities import Param, RunTag
 
         opened, sent = self._just_opened
-        tags = [tag for tag in _of(base.Tag, run.items) if run_id != opened or tag not in sent]
+        tags = [tag for tag in _of(base.Tag, items) if run_id != opened or tag not in sent]
         self.client.log_batch(
             run_id,
-            metrics=_metrics(_of(base.Metric, run.items), model_id=None),
-            params=[Param(param.name, param.value) for param in _of(base.Param, run.items)],
+            metrics=_metrics(_of(base.Metric, items), model_id=None),
+            params=[Param(param.name, param.value) for param in _of(base.Param, items)],
             tags=[RunTag(tag.name, _kept(tag)) for tag in tags],
             synchronous=True,
         )
 
-    def _log_datasets(self, run_id: str, run: base.RunLog) -> None:
+    def _log_datasets(self, run_id: str, items: tuple[base.Item, ...]) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         inputs = [
@@ -161,15 +182,15 @@ class MlflowTracker(Connection):
                 ),
                 tags=[InputTag("mlflow.data.context", data.context)],
             )
-            for data in _of(base.DatasetInput, run.items)
+            for data in _of(base.DatasetInput, items)
         ]
         if inputs:
             self.client.log_inputs(run_id, datasets=inputs)
 
-    def _upload(self, run_id: str, run: base.RunLog) -> None:
-        for artifact in _of(base.Artifact, run.items):
+    def _upload(self, run_id: str, items: tuple[base.Item, ...]) -> None:
+        for artifact in _of(base.Artifact, items):
             self.client.log_artifact(run_id, str(artifact.path), artifact.folder or None)
-        texts = _of(base.TextArtifact, run.items)
+        texts = _of(base.TextArtifact, items)
         if not texts:
             return
         with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
@@ -213,13 +234,7 @@ class MlflowTracker(Connection):
 
     def _refuse_deleted(self, run_id: str, run: base.RunLog) -> None:
         """Raise RunDeleted if that is why the run could not be filled."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            deleted = self.client.get_run(run_id).info.lifecycle_stage != "active"
-        except MlflowException as error:
-            deleted = error.error_code == "RESOURCE_DOES_NOT_EXIST"
-        if deleted:
+        if not self._is_there(run_id):
             raise errors.RunDeleted(
                 f"run `{run.name}` was deleted in MLflow before all of it had arrived there",
                 where=redact(self.uri),
@@ -240,19 +255,6 @@ def _metrics(metrics: Any, *, model_id: str | None) -> list[Any]:
     from mlflow.entities import Metric
 
     return [Metric(m.name, m.value, m.timestamp_ms, m.step, model_id=model_id) for m in metrics]
-
-
-def _row(run: Run) -> base.RunRow:
-    return base.RunRow(
-        run_id=run.info.run_id,
-        name=run.info.run_name,
-        status=run.info.status,
-        started_ms=run.info.start_time,
-        ended_ms=run.info.end_time,
-        params=run.data.params,
-        metrics=run.data.metrics,
-        tags=run.data.tags,
-    )
 
 
 def _labelled(model: Path, folder: Path, run_id: str, model_id: str) -> Path:

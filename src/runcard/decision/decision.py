@@ -1,0 +1,146 @@
+"""The decision as a noun: what was chosen, and all that is to be known about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from runcard.decision.candidate import Candidate, shown
+from runcard.plan import Choice, Constraint
+from runcard.stats import standard_error
+
+CONDITIONS: Mapping[str, str] = {
+    "fit_seconds": "mean wall seconds of training on a fold, one thread",
+    "cpu_seconds": "processor seconds of training and scoring on all folds",
+    "predict_ms_p95": "95th percentile of up to 200 predictions of one raw row each, one thread, the model of one fold",
+    "model_mb": "the pickled model of one fold, in 10^6 bytes",
+}
+"""Under what conditions a trial's numbers were measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """What a constraint rejected, the best first."""
+
+    constraint: Constraint
+    broken: tuple[Candidate, ...]
+    unrecorded: tuple[Candidate, ...]
+    """Those that the number was not recorded of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """A candidate that chance alone may separate from the winner."""
+
+    candidate: Candidate
+    difference: float
+    """The winner's value less this one's."""
+    p_value: float
+    """Corrected resampled t, adjusted by Holm for all that were held against the winner."""
+    p_equal: float
+    """The probability that they differ by no more than the practical difference."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinalScore:
+    """What the winner got on the test rows."""
+
+    score: float
+    n_openings: int | None
+    """How often finalists were scored on these rows so far; None where nobody counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Which candidate is chosen, and why."""
+
+    metric: str
+    greater_is_better: bool
+    choice: Choice
+    winner: Candidate | None
+    """None where no candidate meets the constraints."""
+    why: str
+    best: Candidate | None
+    """The first by the metric among those that qualify."""
+    runner_up: Candidate | None
+    why_not: str
+    """What speaks against the runner-up."""
+    rejections: tuple[Rejection, ...]
+    ties: tuple[Tie, ...] | None
+    """None where there are no folds to tell from."""
+    pareto: tuple[Candidate, ...]
+    """Those that qualify and that no other beats in all of `directions`; empty where that is one number."""
+    directions: Mapping[str, bool]
+    """The numbers of the Pareto view -> whether greater is better."""
+    n_compared: int
+    n_qualifying: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    """Why some were no candidates -> how many."""
+    test: FinalScore | None = None
+    """None for a winner that is no finalist."""
+
+    @property
+    def optimism(self) -> str:
+        """What to think of the winner's value."""
+        if self.winner is None or self.n_compared < 2:
+            return ""
+        return (
+            f"{self.metric} {shown(self.winner.value)} was found by looking at {self.n_compared:,} candidates: "
+            "the best of many is better than it will be on new rows"
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """Describe it as plain JSON."""
+        return {
+            "metric": self.metric,
+            "greater_is_better": self.greater_is_better,
+            "rule": self.choice.rule,
+            "cost": list(self.choice.cost),
+            "practical_difference": self.choice.practical_difference,
+            "winner": _describe(self.winner),
+            "why": self.why,
+            "test": asdict(self.test) if self.test else None,
+            "best": _describe(self.best),
+            "runner_up": _describe(self.runner_up),
+            "why_not": self.why_not,
+            "constraints": [_describe_rejection(rejection) for rejection in self.rejections],
+            "ties": None if self.ties is None else [_describe_tie(tie) for tie in self.ties],
+            "pareto": {
+                "greater_is_better": dict(self.directions),
+                "candidates": [_name(candidate) for candidate in self.pareto],
+            },
+            "n_compared": self.n_compared,
+            "n_qualifying": self.n_qualifying,
+            "left_out": dict(self.left_out),
+            "optimism": self.optimism,
+        }
+
+
+# As JSON
+
+
+def _name(candidate: Candidate) -> dict[str, Any]:
+    return {"id": candidate.id, "run_id": candidate.run_id, "label": candidate.label, "value": candidate.value}
+
+
+def _describe(candidate: Candidate | None) -> dict[str, Any] | None:
+    if candidate is None:
+        return None
+    error = standard_error(candidate.folds) if candidate.folds else None
+    return {**_name(candidate), "standard_error": error, "measures": dict(candidate.measures)}
+
+
+def _describe_rejection(rejection: Rejection) -> dict[str, Any]:
+    name = rejection.constraint.name
+    return {
+        "name": name,
+        "bound": rejection.constraint.bound,
+        "measured": CONDITIONS.get(name, ""),
+        "rejected": [{**_name(found), name: found.measures[name]} for found in rejection.broken],
+        "unrecorded": [_name(found) for found in rejection.unrecorded],
+    }
+
+
+def _describe_tie(tie: Tie) -> dict[str, Any]:
+    return {**_name(tie.candidate), "difference": tie.difference, "p_value": tie.p_value, "p_equal": tie.p_equal}

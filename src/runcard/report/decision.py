@@ -1,0 +1,140 @@
+"""A decision for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from runcard.decision import Candidate, Decision, Rejection, shown
+from runcard.report.tables import CHOSEN, UNBEATEN, fitted_table, number
+
+MAX_NAMED = 3
+MAX_PARETO = 12
+
+
+def describe_decision(decision: Decision, *, width: int, with_pareto: bool, advice: str | None = None) -> Group:
+    """Show what was chosen and why, and what was not; with the Pareto view unless a table has its marks already.
+
+    `advice` is what to do about a winner without a test score.
+    """
+    title = f"Decision by {decision.metric}, rule {decision.choice.rule}"
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, text in _facts(decision, advice or ""):
+        grid.add_row(name, Text(text))
+    parts: list[RenderableType] = [Text(title, style="bold"), grid]
+    if with_pareto and len(decision.pareto) > 1:
+        parts += [Text(""), _pareto_table(decision, width)]
+    return Group(*parts)
+
+
+def legend(decision: Decision) -> str:
+    """Explain the marks of a table."""
+    words = [f"{CHOSEN} chosen"] if decision.winner else []
+    if len(decision.pareto) > 1:
+        words.append(f"{UNBEATEN} beaten by no other in {', '.join(decision.directions)} together")
+    return "; ".join(words)
+
+
+def marks_of(decision: Decision | None) -> dict[str, str]:
+    """Mark trials in a table: the chosen one, and those that no other beats in all of the Pareto view."""
+    if decision is None:
+        return {}
+    marks = {decision.winner.id: CHOSEN} if decision.winner else {}
+    for candidate in decision.pareto if len(decision.pareto) > 1 else ():
+        marks[candidate.id] = marks.get(candidate.id, "") + UNBEATEN
+    return marks
+
+
+def _facts(decision: Decision, advice: str) -> list[tuple[str, str]]:
+    """Name all that a person should know, the most important first."""
+    facts = [
+        ("chosen", _named(decision.winner, decision.metric) if decision.winner else "none: no candidate qualifies")
+    ]
+    if decision.winner:
+        facts += [("why", decision.why), ("test", _test(decision) or advice)]
+    if decision.best and decision.winner and decision.best.id != decision.winner.id:
+        facts.append(("best", _named(decision.best, decision.metric)))
+    if decision.runner_up:
+        facts.append(("runner-up", f"{decision.runner_up.label}: {decision.why_not}"))
+    facts += [("constraint", _rejected(rejection, decision)) for rejection in decision.rejections]
+    if decision.winner:
+        facts.append(("ties", _ties(decision)))
+    facts.append(("compared", _compared(decision)))
+    return [(name, text) for name, text in facts if text]
+
+
+def _named(candidate: Candidate, metric: str) -> str:
+    return f"{candidate.label}: {metric} {number(candidate.value)}"
+
+
+def _test(decision: Decision) -> str:
+    if decision.test is None:
+        return ""
+    n_openings = decision.test.n_openings
+    times = "" if n_openings is None else f"; these test rows were opened {_times(n_openings)} so far"
+    return f"{decision.metric} {number(decision.test.score)} on the test rows, the number to report{times}"
+
+
+def _times(n: int) -> str:
+    return "once" if n == 1 else "twice" if n == 2 else f"{n:,} times"
+
+
+def _rejected(rejection: Rejection, decision: Decision) -> str:
+    n_rejected = len(rejection.broken) + len(rejection.unrecorded)
+    if n_rejected == 0:
+        return f"{rejection.constraint} rejected none"
+    text = f"{rejection.constraint} rejected {n_rejected:,} of {decision.n_compared:,}"
+    if rejection.broken:
+        name = rejection.constraint.name
+        first = rejection.broken[0]
+        text += f"; the best of them: {_named(first, decision.metric)}"
+        text += "" if name == decision.metric else f", {name} {shown(first.measures[name])}"
+    if rejection.unrecorded:
+        text += f"; of {len(rejection.unrecorded):,} it was not recorded: {_some(rejection.unrecorded)}"
+    return text
+
+
+def _ties(decision: Decision) -> str:
+    if decision.n_qualifying < 2:
+        return ""
+    if decision.ties is None:
+        return "unknown: there are no scores fold by fold"
+    n_others = decision.n_qualifying - 1
+    if not decision.ties:
+        return f"none: all {n_others:,} others differ from it by more than chance"
+    text = f"{len(decision.ties):,} of {n_others:,} others may differ from it by chance alone (corrected t, Holm, 5%)"
+    text += f": {_some([tie.candidate for tie in decision.ties])}"
+    if practical := decision.choice.practical_difference:
+        n_equal = sum(tie.p_equal >= 0.95 for tie in decision.ties)
+        text += f"; {n_equal:,} of them lie within {practical:g} of it with 95% certainty"
+    return text
+
+
+def _compared(decision: Decision) -> str:
+    left = ", ".join(f"{n:,} {word}" for word, n in decision.left_out.items())
+    text = f"{decision.n_compared:,}" + (f", {left}" if left else "")
+    return f"{text}; {decision.optimism}" if decision.optimism else text
+
+
+def _some(candidates: Sequence[Candidate]) -> str:
+    named, rest = "; ".join(candidate.label for candidate in candidates[:MAX_NAMED]), len(candidates) - MAX_NAMED
+    return f"{named}; and {rest:,} more" if rest > 0 else named
+
+
+def _pareto_table(decision: Decision, width: int) -> Table:
+    names = list(decision.directions)
+    rows = [
+        [CHOSEN if found == decision.winner else "", (found.run_id or found.id)[:8], found.label]
+        + [number(found.measures.get(name)) for name in names]
+        for found in decision.pareto[:MAX_PARETO]
+    ]
+    heads = ["", "run" if decision.pareto[0].run_id else "trial", "what", *names]
+    table = fitted_table("Pareto view: beaten by no other in all of these together", rows, width, heads)
+    if len(decision.pareto) > MAX_PARETO:
+        table.caption = f"{MAX_PARETO} of {len(decision.pareto):,}; decision.json has all"
+    return table

@@ -1,0 +1,218 @@
+"""Runs as MLflow has them, compared: ranked by one metric, and set beside the best of them where their folds allow it.
+
+RunRanking ──┐
+Yardstick  ──┼──► RunComparison
+fold scores ─┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from runcard.comparison import Beside, set_beside, shared_ranks
+from runcard.stats import standard_error
+from runcard.tracking.base import OUR_TAGS, RunRanking, RunRow
+
+MODEL_PARAM = "model"
+COSTS = ("fit_seconds", "predict_ms_p95", "model_mb")
+
+
+@dataclass(frozen=True, slots=True)
+class Yardstick:
+    """What runs are ranked by, and how far apart they must be to differ."""
+
+    metric: str
+    """As the card names it."""
+    key: str
+    """As MLflow has it: `cv_<metric>_mean`, say."""
+    greater_is_better: bool
+    has_folds: bool = False
+    test_share: float | None = None
+    """n_test / n_train of a fold."""
+    practical_difference: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedRun:
+    """One run's place, and what its folds say beside the reference."""
+
+    rank: int | None
+    """1 for the best; equal values share a rank. None for a run without a value, and for a baseline further down."""
+    run: RunRow
+    value: float | None
+    folds: tuple[float, ...] = ()
+    beside: Beside | None = None
+
+    @property
+    def model(self) -> str:
+        """The model's name; of a run that runcard did not make, the run's."""
+        return self.run.params.get(MODEL_PARAM, self.run.name)
+
+    @property
+    def params(self) -> dict[str, str]:
+        """Its hyperparameters as MLflow has them."""
+        return {name: value for name, value in self.run.params.items() if name != MODEL_PARAM}
+
+    @property
+    def standard_error(self) -> float | None:
+        """The standard error of its mean over the folds."""
+        return standard_error(self.folds) if len(self.folds) > 1 else None
+
+    @property
+    def status(self) -> str:
+        """How it ended: `done`, `stopped` early, or in MLflow's words."""
+        if self.run.status == "FINISHED":
+            return "done"
+        return "stopped" if f"{OUR_TAGS}stopped_at" in self.run.tags else self.run.status.lower()
+
+    @property
+    def test_scores(self) -> dict[str, float]:
+        """Its scores on the test rows, if it was a finalist."""
+        found = {name: value for name, value in self.run.metrics.items() if name.startswith("test_")}
+        return dict(sorted(found.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class RunComparison:
+    """Runs of one protocol, or any runs, the best first."""
+
+    experiments: tuple[str, ...]
+    yardstick: Yardstick
+    rows: tuple[ComparedRun, ...]
+    n_runs: int | None
+    """How many there are, whether listed or not; None where MLflow cannot count them without loading them all."""
+    n_ranked: int | None
+    """How many of them have a value."""
+    reference: str | None = None
+    """Id of the run that the others are set beside: the best, or the baseline."""
+    has_baseline: bool = False
+    card: RunRow | None = None
+    """The run of the card that says what these trials' protocol is; None for other runs."""
+    others: tuple[str, ...] = ()
+    """Ids of the latest run of each card of another protocol in the experiment."""
+
+    @property
+    def best(self) -> ComparedRun | None:
+        """The first, unless none has a value."""
+        return next((row for row in self.rows if row.rank == 1), None)
+
+    @property
+    def besides(self) -> list[Beside]:
+        """What there is to say of the rows that are set beside the reference."""
+        return [row.beside for row in self.rows if row.beside is not None]
+
+    @property
+    def protocol(self) -> str | None:
+        """The trials' protocol; None for other runs."""
+        return self.card.tags.get(f"{OUR_TAGS}protocol") if self.card else None
+
+    @property
+    def n_folds(self) -> int:
+        """How many folds the reference was scored on."""
+        return next((len(row.folds) for row in self.rows if row.run.run_id == self.reference), 0)
+
+    @property
+    def same_params(self) -> dict[str | None, dict[str, str]]:
+        """The parameters that do not tell runs apart: of all runs under None, of each model's under its name.
+
+        One run alone has nothing in common with others.
+        """
+        by_model: dict[str | None, list[Mapping[str, str]]] = {None: [row.run.params for row in self.rows]}
+        for row in self.rows:
+            by_model.setdefault(row.run.params.get(MODEL_PARAM), []).append(row.params)
+        found = {model: _in_common(several) for model, several in by_model.items()}
+        overall = found[None]
+        return {
+            model: {name: value for name, value in same.items() if model is None or overall.get(name) != value}
+            for model, same in found.items()
+        }
+
+    @property
+    def n_done(self) -> int:
+        """How many trials of the card were done when it was run last; 0 if that is not known."""
+        return self._count("n_done")
+
+    @property
+    def test_openings(self) -> int:
+        """How often the test rows had been opened when the card was run last; 0 if that is not known."""
+        return self._count("test_openings")
+
+    def _count(self, name: str) -> int:
+        text = self.card.tags.get(f"{OUR_TAGS}{name}", "") if self.card else ""
+        return int(text) if text.isdecimal() else 0
+
+
+def compare_ranking(
+    ranking: RunRanking,
+    yardstick: Yardstick,
+    folds: Mapping[str, tuple[float, ...]],
+    *,
+    experiments: tuple[str, ...] = (),
+    baseline: RunRow | None = None,
+    card: RunRow | None = None,
+    others: tuple[str, ...] = (),
+) -> RunComparison:
+    """Compare ranked runs with the best of them, or with a baseline, which is added if it is not among them.
+
+    Parameters
+    ----------
+    folds
+        Run id -> scores in fold order, (n_folds,) each; a run may lack them.
+    """
+    rows = _places(ranking, yardstick, folds)
+    if baseline is not None and all(row.run.run_id != baseline.run_id for row in rows):
+        rows.append(ComparedRun(None, baseline, baseline.value(yardstick.key), folds.get(baseline.run_id, ())))
+    reference = baseline.run_id if baseline is not None else next((row.run.run_id for row in rows if row.rank), None)
+    if yardstick.test_share is not None:
+        rows = _set_beside(rows, reference, yardstick, yardstick.test_share)
+    return RunComparison(
+        experiments,
+        yardstick,
+        tuple(rows),
+        ranking.n_runs,
+        ranking.n_ranked,
+        reference,
+        baseline is not None,
+        card,
+        others,
+    )
+
+
+def _places(ranking: RunRanking, yardstick: Yardstick, folds: Mapping[str, tuple[float, ...]]) -> list[ComparedRun]:
+    """Give runs their ranks; those with equal values stand in the order of their plan."""
+    key, sign = yardstick.key, -1 if yardstick.greater_is_better else 1
+    valued = [(run, value) for run in ranking.rows if (value := run.value(key)) is not None]
+    valued.sort(key=lambda pair: (sign * pair[1], _index(pair[0])))
+    ranks = shared_ranks([value for _, value in valued])
+    rows = [
+        ComparedRun(rank, run, value, folds.get(run.run_id, ()))
+        for rank, (run, value) in zip(ranks, valued, strict=True)
+    ]
+    return rows + [ComparedRun(None, run, None) for run in ranking.rows if run.value(key) is None]
+
+
+def _set_beside(
+    rows: Sequence[ComparedRun], reference: str | None, yardstick: Yardstick, test_share: float
+) -> list[ComparedRun]:
+    other = next((row.folds for row in rows if row.run.run_id == reference), ())
+    besides = set_beside(
+        other,
+        [() if row.run.run_id == reference else row.folds for row in rows],
+        greater_is_better=yardstick.greater_is_better,
+        test_share=test_share,
+        practical_difference=yardstick.practical_difference,
+    )
+    return [replace(row, beside=beside) for row, beside in zip(rows, besides, strict=True)]
+
+
+def _in_common(params: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    if len(params) < 2:
+        return {}
+    first, *rest = params
+    return {name: value for name, value in first.items() if all(other.get(name) == value for other in rest)}
+
+
+def _index(run: RunRow) -> int:
+    text = run.tags.get(f"{OUR_TAGS}index", "")
+    return int(text) if text.isdecimal() else 0

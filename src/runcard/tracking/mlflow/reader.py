@@ -1,0 +1,177 @@
+"""Runs, found, listed and ranked by MLflow's client: for servers, and whatever else is no database at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from runcard.tracking import base, tables
+from runcard.tracking.mlflow.connection import PAGE, Connection
+from runcard.tracking.mlflow.filters import parse_filter
+
+if TYPE_CHECKING:
+    from mlflow.entities import Experiment, Run
+
+_SHORTEST_ID = 6
+_NOT_READ = "MLflow could not be read"
+
+
+class MlflowReader(Connection):
+    """Reads the runs at one tracking address: see `RunReader`."""
+
+    def __init__(self, uri: str) -> None:
+        super().__init__(uri)
+        self._experiments: dict[str, Experiment] = {}
+
+    def read_runs(
+        self, experiment: str, *, kind: base.RunKind | None = None, limit: int | None = None
+    ) -> list[base.RunRow]:
+        """List the runs of an experiment, newest first."""
+        with self.translated(_NOT_READ):
+            found = self.client.get_experiment_by_name(experiment)
+            if found is None:
+                raise self.unknown(experiment)
+            wanted = f"tags.`{base.KIND_TAG}` = '{kind}'" if kind else ""
+            runs = self._search([self.live(found).experiment_id], wanted)
+            return [_row(run, experiment) for run in islice(runs, limit)]
+
+    def has_experiment(self, name: str) -> bool:
+        """Tell whether there is an experiment of that name."""
+        with self.translated(_NOT_READ):
+            found = self.client.get_experiment_by_name(name)
+            return found is not None and self.live(found) is not None
+
+    def experiment_names(self) -> list[str]:
+        """List the experiments, a thousand at most."""
+        with self.translated(_NOT_READ):
+            return [found.name for found in self.client.search_experiments(max_results=PAGE)]
+
+    def read_cards(self, experiment: str) -> list[base.RunRow]:
+        """List the runs of cards in an experiment, newest first, a thousand at most."""
+        return [_ours(row) for row in self.read_runs(experiment, kind="card", limit=PAGE)]
+
+    def find_runs(self, name: str) -> list[base.RunRow]:
+        """Find runs by their id, the beginning of it, or their name; newest first, ten at most."""
+        with self.translated(_NOT_READ):
+            where = [f"attributes.run_name = {_quoted(name)}"]
+            if len(name) >= _SHORTEST_ID and name.isalnum():
+                where.append(f"attributes.run_id LIKE '{name}%'")
+            ids = self._all_experiments()
+            found = {run.info.run_id: run for each in where for run in islice(self._search(ids, each, size=10), 10)}
+            newest = sorted(found.values(), key=lambda run: (-run.info.start_time, run.info.run_id))
+            return [_ours(_row(run, self._name_of(run))) for run in newest[:10]]
+
+    def metric_names(self, scope: base.RunScope) -> list[str]:
+        """Name the metrics of the runs; of many, those of the newest thousand."""
+        with self.translated(_NOT_READ):
+            runs = self._search(self._ids_of(scope), _filter(scope))
+            return sorted({name for run in islice(runs, PAGE) for name in run.data.metrics})
+
+    def rank_runs(
+        self, scope: base.RunScope, metric: str, *, greater_is_better: bool, limit: int | None
+    ) -> base.RunRanking:
+        """Rank the runs by a metric's last value and read the first `limit` of them."""
+        order = [f"metrics.`{metric}` {'DESC' if greater_is_better else 'ASC'}", "attributes.start_time ASC"]
+        if scope.where:
+            parse_filter(scope.where)
+        with self.translated(_NOT_READ):
+            ids = self._ids_of(scope)
+            size = PAGE if limit is None else min(PAGE, limit + 1)
+            runs = self._search(ids, _filter(scope), order, size)
+            if scope.protocol is not None:
+                runs = (run for run in runs if self._is_latest(run, scope, ids))
+            read = list(islice(runs, None if limit is None else limit + 1))
+            rows = tuple(_ours(_row(run, self._name_of(run))) for run in read[:limit])
+        is_whole = limit is None or len(read) <= limit
+        n_ranked = sum(row.value(metric) is not None for row in rows)
+        is_ranked = is_whole or n_ranked < len(rows)
+        return base.RunRanking(rows, len(rows) if is_whole else None, n_ranked if is_ranked else None)
+
+    def read_folds(self, run_ids: Sequence[str], metric: str) -> dict[str, tuple[float, ...]]:
+        """Read the scores of `cv_<metric>` in step order, (n_folds,) a run; runs without them are left out."""
+        reader = tables.open_tables(self.uri)
+        if reader is not None:
+            with reader:
+                return reader.read_folds(run_ids, metric)
+        with self.translated(_NOT_READ):
+            found = {run_id: self._folds(run_id, f"cv_{metric}") for run_id in run_ids}
+        return {run_id: folds for run_id, folds in found.items() if folds}
+
+    def _folds(self, run_id: str, key: str) -> tuple[float, ...]:
+        points = sorted(self.client.get_metric_history(run_id, key), key=lambda point: point.timestamp)
+        last = {point.step: point.value for point in points}  # what was logged last counts
+        return tuple(last[step] for step in sorted(last))
+
+    def _is_latest(self, run: Run, scope: base.RunScope, ids: list[str]) -> bool:
+        """Tell whether a trial was not run again since."""
+        key = run.data.tags.get(f"{base.OUR_TAGS}trial_key")
+        if key is None:
+            return True
+        same = f"{_filter(scope)} and tags.`{base.OUR_TAGS}trial_key` = {_quoted(key)}"
+        return bool(next(self._search(ids, same, size=1)).info.run_id == run.info.run_id)
+
+    def _search(self, experiment_ids: list[str], where: str, order: Sequence[str] = (), size: int = 0) -> Iterator[Run]:
+        token: str | None = None
+        while True:
+            page = self.client.search_runs(
+                experiment_ids, where, max_results=size or PAGE, order_by=list(order) or None, page_token=token
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _ids_of(self, scope: base.RunScope) -> list[str]:
+        found = [self.client.get_experiment_by_name(name) for name in scope.experiments]
+        return [experiment.experiment_id for experiment in found if experiment is not None]
+
+    def _all_experiments(self) -> list[str]:
+        token: str | None = None
+        while True:
+            page = self.client.search_experiments(max_results=PAGE, page_token=token)
+            self._experiments |= {experiment.experiment_id: experiment for experiment in page}
+            token = page.token
+            if not token:
+                return list(self._experiments)
+
+    def _name_of(self, run: Run) -> str:
+        experiment_id = run.info.experiment_id
+        if experiment_id not in self._experiments:
+            self._experiments[experiment_id] = self.client.get_experiment(experiment_id)
+        return str(self._experiments[experiment_id].name)
+
+
+def _filter(scope: base.RunScope) -> str:
+    """Put a scope into words of MLflow's filter language."""
+    parts = [scope.where] if scope.where else []
+    if scope.run_ids:
+        parts.append(f"attributes.run_id IN ({', '.join(map(_quoted, scope.run_ids))})")
+    if scope.protocol is not None:
+        parts.append(f"tags.`{base.OUR_TAGS}protocol` = {_quoted(scope.protocol)}")
+        parts.append(f"tags.`{base.KIND_TAG}` = 'trial'")
+    return " and ".join(parts)
+
+
+def _quoted(text: str) -> str:
+    """Write a text for MLflow's filter language, which has no escapes but two kinds of quotes."""
+    return f'"{text}"' if "'" in text else f"'{text}'"
+
+
+def _row(run: Run, experiment: str) -> base.RunRow:
+    return base.RunRow(
+        run_id=run.info.run_id,
+        name=run.info.run_name,
+        status=run.info.status,
+        started_ms=run.info.start_time,
+        ended_ms=run.info.end_time,
+        params=run.data.params,
+        metrics=run.data.metrics,
+        tags=run.data.tags,
+        experiment=experiment,
+    )
+
+
+def _ours(row: base.RunRow) -> base.RunRow:
+    return replace(row, tags=base.ours(row.tags))

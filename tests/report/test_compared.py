@@ -1,0 +1,170 @@
+"""A comparison as a table, Markdown, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from runcard.report.compared import as_csv, as_json, as_markdown, as_rows, compared_table, neutral, notes
+from runcard.tracking.base import RunRanking, RunRow
+from runcard.tracking.compared import RunComparison, Yardstick, compare_ranking
+
+KEY = "cv_roc_auc_mean"
+FOLDS = {"r0": (0.9, 0.8, 0.85), "r1": (0.89, 0.81, 0.84), "r2": (0.5, 0.41, 0.44), "r3": (0.85, 0.86, 0.81)}
+CARD_TAGS = {"runcard.protocol": "p", "runcard.test_openings": "3", "runcard.n_done": "48"}
+CARD = RunRow("c0", "card", "FINISHED", 0, 1, {}, {}, CARD_TAGS)
+
+
+def run(k: int, value: float | None, *, model: str = "forest", status: str = "FINISHED", **metrics: float) -> RunRow:
+    params = {"model": model, "depth": str(k), "seed": "7"}
+    found = {"fit_seconds": 0.5, **metrics} | ({} if value is None else {KEY: value})
+    return RunRow(f"r{k}", f"{model}-{k}", status, k, k + 1, params, found, {"runcard.index": str(k)}, "churn")
+
+
+RUNS = [
+    run(0, 0.85, test_roc_auc=0.83),
+    run(1, 0.846, model="svc"),
+    run(2, 0.45, model="svc"),
+    run(3, None, status="FAILED"),
+]
+
+
+def comparison(runs: list[RunRow] | None = None, **given: Any) -> RunComparison:
+    rows = RUNS if runs is None else runs
+    n_ranked = sum(row.value(KEY) is not None for row in rows)
+    ranking = given.pop("ranking", RunRanking(tuple(rows), len(rows), n_ranked))
+    yardstick = given.pop("yardstick", Yardstick("roc_auc", KEY, True, True, 0.5, 0.01))
+    return compare_ranking(ranking, yardstick, FOLDS, **({"card": CARD} | given))
+
+
+def printed(found: RunComparison, width: int) -> list[str]:
+    console = Console(width=width, file=io.StringIO(), highlight=False)
+    console.print(compared_table(found, width=width))
+    return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 160])
+def test_the_table_fits_and_keeps_what_matters_most(width: int) -> None:
+    lines = printed(comparison(), width)
+    assert max(map(len, lines)) <= width
+    text = "\n".join(lines)
+    assert "0.8500 ± 0.0289" in text
+    assert ("95% interval" in text) == (width >= 80)
+    assert "failed" in lines[-1]
+    assert next(line for line in lines if "svc" in line).split()[:2] == ["2≈", "svc"]
+
+
+def test_a_baseline_takes_the_place_of_the_best() -> None:
+    found = comparison(baseline=RUNS[1])
+    assert [row.rank for row in found.rows] == [1, 2, 3, None]
+    assert [row.beside is None for row in found.rows] == [False, True, False, True]
+    assert found.rows[0].beside.difference.mean == pytest.approx(0.85 - 0.846666, abs=1e-5)
+    assert "1 of the other 2 is tied with the baseline" in " ".join(notes(found))
+    assert any(line.startswith("2 base") for line in printed(found, 120))
+
+
+def test_a_baseline_further_down_is_added_without_a_rank() -> None:
+    ranking = RunRanking(tuple(RUNS[:2]), 48, 47)
+    found = comparison(ranking=ranking, baseline=RUNS[2])
+    assert [(row.rank, row.run.run_id) for row in found.rows] == [(1, "r0"), (2, "r1"), (None, "r2")]
+    assert found.reference == "r2"
+
+
+def test_equal_means_share_a_rank_in_the_order_of_the_plan() -> None:
+    found = comparison([run(2, 0.5), run(1, 0.5), run(0, 0.4)])
+    assert [(row.rank, row.run.run_id) for row in found.rows] == [(1, "r1"), (1, "r2"), (3, "r0")]
+
+
+def test_the_notes_say_what_is_tied_and_how_far_the_best_is_to_be_believed() -> None:
+    said = " ".join(notes(comparison(others=("0123456789",))))
+    assert "1 of 4 have no score" in said
+    assert "The same in all: seed=7" in said
+    assert "1 of the other 2 is tied with the best" in said
+    assert "on 3 folds, Holm-corrected for 2 comparisons, is 0.05 or more. Up to 0.01 apart counts as equal." in said
+    assert "The score of the best of 48 trials is optimistic" in said
+    assert "On the test rows, which were opened 3 times, it got 0.8300." in said
+    assert "`runcard compare 01234567` shows" in said
+
+
+def test_what_is_not_known_is_not_shown() -> None:
+    plain = comparison(card=None, yardstick=Yardstick(KEY, KEY, True), ranking=RunRanking(tuple(RUNS[:3]), None, None))
+    said = " ".join(notes(plain))
+    assert "No uncertainty is known" in said
+    assert "The first 3 are shown, and there are more" in said
+    assert "optimistic" not in said
+    assert not {"se", "p", "tied"} & set(as_rows(plain)[0])
+    assert comparison([]).best is None
+    assert as_csv(comparison([])) == ""
+    assert json.loads(as_json(comparison([])))["runs"] == []
+    assert printed(comparison([]), 80)
+
+
+def test_parameters_that_are_the_same_in_a_model_are_said_once() -> None:
+    runs = [run(k, 0.9 - k / 100, model="svc" if k > 1 else "forest") for k in range(4)]
+    runs = [replace(row, params={**row.params, **({"kernel": "rbf"} if k > 1 else {})}) for k, row in enumerate(runs)]
+    found = comparison(runs)
+    assert "The same in all: seed=7; in svc: kernel=rbf." in notes(found)
+    text = "\n".join(printed(found, 160))
+    assert "depth=2" in text
+    assert "rbf" not in text
+
+
+def test_csv_has_all_columns_and_every_digit() -> None:
+    rows = list(csv.DictReader(io.StringIO(as_csv(comparison()))))
+    expected = ["rank", "run_id", "name", "experiment", "status", "model", KEY, "se", "difference", "low", "high", "p"]
+    expected += ["p_worse", "p_equal", "p_better", "tied", "fit_seconds", "test_roc_auc"]
+    assert list(rows[0]) == [*expected, "param_depth", "param_seed"]
+    beside = comparison().rows[1].beside
+    assert float(rows[1]["p"]) == beside.p
+    assert (float(rows[1]["low"]), float(rows[1]["high"])) == beside.difference.interval()
+    assert [row["tied"] for row in rows] == ["", "true", "false", ""]
+    assert sum(float(rows[2][name]) for name in ("p_worse", "p_equal", "p_better")) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+SUM(A1)", "-cmd|' /C calc'!A0", "@x", "\t=1", "\r=1", "\n=1", "＝1", "-1+1", "- 1"]
+)
+def test_cells_that_begin_like_a_formula_are_neutralised(text: str) -> None:
+    assert neutral(text) == f"'{text}"
+    found = comparison([run(0, 0.9, model=text), run(1, 0.8)])
+    (first, _) = csv.DictReader(io.StringIO(as_csv(found), newline=""))
+    assert first["model"] == f"'{text}"
+
+
+@pytest.mark.parametrize("value", ["-1", "+0.5", "-1e-3", -1.5, 2, "a=1", "", "x-1"])
+def test_numbers_and_other_cells_stay(value: object) -> None:
+    assert neutral(value) == value
+
+
+def test_json_is_one_document_without_nan() -> None:
+    odd = [run(0, 0.9, odd=math.nan, predict_ms_p95=math.nan), *RUNS[1:]]
+    found = json.loads(as_json(comparison(odd)), parse_constant=pytest.fail)
+    assert (found["metric"], found["protocol"], found["n_folds"], found["reference"]) == ("roc_auc", "p", 3, "r0")
+    assert found["has_uncertainty"] is True
+    first, second = found["runs"][:2]
+    assert (first["params"], first["tied"]) == ({"depth": "0", "seed": "7"}, None)
+    assert (second["folds"], second["tied"]) == ([0.89, 0.81, 0.84], True)
+
+
+def test_markdown_is_a_pipe_table_whatever_the_cells_hold() -> None:
+    lines = as_markdown(comparison([run(0, 0.9, model="a|b\n*c*<script>"), *RUNS[1:]])).splitlines()
+    n_columns = lines[0].count(" | ")
+    table = lines[: lines.index("")]
+    assert len(table) == 6
+    assert {line.replace("\\|", "").count(" | ") for line in table} == {n_columns}
+    assert "a\\|b \\*c\\*\\<script>" in lines[2]
+
+
+def test_what_others_logged_steers_no_terminal() -> None:
+    odd = [run(0, 0.9, model="[bold]x[/nope]"), run(1, 0.8, model="\x1b[31mred\a")]
+    text = "\n".join(printed(comparison(odd), 160))
+    assert "[bold]x[/nope]" in text
+    assert "\x1b" not in text
+    assert "\a" not in text
