@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from rich.table import Table
@@ -19,6 +20,7 @@ _FEWEST = 4
 _GAP = 2
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the beginning of a formula."""
+_TO_QUOTE = re.compile(r'[,"\r\n]')
 
 
 def as_rows(found: RunComparison) -> list[dict[str, Any]]:
@@ -121,9 +123,11 @@ def neutral(value: object) -> object:
 
 
 def _csv_cell(value: object) -> str:
+    if isinstance(value, float):
+        return repr(value)
     text = str(neutral(value))
     # The writer of the standard library leaves a lone carriage return unquoted, at which readers end the line.
-    return '"' + text.replace('"', '""') + '"' if any(char in text for char in ',"\r\n') else text
+    return '"' + text.replace('"', '""') + '"' if _TO_QUOTE.search(text) else text
 
 
 def _is_number(text: str) -> bool:

@@ -119,10 +119,12 @@ class TableReader:
         value = chosen.c.value
         directed = value.desc() if greater_is_better else value
         order = (chosen.c.lack, directed, chosen.c.start_time, chosen.c.run_uuid)
+        counts = (sa.func.count(chosen.c.run_uuid).over(), sa.func.count(value).over())  # of all, before the limit
         with self._reading() as read:
-            n_runs, n_ranked = read.execute(sa.select(sa.func.count(chosen.c.run_uuid), sa.func.count(value))).one()
-            first = read.scalars(sa.select(chosen.c.run_uuid).order_by(*order).limit(limit)).all()
-            return RunRanking(tuple(_rows(read, first)), n_runs, n_ranked)
+            first = read.execute(sa.select(chosen.c.run_uuid, *counts).order_by(*order).limit(limit)).all()
+            rows = _rows(read, [run_id for run_id, *_ in first])
+        _, n_runs, n_ranked = first[0] if first else ("", 0, 0)
+        return RunRanking(tuple(rows), n_runs, n_ranked)
 
     def read_folds(self, run_ids: Sequence[str], metric: str) -> dict[str, tuple[float, ...]]:
         """Read the scores of `cv_<metric>` in step order, (n_folds,) a run; runs without them are left out."""
@@ -247,4 +249,4 @@ def _of(
 ) -> Iterator[Any]:
     """Ask for the rows of some runs, a chunk of ids at a time."""
     for start in range(0, len(run_ids), CHUNK):
-        yield from read.execute(wanted.where(column.in_(run_ids[start : start + CHUNK])))
+        yield from read.execute(wanted.where(column.in_(run_ids[start : start + CHUNK]))).all()
