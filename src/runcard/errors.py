@@ -8,6 +8,7 @@ RuncardError                      exit 1
 ├── ModelError                    exit 2   RC3xx  models, hyperparameters, features, metrics
 ├── RunError                      exit 1   RC4xx  while trials run, and the journal
 ├── TrackingError                 exit 1   RC5xx  MLflow and what is in it
+├── GateError                     exit 3   RC7xx  a gate or a rule said no
 └── Interrupted                   exit 130 RC601  Ctrl-C
 """
 
@@ -469,8 +470,42 @@ class ModelVersionUnknown(TrackingError):
     code = "RC507"
 
 
+class LedgerUnusable(TrackingError):
+    """The ledger of promotions is not what runcard wrote, or somebody holds it for too long."""
+
+    code = "RC510"
+
+
+class ModelMissing(TrackingError):
+    """A run has no model that could be registered."""
+
+    code = "RC511"
+
+
 class Interrupted(RuncardError):
     """Ctrl-C: what was done is kept."""
 
     code = "RC601"
     exit_code = EXIT_INTERRUPTED
+
+
+# RC7xx: a gate or a rule said no
+
+
+class GateError(RuncardError):
+    """A gate or a rule said no; nothing broke."""
+
+    code = "RC700"
+    exit_code = EXIT_GATE
+
+
+class GateFailed(GateError):
+    """A model version does not pass the gates of the alias it was to get."""
+
+    code = "RC702"
+
+
+class PromotionOvertaken(GateError):
+    """Somebody else moved the alias while a model version was being judged."""
+
+    code = "RC703"

@@ -103,7 +103,7 @@ class MlflowTracker(Connection):
             if found is None:
                 raise self.unknown(experiment)
             runs = self._runs(self.live(found).experiment_id, kind)
-            return [_row(run) for run in islice(runs, limit)]
+            return [run_row(run) for run in islice(runs, limit)]
 
     # Experiments
 
@@ -242,7 +242,8 @@ def _metrics(metrics: Any, *, model_id: str | None) -> list[Any]:
     return [Metric(m.name, m.value, m.timestamp_ms, m.step, model_id=model_id) for m in metrics]
 
 
-def _row(run: Run) -> base.RunRow:
+def run_row(run: Run) -> base.RunRow:
+    """Give a run in plain types."""
     return base.RunRow(
         run_id=run.info.run_id,
         name=run.info.run_name,
