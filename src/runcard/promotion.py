@@ -58,8 +58,12 @@ class Promotion:
 
     def __str__(self) -> str:
         """Say what happened in a few words: `churn/3 to production`."""
-        ending = f" to {self.alias}" if self.alias else " registered"
-        return (f"{self.model}/{self.version}" if self.version else self.model) + ending
+        name = f"{self.model}/{self.version}" if self.version else self.model
+        return (
+            f"{name} {'back ' if self.kind == 'rollback' else ''}to {self.alias}"
+            if self.alias
+            else f"{name} registered"
+        )
 
 
 def to_json(promotion: Promotion) -> str:

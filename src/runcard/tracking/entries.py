@@ -23,8 +23,10 @@ class Entry:
     event_id: str
     """Its run."""
     promotion: Promotion
-    is_finished: bool
+    is_finished: bool = False
     """Whether what it says has been carried out; until then whoever comes next does so."""
+    is_void: bool = False
+    """Whether it could not be carried out, what it is about having been deleted: it never happened."""
     owner: str = ""
     """The process that carries it out, as `this_process` names it."""
 

@@ -32,6 +32,7 @@ NEXT = "next"
 AFTER_TAG = "runcard.after"
 EVENT_TAG = "runcard.event"
 OWNER_TAG = "runcard.process"
+VOID_TAG = "runcard.void"
 FIRST = "first"
 _BEGUN = f"{LEDGER}-begun-"
 
@@ -76,7 +77,7 @@ class MlflowLedger(Connection):
                 raise self._unusable("it was there a moment ago")
             event_id = self._write(promotion, experiment_id, after.event_id)
             if self._is_first(after.event_id, event_id):
-                return Entry(event_id, promotion, is_finished=False, owner=this_process())
+                return Entry(event_id, promotion, owner=this_process())
             self.client.delete_run(event_id)
             return None
 
@@ -88,6 +89,12 @@ class MlflowLedger(Connection):
                 self._describe(entry.event_id, done.promotion)
             self.client.set_terminated(entry.event_id, "FINISHED")
         return done
+
+    def annul(self, entry: Entry, why: str) -> None:
+        """Note that an event cannot be carried out any more: it keeps its place, and never happened."""
+        with self.translated("the ledger could not be written"):
+            self.client.set_tag(entry.event_id, VOID_TAG, why[: TAG_LIMIT // 2])
+            self.client.set_terminated(entry.event_id, "FAILED")
 
     # The order
 
@@ -115,7 +122,7 @@ class MlflowLedger(Connection):
                 raise
         is_ours = self._experiment_id() == experiment_id
         self._remove_false_starts()
-        return Entry(event_id, promotion, is_finished=False, owner=this_process()) if is_ours else None
+        return Entry(event_id, promotion, owner=this_process()) if is_ours else None
 
     def _remove_false_starts(self) -> None:
         """Delete what others began: a ledger can be made no more."""
@@ -185,7 +192,13 @@ class MlflowLedger(Connection):
             promotion = read_promotion(text)
         except (ValueError, TypeError, KeyError):
             raise self._unusable(f"its event {run.info.run_id} is not what runcard writes") from None
-        return Entry(run.info.run_id, promotion, run.info.status == "FINISHED", owner=run.data.tags.get(OWNER_TAG, ""))
+        return Entry(
+            run.info.run_id,
+            promotion,
+            run.info.status == "FINISHED",
+            VOID_TAG in run.data.tags,
+            run.data.tags.get(OWNER_TAG, ""),
+        )
 
     def _runs(self, experiment_id: str) -> list[Run]:
         from mlflow.entities import ViewType

@@ -36,7 +36,7 @@ def read_history(
         There is no such model.
     """
     with open_desk(project, tracking_uri=tracking_uri, note=note) as desk:
-        entries = [entry for entry in settle(desk, model) if entry.promotion.model == model]
+        entries = [entry for entry in settle(desk, model) if entry.promotion.model == model and entry.is_finished]
         return History(model, tuple(entries), tuple(_moved(desk, model, entries)))
 
 

@@ -73,7 +73,8 @@ def rollback(
 
 def _earlier(entries: Sequence[Entry], model: str, holder: ModelVersion | None) -> list[int]:
     """List the versions that held production before the present holder, the latest last."""
-    held = holders([entry.promotion for entry in entries if entry.promotion.model == model], PRODUCTION)
+    events = [entry.promotion for entry in entries if entry.promotion.model == model and entry.is_finished]
+    held = holders(events, PRODUCTION)
     now = holder.version if holder else None
     return [version for version in (held[:-1] if held[-1:] == [now] else held) if version != now]
 

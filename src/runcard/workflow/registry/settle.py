@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from runcard import errors
 from runcard.promotion import PRODUCTION, Promotion
 from runcard.redact import redact
 from runcard.tracking.entries import Entry, is_gone
 from runcard.tracking.logs import MODEL_FOLDER
+from runcard.tracking.versions import ModelRef
 from runcard.workflow.registry.desk import Desk
 
 ARCHIVED_TAG = "runcard.archived"
@@ -26,17 +28,21 @@ _LOOK_EVERY_SECONDS = 0.2
 
 
 def settle(desk: Desk, model: str) -> list[Entry]:
-    """Give all entries of the ledger, those of the model carried out; wait for a process that is at it."""
+    """Give all entries of the ledger, those of the model carried out; wait for a process that is at it.
+
+    What was meant to be done with a version that is deleted is void from then on.
+    """
     waited: dict[str, float] = {}
     while True:
         entries = desk.ledger.entries()
-        begun = next((e for e in entries if e.promotion.model == model and not e.is_finished), None)
+        begun = next((e for e in entries if e.promotion.model == model and not (e.is_finished or e.is_void)), None)
         if begun is None:
             return entries
         since = waited.setdefault(begun.event_id, time.monotonic())
         if is_gone(begun.owner) or time.monotonic() - since > PATIENCE_SECONDS:
             desk.note(f"finishing what {_whose(begun)} began and did not end: {begun.promotion}")
-            carry_out(desk, begun)
+            with suppress(errors.ModelVersionUnknown, errors.ModelMissing):
+                carry_out(desk, begun)
         else:
             if since == max(waited.values()) and time.monotonic() - since < _LOOK_EVERY_SECONDS:
                 desk.note(f"waiting for {_whose(begun)}: {begun.promotion}")
@@ -60,26 +66,54 @@ def decide(desk: Desk, promotion: Promotion, entries: Sequence[Entry]) -> Entry:
             break
         entries = settle(desk, promotion.model)
         for other in entries[known:]:
-            _refuse_overtaken(desk, promotion, other.promotion)
+            if not other.is_void:
+                _refuse_overtaken(desk, promotion, other.promotion)
     if time.monotonic() - began > FRESH_SECONDS:
         return _finished_by_anyone(desk, entry)
     return carry_out(desk, entry)
 
 
 def carry_out(desk: Desk, entry: Entry) -> Entry:
-    """Do what an event says, and finish it; doing it again changes nothing."""
-    promotion = entry.promotion
-    if promotion.kind == "register":
-        return desk.ledger.finish(entry, version=_make_version(desk, promotion))
-    version, alias = promotion.version, promotion.alias
-    if version is None or alias is None:
-        raise ValueError(f"an event that moves nothing: {promotion}")
-    desk.registry.move_alias(promotion.model, alias, version)
+    """Do what an event says, and finish it; doing it again changes nothing.
+
+    Raises
+    ------
+    ModelVersionUnknown, ModelMissing
+        What it is about was deleted meanwhile: nothing was moved, and the event is void.
+    """
+    try:
+        version = (
+            _make_version(desk, entry.promotion) if entry.promotion.alias is None else _move(desk, entry.promotion)
+        )
+    except (errors.ModelVersionUnknown, errors.ModelMissing) as error:
+        desk.ledger.annul(entry, error.what)
+        raise
+    done = desk.ledger.finish(entry, version=version)
+    _agree(desk, done)
+    return done
+
+
+def _move(desk: Desk, promotion: Promotion) -> int:
+    model, alias = promotion.model, str(promotion.alias)
+    version = desk.registry.find(ModelRef(model, version=promotion.version)).version
+    desk.registry.move_alias(model, alias, version)
     if alias == PRODUCTION:
-        desk.registry.mark(promotion.model, version, ARCHIVED_TAG, None)
-        if promotion.previous not in (None, version):
-            desk.registry.mark(promotion.model, promotion.previous, ARCHIVED_TAG, promotion.at)
-    return desk.ledger.finish(entry, version=version)
+        desk.registry.mark(model, version, ARCHIVED_TAG, None)
+        if promotion.previous is not None:
+            desk.registry.mark(model, promotion.previous, ARCHIVED_TAG, promotion.at)
+    return version
+
+
+def _agree(desk: Desk, done: Entry) -> None:
+    """Move an alias on if it was moved late: somebody had taken this process for dead, and went on."""
+    ours = done.promotion
+    same = [
+        entry
+        for entry in desk.ledger.entries()
+        if entry.is_finished and (entry.promotion.model, entry.promotion.alias) == (ours.model, ours.alias)
+    ]
+    if ours.alias is not None and same[-1].event_id != done.event_id:
+        _move(desk, same[-1].promotion)
 
 
 def _finished_by_anyone(desk: Desk, entry: Entry) -> Entry:
