@@ -15,6 +15,8 @@ from runcard.workflow.registry.desk import Desk
 from runcard.workflow.sync import connect
 
 PARENT_TAG = "mlflow.parentRunId"
+DECISION_TAG = "runcard.decision"
+"""On a card's run: whether a trial was chosen, and in `runcard.decision_run` which; on a trial's run: that it was."""
 _RUN = re.compile(r"[0-9a-f]{8,32}")
 
 
@@ -34,8 +36,8 @@ class Chosen:
         tags = self.run.tags
         known = {name: tags.get(f"runcard.{name}", "") for name in ("model_digest", "trial_key", "protocol")}
         known |= {"card_run": self.card.run_id, "card_run_name": self.card.name, "chosen_as": self.chosen_as}
-        known["rule"] = self.card.tags.get("runcard.selection", "")
-        known["decision"] = tags.get("runcard.decision", "")
+        known["rule"] = tags.get("runcard.decision_rule") or self.card.tags.get("runcard.selection", "")
+        known["why"] = tags.get("runcard.decision_why", "")
         primary = self.card.tags.get("runcard.primary", "")
         score = self.run.metrics.get(f"test_{primary}")
         scored = "" if score is None else f", {primary} {score:.4f} on the test rows"
@@ -111,15 +113,22 @@ def _of_run(desk: Desk, run: RunRow) -> Chosen:
 
 def _decided(desk: Desk, card: RunRow, experiment: str) -> Chosen:
     """Take the decision of a card, or where none was recorded the trial that is best."""
+    if card.tags.get(DECISION_TAG) == "none":
+        raise errors.ModelMissing(
+            f"nothing was chosen of the card's run {card.name}",
+            where=redact(desk.registry.uri),
+            why="no trial qualifies by the card's rule",
+            hint="name a finalist's run to register it all the same: `runcard register RUN`",
+        )
+    decided = desk.registry.find_runs(card.tags.get(f"{DECISION_TAG}_run", "none"))
+    if decided:
+        return Chosen(decided[0], card, experiment, "the decision")
     with connect(desk.project) as tracker:
         trials = tracker.read_runs(experiment, kind="trial")
     protocol = card.tags.get("runcard.protocol")
     finalists = [
         row for row in trials if row.tags.get("runcard.protocol") == protocol and "runcard.finalist" in row.tags
     ]
-    decided = next((row for row in finalists if "runcard.decision" in row.tags), None)
-    if decided is not None:
-        return Chosen(decided, card, experiment, "the decision")
     best = card.tags.get("runcard.best_trial")
     found = next((row for row in finalists if row.tags.get("runcard.trial_key") == best), None)
     if found is not None:
