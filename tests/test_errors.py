@@ -69,7 +69,7 @@ def write(
 def runcard_says(*arguments: str) -> str:
     """Run the command line in this process; a failure is what is asked for."""
     answer = CliRunner().invoke(main, arguments)
-    assert answer.exit_code in (1, 2), answer.output
+    assert answer.exit_code in (1, 2, 3), answer.output
     return answer.stderr
 
 
@@ -510,6 +510,20 @@ def no_such_model(root: Path) -> str:
     return tracker_says(root, find)
 
 
+@case("RC510")
+def ledger_made_by_hand(root: Path) -> str:
+    write(root)
+    client(root).create_experiment("runcard-ledger")
+    return runcard_says("history", "churn")
+
+
+@case("RC511")
+def nothing_to_register(root: Path) -> str:
+    write(root)
+    client(root).create_experiment("churn")
+    return runcard_says("register", "churn")
+
+
 def tracker_says(root: Path, step: Callable[[MlflowTracker], object]) -> str:
     """Ask a tracker on `mlflow.db`, which has one experiment, `churn`."""
     with MlflowTracker(f"sqlite:///{root / 'mlflow.db'}", artifact_root=root) as tracker:
@@ -521,6 +535,38 @@ def client(root: Path) -> object:
     from mlflow import MlflowClient
 
     return MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
+
+
+# Gates
+
+
+@case("RC702")
+def gate_failed(root: Path) -> str:
+    write(root)
+    registered_by_hand(root)
+    return runcard_says("promote", "churn/1", "--to", "production")
+
+
+@case("RC703")
+def overtaken(root: Path) -> str:
+    from runcard.workflow import promote
+
+    write(root)
+    registered_by_hand(root)
+
+    def move(line: str) -> None:
+        client(root).set_registered_model_alias("churn", "production", "2")
+
+    return python_says(lambda: promote("churn/1", to="production", force=True, reason="urgent", note=move))
+
+
+def registered_by_hand(root: Path) -> None:
+    """Register two versions of a model that runcard did not make."""
+    (root / "model").mkdir()
+    (root / "model" / "MLmodel").write_text("flavors: {}\n")
+    client(root).create_registered_model("churn")
+    for _ in range(2):
+        client(root).create_model_version("churn", (root / "model").as_uri())
 
 
 @case("RC601")
@@ -535,7 +581,7 @@ def interrupted(root: Path) -> str:
 
 # The tests
 
-FAMILIES_ONLY = {"RC100", "RC200", "RC300"}
+FAMILIES_ONLY = {"RC100", "RC200", "RC300", "RC700"}
 """Codes of families of which only finer errors are raised."""
 
 
@@ -552,7 +598,7 @@ def test_every_code_is_provoked() -> None:
 def test_families_alone_are_not_raised() -> None:
     names = [kind.__name__ for kind in classes() if kind.code in FAMILIES_ONLY and kind is not errors.CardErrors]
     raised = re.compile(rf"errors\.({'|'.join(names)})\(")
-    assert sorted(names) == ["CardError", "DataError", "ModelError"]
+    assert sorted(names) == ["CardError", "DataError", "GateError", "ModelError"]
     assert not [path for path in SOURCES.rglob("*.py") if raised.search(path.read_text(encoding="utf-8"))]
 
 
