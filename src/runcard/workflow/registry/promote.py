@@ -80,7 +80,7 @@ def promote(
             **desk.signed(),
         )
         decide(desk, promotion, entries)
-        return Promoted(desk.registry.find(ref) if ref.version else candidate, to, promotion)
+        return Promoted(candidate, to, promotion)
 
 
 def decision_of(version: ModelVersion) -> dict[str, str]:

@@ -32,21 +32,22 @@ def settle(desk: Desk, model: str) -> list[Entry]:
 
     What was meant to be done with a version that is deleted is void from then on.
     """
-    waited: dict[str, float] = {}
+    seen: dict[str, float] = {}
     while True:
         entries = desk.ledger.entries()
         begun = next((e for e in entries if e.promotion.model == model and not (e.is_finished or e.is_void)), None)
         if begun is None:
             return entries
-        since = waited.setdefault(begun.event_id, time.monotonic())
+        is_new = begun.event_id not in seen
+        since = seen.setdefault(begun.event_id, time.monotonic())
         if is_gone(begun.owner) or time.monotonic() - since > PATIENCE_SECONDS:
             desk.note(f"finishing what {_whose(begun)} began and did not end: {begun.promotion}")
             with suppress(errors.ModelVersionUnknown, errors.ModelMissing):
                 carry_out(desk, begun)
-        else:
-            if since == max(waited.values()) and time.monotonic() - since < _LOOK_EVERY_SECONDS:
-                desk.note(f"waiting for {_whose(begun)}: {begun.promotion}")
-            time.sleep(_LOOK_EVERY_SECONDS)
+            continue
+        if is_new:
+            desk.note(f"waiting for {_whose(begun)}: {begun.promotion}")
+        time.sleep(_LOOK_EVERY_SECONDS)
 
 
 def decide(desk: Desk, promotion: Promotion, entries: Sequence[Entry]) -> Entry:
