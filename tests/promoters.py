@@ -65,7 +65,7 @@ def kills(uri: str, folder: Path, model: str) -> None:
             act()
             look(uri, project, model, step)
 
-        is_killed = in_a_fork(run_until, step, act) == -signal.SIGKILL
+        is_killed = dies_at(step, act)
         assert in_a_fork(go_on) == 0
         version = 3 - version
 
@@ -91,8 +91,15 @@ def begin(uri: str, folder: Path, card: str) -> None:
         for left in db.parent.glob(f"{db.name}-*"):
             left.unlink()
         shutil.copy(db.with_suffix(".kept"), db)
-        is_killed = in_a_fork(run_until, step, act) == -signal.SIGKILL
+        is_killed = dies_at(step, act)
         assert in_a_fork(go_on) == 0
+
+
+def dies_at(step: int, act: Callable[[], None]) -> bool:
+    """Do something in a fork that dies at a step; tell whether there is such a step."""
+    code = in_a_fork(run_until, step, act)
+    assert code in (0, -signal.SIGKILL)
+    return code != 0
 
 
 def run_until(step: int, act: Callable[[], None]) -> None:

@@ -17,6 +17,8 @@ from runcard.workflow.sync import connect
 PARENT_TAG = "mlflow.parentRunId"
 DECISION_TAG = "runcard.decision"
 """On a card's run: whether a trial was chosen, and in `runcard.decision_run` which; on a trial's run: that it was."""
+KEPT = ("model_digest", "trial_key", "protocol", "card_run", "chosen_as", "why")
+"""What of a decision is kept with the version, as tags `runcard.*`."""
 _RUN = re.compile(r"[0-9a-f]{8,32}")
 
 

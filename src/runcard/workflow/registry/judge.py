@@ -17,6 +17,7 @@ from runcard.promotion import (
     judge_reproduced,
     judge_signature,
 )
+from runcard.redact import redact
 from runcard.tracking.base import RunRow
 from runcard.tracking.modelfiles import model_digest
 from runcard.tracking.versions import ModelVersion
@@ -66,7 +67,7 @@ def judge(desk: Desk, candidate: ModelVersion, holder: ModelVersion | None) -> t
     """
     origin = find_origin(desk, candidate)
     experiment = desk.registry.experiment_of(origin.run.run_id) if origin else ""
-    rules = read_rules(desk.project, experiment, origin.card_text if origin else "{}")
+    rules = read_rules(desk.project, experiment, origin.card_text if origin else None)
     desk.note(f"judging {candidate} by the gates of {rules.where}")
     asked = rules.gates
     with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
@@ -169,4 +170,4 @@ def _load(desk: Desk, files: _Files) -> Contender:
 def _in_a_line(error: errors.RuncardError) -> str:
     if isinstance(error, errors.CardErrors):
         return _in_a_line(error.errors[0])
-    return "; ".join(" ".join(part.split()) for part in (error.what, error.why, error.hint) if part)
+    return redact("; ".join(" ".join(part.split()) for part in (error.what, error.why, error.hint) if part))

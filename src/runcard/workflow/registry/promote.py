@@ -9,11 +9,10 @@ from runcard.project import Project
 from runcard.promotion import Gate, Promotion
 from runcard.redact import redact
 from runcard.tracking.versions import ModelVersion, parse_ref
+from runcard.workflow.registry.chosen import KEPT
 from runcard.workflow.registry.desk import Desk, Note, open_desk
 from runcard.workflow.registry.judge import judge
 from runcard.workflow.registry.settle import decide, settle
-
-_KEPT = ("model_digest", "trial_key", "protocol", "card_run", "chosen_as")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def promote(
             decision=decision_of(candidate),
             gates=gates,
             is_forced=not is_held,
-            reason=reason.strip(),
+            reason=redact(reason.strip()),
             **desk.signed(),
         )
         decide(desk, promotion, entries)
@@ -85,7 +84,7 @@ def promote(
 
 def decision_of(version: ModelVersion) -> dict[str, str]:
     """Say which trial of which card a version is, as its tags have it."""
-    return {name: version.tags[f"runcard.{name}"] for name in _KEPT if f"runcard.{name}" in version.tags}
+    return {name: version.tags[f"runcard.{name}"] for name in KEPT if f"runcard.{name}" in version.tags}
 
 
 def gate_lines(gates: tuple[Gate, ...]) -> str:

@@ -64,7 +64,7 @@ def rollback(
             previous=holder.version if holder else None,
             decision=decision_of(version),
             gates=(gate,),
-            reason=reason.strip(),
+            reason=redact(reason.strip()),
             **desk.signed(),
         )
         decide(desk, promotion, entries)

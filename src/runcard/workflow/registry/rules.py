@@ -25,7 +25,7 @@ class Rules:
     """Which card says so."""
 
 
-def read_rules(project: Project, experiment: str, kept: str) -> Rules:
+def read_rules(project: Project, experiment: str, kept: str | None) -> Rules:
     """Read the rules for an experiment's models: key by key the card's, then `[tool.runcard.gates]`, then the default.
 
     The card is the project's own, since rules may be mended after a run; for whoever does not have it, it is the one
@@ -37,7 +37,10 @@ def read_rules(project: Project, experiment: str, kept: str) -> Rules:
         A gate is not what it must be.
     """
     own = _cards_of(project, experiment)
-    where, card = own[0] if len(own) == 1 else ("the card kept with the run", _mapping(kept))
+    if len(own) == 1:
+        where, card = own[0]
+    else:
+        where, card = ("the project", {}) if kept is None else ("the card kept with the run", _mapping(kept))
     section = card.get("registry")
     section = section if isinstance(section, dict) else {}
     given = section.get("gates")

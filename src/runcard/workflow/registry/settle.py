@@ -17,6 +17,7 @@ from runcard.redact import redact
 from runcard.tracking.entries import Entry, is_gone
 from runcard.tracking.logs import MODEL_FOLDER
 from runcard.tracking.versions import ModelRef
+from runcard.workflow.registry.chosen import KEPT
 from runcard.workflow.registry.desk import Desk
 
 ARCHIVED_TAG = "runcard.archived"
@@ -124,8 +125,7 @@ def _finished_by_anyone(desk: Desk, entry: Entry) -> Entry:
 
 def _make_version(desk: Desk, promotion: Promotion) -> int:
     decision = promotion.decision
-    names = ("model_digest", "trial_key", "protocol", "card_run", "chosen_as")
-    tags = {f"runcard.{name}": str(decision[name]) for name in names if decision.get(name)}
+    tags = {f"runcard.{name}": str(decision[name]) for name in KEPT if decision.get(name)}
     made = desk.registry.make_version(
         promotion.model,
         promotion.run_id,
