@@ -4,7 +4,7 @@
     python promoters.py kills URI FOLDER MODEL              promote versions 1 and 2 in turn, killed at every step
     python promoters.py begin URI FOLDER CARD               register into a new ledger, killed at every step
 
-A step is a commit in a SQLite file or an answer of a server, as it begins.
+A step is a commit in a SQLite file, or a server's answer to other than GET, as it begins.
 """
 
 from __future__ import annotations
@@ -116,7 +116,8 @@ def run_until(step: int, act: Callable[[], None]) -> None:
     answer = http.client.HTTPConnection.getresponse
 
     def watched(self: Any, *given: Any, **more: Any) -> Any:
-        count()
+        if self._method != "GET":  # to what changed nothing, a kill does not matter
+            count()
         return answer(self, *given, **more)
 
     http.client.HTTPConnection.getresponse = watched  # type: ignore[method-assign]

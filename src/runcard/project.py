@@ -36,10 +36,10 @@ class Settings:
     """How many processes train; 0 for one for each core."""
     on: str = ""
     """The address of a Dask cluster's scheduler; empty for processes on this machine."""
-    gates: Mapping[str, Any] = field(default_factory=dict)
-    """What a promotion takes where the card does not say it: `[tool.runcard.gates]`, keys as in `registry.gates`."""
     model_format: str = "skops"
     """How models are saved: `skops`, or `cloudpickle` for types skops does not trust."""
+    gates: Mapping[str, Any] = field(default_factory=dict)
+    """What a promotion takes where the card does not say it: `[tool.runcard.gates]`, keys as in `registry.gates`."""
 
 
 @dataclass(frozen=True, slots=True)
