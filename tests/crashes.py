@@ -55,9 +55,10 @@ def main(folder: Path, db: Path) -> None:
 
 def let_go_of_databases() -> None:
     """Close what forks would share, and let the garbage collector leave alone what they do share."""
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+    from mlflow.store.model_registry.sqlalchemy_store import SqlAlchemyStore as RegistryStore
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore as TrackingStore
 
-    for engine in SqlAlchemyStore._engine_map.values():
+    for engine in (*TrackingStore._engine_map.values(), *RegistryStore._engine_map.values()):
         engine.dispose()
     gc.collect()
     gc.freeze()

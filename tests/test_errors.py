@@ -537,6 +537,20 @@ def no_such_model(root: Path) -> str:
     return tracker_says(root, find)
 
 
+@case("RC510")
+def ledger_made_by_hand(root: Path) -> str:
+    write(root)
+    client(root).create_experiment("runcard-ledger")
+    return runcard_says("history", "churn")
+
+
+@case("RC511")
+def nothing_to_register(root: Path) -> str:
+    write(root)
+    client(root).create_experiment("churn")
+    return runcard_says("register", "churn")
+
+
 def tracker_says(root: Path, step: Callable[[MlflowTracker], object]) -> str:
     """Ask a tracker on `mlflow.db`, which has one experiment, `churn`."""
     with MlflowTracker(f"sqlite:///{root / 'mlflow.db'}", artifact_root=root) as tracker:
@@ -548,6 +562,38 @@ def client(root: Path) -> object:
     from mlflow import MlflowClient
 
     return MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
+
+
+# Gates
+
+
+@case("RC702")
+def gate_failed(root: Path) -> str:
+    write(root)
+    registered_by_hand(root)
+    return runcard_says("promote", "churn/1", "--to", "production")
+
+
+@case("RC703")
+def overtaken(root: Path) -> str:
+    from runcard.workflow import promote
+
+    write(root)
+    registered_by_hand(root)
+
+    def move(line: str) -> None:
+        client(root).set_registered_model_alias("churn", "production", "2")
+
+    return python_says(lambda: promote("churn/1", to="production", force=True, reason="urgent", note=move))
+
+
+def registered_by_hand(root: Path) -> None:
+    """Register two versions of a model that runcard did not make."""
+    (root / "model").mkdir()
+    (root / "model" / "MLmodel").write_text("flavors: {}\n")
+    client(root).create_registered_model("churn")
+    for _ in range(2):
+        client(root).create_model_version("churn", (root / "model").as_uri())
 
 
 @case("RC601")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from runcard.stats import holm, paired_difference, standard_error
+from runcard.stats import bootstrap_bound, holm, paired_difference, standard_error
 
 SCORES = st.lists(st.floats(0, 1), min_size=2, max_size=30)
 
@@ -137,3 +137,37 @@ def test_holm_keeps_the_order_and_lies_between_none_and_bonferroni(p_values: lis
 def test_the_standard_error_is_not_the_deviation() -> None:
     assert standard_error([1.0, 2.0, 3.0, 4.0]) == pytest.approx(math.sqrt(5 / 3) / 2)
     assert standard_error([0.7]) == 0.0
+
+
+def test_bootstrap_bound_is_that_of_scipy_and_of_the_normal_distribution() -> None:
+    from scipy import stats as reference
+
+    values = np.random.default_rng(3).normal(0.4, 1.0, 400)
+    bound = bootstrap_bound(lambda at: float(values[at].mean()), np.arange(400), confidence=0.95, seed=0)
+    assert bound is not None
+    expected = reference.bootstrap(
+        (values,), np.mean, n_resamples=2000, confidence_level=0.9, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval.low
+    assert bound == pytest.approx(expected, abs=0.01)
+    assert bound == pytest.approx(values.mean() - 1.645 * values.std(ddof=1) / 20, abs=0.01)
+    again = bootstrap_bound(lambda at: float(values[at].mean()), np.arange(400), confidence=0.95, seed=0)
+    assert again == bound
+
+
+def test_rows_of_a_group_are_drawn_together() -> None:
+    """A group's rows say the same: the bound is that of the groups, much lower than that of as many rows."""
+    means = np.random.default_rng(4).normal(0.4, 1.0, 20)
+    groups = np.repeat(np.arange(20), 30)
+    values = means[groups]
+    mean = lambda at: float(values[at].mean())  # noqa: E731
+    together = bootstrap_bound(mean, groups, confidence=0.95, seed=0)
+    apart = bootstrap_bound(mean, np.arange(600), confidence=0.95, seed=0)
+    assert together == pytest.approx(means.mean() - 1.645 * means.std() / 20**0.5, abs=0.05)
+    assert together < apart - 0.1
+
+
+def test_a_statistic_that_is_often_undefined_has_no_bound() -> None:
+    def lone(at: np.ndarray) -> float:
+        return 1.0 if 0 in at else float("nan")
+
+    assert bootstrap_bound(lone, np.arange(3), confidence=0.95, seed=0) is None

@@ -482,6 +482,18 @@ class ModelVersionUnknown(TrackingError):
     code = "RC507"
 
 
+class LedgerUnusable(TrackingError):
+    """The ledger of promotions is not what runcard wrote, or somebody holds it for too long."""
+
+    code = "RC510"
+
+
+class ModelMissing(TrackingError):
+    """A run has no model that could be registered."""
+
+    code = "RC511"
+
+
 class Interrupted(RuncardError):
     """Ctrl-C: what was done is kept."""
 
@@ -503,3 +515,15 @@ class NothingQualifies(GateError):
     """No trial meets the constraints."""
 
     code = "RC701"
+
+
+class GateFailed(GateError):
+    """A model version does not pass the gates of the alias it was to get."""
+
+    code = "RC702"
+
+
+class PromotionOvertaken(GateError):
+    """Somebody else moved the alias while a model version was being judged."""
+
+    code = "RC703"

@@ -38,6 +38,8 @@ class Settings:
     """The address of a Dask cluster's scheduler; empty for processes on this machine."""
     model_format: str = "skops"
     """How models are saved: `skops`, or `cloudpickle` for types skops does not trust."""
+    gates: Mapping[str, Any] = field(default_factory=dict)
+    """What a promotion takes where the card does not say it: `[tool.runcard.gates]`, keys as in `registry.gates`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +244,7 @@ _SETTINGS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
         "a whole number from 0 (all cores) to 1024",
         lambda value: type(value) is int and 0 <= value <= 1024,
     ),
+    "gates": ("a table, `[tool.runcard.gates]`", lambda value: isinstance(value, dict)),
     "on": ("text, such as `tcp://host:8786`", lambda value: isinstance(value, str)),
     "model_format": (errors.listing(MODEL_FORMATS).replace(",", " or"), lambda value: value in MODEL_FORMATS),
 }

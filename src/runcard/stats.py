@@ -8,9 +8,16 @@ test rows (Nadeau & Bengio 2003); what is called "better" is the caller's busine
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+N_RESAMPLES = 2000
+_MOST_UNDEFINED = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,41 @@ def pareto_front(points: Sequence[Sequence[float]]) -> list[int]:
             kept[len(places)] = point
             places.append(int(place))
     return sorted(places)
+
+
+def bootstrap_bound(
+    statistic: Callable[[np.ndarray], float],
+    units: np.ndarray,
+    *,
+    confidence: float,
+    seed: int,
+    n_resamples: int = N_RESAMPLES,
+) -> float | None:
+    """Bound a statistic of rows from below, one-sided: the bootstrap percentile (Efron & Tibshirani 1993, ch. 13).
+
+    Parameters
+    ----------
+    statistic
+        From row numbers, some of them several times, to a number; NaN where it is not defined on them.
+    units
+        (n_rows,) codes 0..k-1: rows of one unit are drawn together, for they are not independent of each other.
+    confidence
+        The share of resamples that lie above the bound.
+
+    Returns
+    -------
+    None where the statistic is not defined on more than one resample in twenty.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    rows_of = np.split(np.argsort(units, kind="stable"), np.cumsum(np.bincount(units))[:-1])
+    draws = (rng.integers(0, len(rows_of), len(rows_of)) for _ in range(n_resamples))
+    found = np.array([statistic(np.concatenate([rows_of[unit] for unit in draw])) for draw in draws])
+    defined = found[~np.isnan(found)]
+    if len(defined) < (1 - _MOST_UNDEFINED) * n_resamples:
+        return None
+    return float(np.quantile(defined, 1 - confidence, method="lower"))
 
 
 def _deviation(values: Sequence[float]) -> float:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from runcard import errors
 from runcard.card.faults import Faults
+from runcard.card.gates import check_gates
 from runcard.card.kinds import WRONG
 from runcard.card.sections import (
     Data,
@@ -15,6 +16,7 @@ from runcard.card.sections import (
     Features,
     Model,
     ModelFeatures,
+    Registry,
     Search,
     Selection,
 )
@@ -66,6 +68,7 @@ def check_card(raw: Mapping[str, Any], parts: Mapping[str, Any], faults: Faults,
     _check_search(found.get("search", Search()), faults)
     _check_grid(found.get("search", Search()), models, faults)
     _check_selection(found.get("selection", Selection()), names, faults)
+    check_gates(found.get("registry", Registry()).gates, ("registry", "gates"), faults, lambda: names.catalog)
 
 
 def _good(values: Iterable[T] | None) -> Iterator[tuple[int, T]]:

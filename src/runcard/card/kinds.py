@@ -21,6 +21,7 @@ from runcard.yaml import resolve_plain
 
 _SHOWN = 60
 _BOUND = r"\s*(<=|>=|<|>)\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*"
+_MODEL_NAME = "[^/:@]+"
 _LARGEST = sys.float_info.max  # neither infinite nor NaN, nor a whole number beyond
 
 
@@ -212,6 +213,16 @@ def text(*, longest: int | None = None) -> Plain:
     )
 
 
+def model_name() -> Plain:
+    """Take a name of a registered model: MLflow refuses `/` and `:` in it, and `@` begins an alias."""
+    return Plain(
+        "text without `/`, `:` and `@`",
+        lambda value: isinstance(value, str) and re.fullmatch(_MODEL_NAME, value) is not None,
+        {"type": "string", "pattern": f"^{_MODEL_NAME}$"},
+        lambda value, name: f"write `{name}: {re.sub('[/:@]+', '-', value)}`" if isinstance(value, str) else "",
+    )
+
+
 def any_text() -> Plain:
     """Take any text."""
     return Plain("text", lambda value: isinstance(value, str), {"type": "string"}, _advise_text)
@@ -246,7 +257,7 @@ def number(*, above: float | None = None, below: float | None = None, at_least: 
 
     said = " and ".join(f"{words[key]} {bound:g}" for key, bound in bounds.items())
     return Plain(
-        f"a number {said}",
+        f"a number {said}".rstrip(),
         accepts,
         {"type": "number", **bounds},
         lambda v, n: _advise_number(v, n, float),

@@ -20,6 +20,7 @@ from runcard.card.kinds import (
     flag,
     key,
     keys_of,
+    model_name,
     number,
     one_of,
     scalar,
@@ -33,6 +34,7 @@ Scalar = str | int | float | bool
 Names = tuple[str, ...]
 
 NAME = text(longest=250)
+MODEL_NAME = model_name()
 COLUMN = text()
 COLUMNS = ListOf(COLUMN)
 
@@ -206,6 +208,39 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gates:
+    """What a model version must show before `runcard promote` moves an alias to it."""
+
+    beats_holder: bool = key(
+        flag(), "It must beat the version that holds the alias, both scored now on its own test rows.", default=True
+    )
+    metric: str | None = key(text(), "By which metric it must; default: the card's primary one.", default=None)
+    margin: float = key(
+        number(), "By more than this, in the metric's unit; below 0: it may be worse by as much.", default=0.0
+    )
+    confidence: float = key(number(at_least=0.5, below=1), "How sure that must be, one-sided.", default=0.95)
+    floors: Mapping[str, str] = key(
+        MappingOf(bound()), 'Metric on the test rows -> bound, such as `">= 0.8"`.', default={}
+    )
+    constraints: Mapping[str, str] = key(
+        MappingOf(bound()), '`predict_ms_p95`, `model_mb` or `fit_seconds` -> bound, such as `"<= 5"`.', default={}
+    )
+    digest: bool = key(flag(), "The model's files must be those that were saved.", default=True)
+    signature: bool = key(flag(), "Whoever calls the holder must be able to call it the same way.", default=True)
+    reproduced: bool = key(flag(), "Its run must have been run again and come out equal.", default=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registry:
+    """Under which name its model is registered, and what it takes to be promoted; nothing here changes a number."""
+
+    model: str | None = key(MODEL_NAME, "The registered model; default: the experiment's name.", default=None)
+    gates: Gates = key(
+        Part(Gates), "What a promotion takes; what is not said here, `[tool.runcard.gates]` says.", default=Gates()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """One experiment: data, features, models, evaluation and choice rule."""
 
@@ -218,6 +253,7 @@ class Card:
     )
     evaluation: Evaluation = key(Part(Evaluation), "How trials are scored.", default=Evaluation())
     selection: Selection = key(Part(Selection), "Which trial is chosen.", default=Selection())
+    registry: Registry = key(Part(Registry), "How its model is registered and promoted.", default=Registry())
     document: Document = field(default=Document("", {}), repr=False, compare=False)
     """Its values with their places."""
     path: Path | None = field(default=None, compare=False)

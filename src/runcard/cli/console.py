@@ -17,3 +17,12 @@ def results_console() -> Console:
 def progress_console() -> Console:
     """Make the console for progress and notes."""
     return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+
+def say(line: str) -> None:
+    """Print a note to standard error, without credentials."""
+    import click
+
+    from runcard.redact import redact
+
+    click.echo(redact(line), err=True)

@@ -15,8 +15,12 @@ from runcard import __version__, errors
 _COMMANDS = {
     "check": "Check a card and its data, and print the plan.",
     "compare": "Print the ranked trials of a card or experiment, as MLflow has them.",
+    "history": "Show what happened to a registered model.",
     "import": "Turn a W&B sweep file into a card.",
     "list": "List what a card can name.",
+    "promote": "Move an alias to a model version when every gate holds.",
+    "register": "Make a version of a registered model from a decision.",
+    "rollback": "Return production to the version that held it before.",
     "run": "Run a card.",
     "schema": "Print the JSON Schema of cards, for editors.",
     "select": "Choose a run by the card's rule and constraints, and say why.",

@@ -3,6 +3,7 @@
 from runcard.workflow.compare import compare_runs
 from runcard.workflow.execute import run
 from runcard.workflow.listener import Counts, Listener
+from runcard.workflow.registry import promote, read_history, register, rollback
 from runcard.workflow.resolve import Resolved, resolve
 from runcard.workflow.result import Result
 from runcard.workflow.select import Selection, Wish, select, select_plain
@@ -16,7 +17,11 @@ __all__ = [
     "Selection",
     "Wish",
     "compare_runs",
+    "promote",
+    "read_history",
+    "register",
     "resolve",
+    "rollback",
     "run",
     "select",
     "select_plain",

@@ -5,9 +5,19 @@ exception of MLflow, its server or its database becomes a TrackingError.
 """
 
 from runcard.tracking.mlflow.connection import quiet_mlflow
-from runcard.tracking.mlflow.models import save_model
+from runcard.tracking.mlflow.ledger import MlflowLedger
+from runcard.tracking.mlflow.models import load_model, save_model, signature_of
 from runcard.tracking.mlflow.reader import MlflowReader
 from runcard.tracking.mlflow.registry import MlflowRegistry
 from runcard.tracking.mlflow.tracker import MlflowTracker
 
-__all__ = ["MlflowReader", "MlflowRegistry", "MlflowTracker", "quiet_mlflow", "save_model"]
+__all__ = [
+    "MlflowLedger",
+    "MlflowReader",
+    "MlflowRegistry",
+    "MlflowTracker",
+    "load_model",
+    "quiet_mlflow",
+    "save_model",
+    "signature_of",
+]

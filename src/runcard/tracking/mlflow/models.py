@@ -76,6 +76,38 @@ def save_model(
     description.save(str(path / "MLmodel"))
 
 
+def load_model(folder: Path, *, project_modules: Collection[str] = ()) -> Any:
+    """Load the scikit-learn pipeline of a model's folder; in skops format, if all of its types are known to be safe.
+
+    A model of another format runs what it holds: whoever loads it has verified its digest.
+
+    Raises
+    ------
+    TypesUntrusted
+        It holds types of other packages.
+    """
+    with _without_advice():
+        import mlflow.sklearn
+        from mlflow.models import Model
+
+        flavor = Model.load(str(folder / "MLmodel")).flavors["sklearn"]
+        if flavor.get("serialization_format") == "skops":
+            trust.trusted_types(folder / flavor["pickled_model"], project_modules)
+        return mlflow.sklearn.load_model(str(folder))
+
+
+def signature_of(folder: Path) -> dict[str, Any] | None:
+    """Read what a model's folder says goes in and comes out, lists of column specifications; None if nothing."""
+    from mlflow.models import Model
+
+    with _without_advice():
+        signature = Model.load(str(folder / "MLmodel")).signature
+    if signature is None or signature.inputs is None:
+        return None
+    outputs = signature.outputs.to_dict() if signature.outputs else []
+    return {"inputs": signature.inputs.to_dict(), "outputs": outputs}
+
+
 @contextmanager
 def _without_advice() -> Iterator[None]:
     """Keep to ourselves what MLflow's writer and its imports warn of: nothing in it is the user's doing."""

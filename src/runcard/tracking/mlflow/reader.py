@@ -35,7 +35,7 @@ class MlflowReader(Connection):
                 raise self.unknown(experiment)
             wanted = f"tags.`{base.KIND_TAG}` = '{kind}'" if kind else ""
             runs = self._search([self.live(found).experiment_id], wanted)
-            return [_row(run, experiment) for run in islice(runs, limit)]
+            return [run_row(run, experiment) for run in islice(runs, limit)]
 
     def has_experiment(self, name: str) -> bool:
         """Tell whether there is an experiment of that name."""
@@ -61,7 +61,7 @@ class MlflowReader(Connection):
             ids = self._all_experiments()
             found = {run.info.run_id: run for each in where for run in islice(self._search(ids, each, size=10), 10)}
             newest = sorted(found.values(), key=lambda run: (-run.info.start_time, run.info.run_id))
-            return [_ours(_row(run, self._name_of(run))) for run in newest[:10]]
+            return [_ours(run_row(run, self._name_of(run))) for run in newest[:10]]
 
     def metric_names(self, scope: base.RunScope) -> list[str]:
         """Name the metrics of the runs; of many, those of the newest thousand."""
@@ -83,7 +83,7 @@ class MlflowReader(Connection):
             if scope.protocol is not None:
                 runs = (run for run in runs if self._is_latest(run, scope, ids))
             read = list(islice(runs, None if limit is None else limit + 1))
-            rows = tuple(_ours(_row(run, self._name_of(run))) for run in read[:limit])
+            rows = tuple(_ours(run_row(run, self._name_of(run))) for run in read[:limit])
         is_whole = limit is None or len(read) <= limit
         n_ranked = sum(row.value(metric) is not None for row in rows)
         is_ranked = is_whole or n_ranked < len(rows)
@@ -159,7 +159,8 @@ def _quoted(text: str) -> str:
     return f'"{text}"' if "'" in text else f"'{text}'"
 
 
-def _row(run: Run, experiment: str) -> base.RunRow:
+def run_row(run: Run, experiment: str = "") -> base.RunRow:
+    """Give a run in plain types."""
     return base.RunRow(
         run_id=run.info.run_id,
         name=run.info.run_name,

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runcard import errors
 from runcard.redact import redact
+from runcard.tracking import reach
+from runcard.tracking.base import RunRow
 from runcard.tracking.mlflow.connection import PAGE, Connection
+from runcard.tracking.mlflow.reader import run_row
 from runcard.tracking.versions import ModelRef, ModelVersion
 
 if TYPE_CHECKING:
+    from mlflow.entities import LoggedModel
     from mlflow.entities.model_registry import ModelVersion as Version
     from mlflow.entities.model_registry import RegisteredModel
 
@@ -58,10 +64,120 @@ class MlflowRegistry(Connection):
         from mlflow.artifacts import download_artifacts
 
         with self.translated(f"the files of `{version}` could not be fetched"):
-            uri = f"models:/{version.name}/{version.version}"
+            # Given `models:/name/version`, MLflow asks the registry of its global address, whatever it is told.
+            uri = self.client.get_model_version_download_uri(version.name, str(version.version))
+            if logged := re.fullmatch("models:/(m-[^/]+)", uri):
+                uri = self.client.get_logged_model(logged[1]).artifact_location
             return Path(
                 download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=self.uri, registry_uri=self.uri)
             )
+
+    # Making and marking versions
+
+    def make_version(
+        self, name: str, run_id: str, *, model: str, tags: Mapping[str, str], description: str
+    ) -> ModelVersion:
+        """Register the logged model `model` of a run, unless that was done before.
+
+        Raises
+        ------
+        ModelMissing
+            The run has no such model.
+        """
+        from mlflow.exceptions import MlflowException
+
+        with self.translated(f"no version of `{name}` could be made"):
+            logged = self._logged_model(run_id, model)
+            try:
+                self.client.create_registered_model(name)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            if found := self.version_of(name, run_id):
+                return found
+            # A database that is written directly would look the model's id up wherever MLflow's global address points.
+            source = f"models:/{logged.model_id}" if reach.is_server(self.uri) else logged.artifact_location
+            made = self.client.create_model_version(
+                name, source, run_id, tags=dict(tags), description=description, model_id=logged.model_id
+            )
+            return self.find(ModelRef(name, version=int(made.version)))
+
+    def version_of(self, name: str, run_id: str) -> ModelVersion | None:
+        """Find the version whose model came from a run; the first, if several were made by hand."""
+        from mlflow.exceptions import MlflowException
+
+        with self.translated("the model registry could not be read"):
+            try:
+                self.client.get_registered_model(name)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                return None
+            return next((found for found in reversed(self.versions(name)) if found.run_id == run_id), None)
+
+    def holder(self, name: str, alias: str) -> ModelVersion | None:
+        """Find the version that an alias points to, if it points to one."""
+        return next((found for found in self.versions(name) if alias in found.aliases), None)
+
+    def move_alias(self, name: str, alias: str, version: int) -> None:
+        """Point an alias to a version."""
+        with self.translated(f"the alias `{alias}` could not be moved"):
+            self.client.set_registered_model_alias(name, alias, str(version))
+
+    def mark(self, name: str, version: int, tag: str, value: str | None) -> None:
+        """Set a tag of a version, or take it off; a version that was deleted has none to be set."""
+        from mlflow.exceptions import MlflowException
+
+        with self.translated(f"`{name}/{version}` could not be tagged"):
+            try:
+                if value is None:
+                    self.client.delete_model_version_tag(name, str(version), tag)
+                else:
+                    self.client.set_model_version_tag(name, str(version), tag, value)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+
+    # The runs that models come from
+
+    def require_model(self, run_id: str, model: str) -> None:
+        """See that a run has the logged model `model`.
+
+        Raises
+        ------
+        ModelMissing
+        """
+        with self.translated("MLflow could not be read"):
+            self._logged_model(run_id, model)
+
+    def find_runs(self, prefix: str) -> list[RunRow]:
+        """Find runs by the first digits of their id."""
+        with self.translated("MLflow could not be searched"):
+            experiments = [found.experiment_id for found in self.client.search_experiments(max_results=PAGE)]
+            wanted = f"attributes.run_id LIKE '{prefix}%'"
+            return [run_row(run) for run in self.client.search_runs(experiments, wanted, max_results=2)]
+
+    def experiment_of(self, run_id: str) -> str:
+        """Name the experiment that a run is in."""
+        with self.translated("MLflow could not be read"):
+            experiment_id = self.client.get_run(run_id).info.experiment_id
+            return str(self.client.get_experiment(experiment_id).name)
+
+    def _logged_model(self, run_id: str, name: str) -> LoggedModel:
+        run = self.client.get_run(run_id)
+        found = self.client.search_logged_models(
+            [run.info.experiment_id], filter_string=f"source_run_id = '{run_id}' AND name = '{name}'"
+        )
+        ready = [model for model in found if str(model.status) == "READY"]
+        if ready:
+            return ready[0]
+        unsaved = run.data.tags.get("runcard.model_unsaved")
+        raise errors.ModelMissing(
+            f"the run {run_id} has no model that could be registered",
+            where=redact(self.uri),
+            why=unsaved or "only finalists, the best trial of each model, are refitted and kept",
+            hint="name the run of a finalist, or the card: `runcard register CARD`",
+        )
 
     def _model(self, ref: ModelRef) -> RegisteredModel:
         from mlflow.exceptions import MlflowException

@@ -1,0 +1,36 @@
+"""`runcard history`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+from runcard.cli import options
+from runcard.cli.console import say
+
+
+@click.command("history")
+@click.argument("model", metavar="MODEL")
+@options.tracking_uri
+@options.as_json
+def command(model: str, tracking_uri: str | None, as_json: bool) -> None:
+    """Show what happened to a registered model.
+
+    Every version that was registered and every alias that was moved, by whom, when and why, as the ledger has it:
+    the experiment `runcard-ledger` in MLflow.
+    """
+    from runcard.workflow import read_history
+
+    found = read_history(model, tracking_uri=tracking_uri, note=say)
+    if as_json:
+        events = [{"event": entry.event_id, **asdict(entry.promotion)} for entry in found.entries]
+        click.echo(json.dumps({"model": model, "events": events, "moved_by_hand": list(found.moved)}, indent=2))
+        return
+    from runcard.cli.console import results_console
+    from runcard.report.events import events_table
+
+    results_console().print(events_table(model, [entry.promotion for entry in found.entries]))
+    for line in found.moved:
+        say(line)

@@ -1,0 +1,193 @@
+"""The promotion: an event that moves a registry alias to a model version, with its evidence."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from operator import ge, gt, le, lt
+from typing import Any, Literal
+
+Verdict = Literal["passed", "failed", "unknown"]
+EventKind = Literal["register", "promote", "rollback"]
+
+PRODUCTION = "production"
+ALIASES = ("staging", PRODUCTION)
+"""What MLflow's stages were, as aliases."""
+
+_SIGNS = {"<=": le, ">=": ge, "<": lt, ">": gt}
+_WIDER = {("integer", "long"), ("integer", "double"), ("float", "double")}
+"""Types that MLflow takes for another one of its schema."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What one gate found; only `passed` lets through."""
+
+    name: str
+    verdict: Verdict
+    evidence: str
+    """In words and numbers; for `unknown`, what to do to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """An event in the life of a registered model: a version was made, or an alias was moved to one."""
+
+    kind: EventKind
+    model: str
+    version: int | None
+    """The version made or promoted; None for one that is about to be made."""
+    run_id: str
+    """The run that the version's model came from."""
+    who: str
+    host: str
+    at: str
+    """ISO 8601, UTC."""
+    alias: str | None = None
+    """The alias that was moved."""
+    previous: int | None = None
+    """The version that held it before."""
+    decision: Mapping[str, Any] = field(default_factory=dict)
+    """Which trial of which card it is, and why that one."""
+    gates: tuple[Gate, ...] = ()
+    is_forced: bool = False
+    """Whether it was moved although a gate does not hold."""
+    reason: str = ""
+
+    def __str__(self) -> str:
+        """Say what happened in a few words: `churn/3 to production`."""
+        name = f"{self.model}/{self.version}" if self.version else self.model
+        return (
+            f"{name} {'back ' if self.kind == 'rollback' else ''}to {self.alias}"
+            if self.alias
+            else f"{name} registered"
+        )
+
+
+def to_json(promotion: Promotion) -> str:
+    """Write an event as JSON."""
+    return json.dumps(asdict(promotion), ensure_ascii=False)
+
+
+def read_promotion(text: str) -> Promotion:
+    """Read an event back, equal to what was written."""
+    fields = json.loads(text)
+    return Promotion(**fields | {"gates": tuple(Gate(**gate) for gate in fields["gates"])})
+
+
+def holders(events: Sequence[Promotion], alias: str) -> list[int]:
+    """List the versions that held an alias one upon the other, the present one last; a rollback takes off the last."""
+    held: list[int] = []
+    for event in events:
+        if event.alias != alias or event.version is None:
+            continue
+        if event.previous is not None and held[-1:] != [event.previous]:
+            held.append(event.previous)  # it came there by hand
+        if event.kind == "rollback" and event.version in held:
+            del held[len(held) - held[::-1].index(event.version) :]
+        elif held[-1:] != [event.version]:
+            held.append(event.version)
+    return held
+
+
+@dataclass(frozen=True, slots=True)
+class Duel:
+    """A version and the holder of an alias, scored on the same rows."""
+
+    metric: str
+    greater_is_better: bool
+    candidate: float
+    holder: float
+    bound: float | None
+    """By how much the candidate is better at least, at the stated confidence; None where it cannot be said."""
+    n_rows: int
+
+
+def judge_duel(duel: Duel, holder: str, *, margin: float, confidence: float) -> Gate:
+    """Judge whether a version beats the holder by more than a margin, at a stated confidence."""
+    shown = f"{duel.metric} {duel.candidate:.4f} against {duel.holder:.4f} of {holder} on the same {duel.n_rows} rows"
+    if duel.bound is None:
+        return Gate("beats_holder", "unknown", f"{shown}, too few to say more: name another `metric`")
+    needed = f"better by more than {margin:g}" if margin >= 0 else f"worse by less than {-margin:g}"
+    found = f"{'better' if duel.bound >= 0 else 'worse'} by {abs(duel.bound):.4f} at {_worst(duel.bound)}"
+    evidence = f"{shown}; {found} with {confidence:.4g} confidence, asked: {needed}"
+    return Gate("beats_holder", "passed" if duel.bound > margin else "failed", evidence)
+
+
+def judge_bounds(bounds: Mapping[str, str], measured: Mapping[str, float], *, kind: str) -> list[Gate]:
+    """Judge measured numbers, by name, against bounds such as `<= 5`."""
+    return [_judge_bound(f"{kind} {name}", measured.get(name), bound) for name, bound in bounds.items()]
+
+
+def judge_digest(found: str, recorded: str | None) -> Gate:
+    """Judge whether the files of a version are those that were saved."""
+    if recorded is None:
+        evidence = "no digest was recorded: register the model with `runcard register`"
+        return Gate("digest", "unknown", evidence)
+    if found != recorded:
+        return Gate("digest", "failed", f"the files hash to {found[:12]}..., saved was {recorded[:12]}...")
+    return Gate("digest", "passed", f"sha256 {found[:12]}...")
+
+
+def judge_signature(candidate: Mapping[str, Any] | None, holder: Mapping[str, Any] | None, name: str) -> Gate:
+    """Judge whether whoever calls the holder can call the candidate the same way.
+
+    Parameters
+    ----------
+    candidate, holder
+        `inputs` and `outputs`, each a list of MLflow's column specifications; None for a model without.
+    """
+    if candidate is None or holder is None:
+        lacking = "this version" if candidate is None else name
+        return Gate("signature", "unknown", f"{lacking} has no signature: log the model with one")
+    faults = list(_faults(candidate, holder))
+    if faults:
+        return Gate("signature", "failed", f"against {name}: {'; '.join(faults)}")
+    return Gate("signature", "passed", f"takes what {name} takes and gives what it gives")
+
+
+def judge_reproduced(recorded: str | None) -> Gate:
+    """Judge by what is recorded of running its run again."""
+    if recorded is None:
+        return Gate("reproduced", "unknown", "its run was not run again yet")
+    words = "came out equal" if recorded == "true" else "did not come out equal"
+    return Gate("reproduced", "passed" if recorded == "true" else "failed", f"run again, it {words}")
+
+
+def _worst(bound: float) -> str:
+    return "least" if bound >= 0 else "worst"
+
+
+def _judge_bound(name: str, value: float | None, bound: str) -> Gate:
+    sign, limit = re.fullmatch(r"\s*(<=|>=|<|>)\s*(.*?)\s*", bound).groups()  # type: ignore[union-attr]
+    if value is None:
+        return Gate(name, "unknown", f"not recorded, asked: {sign} {limit}; let the card measure it")
+    verdict: Verdict = "passed" if _SIGNS[sign](value, float(limit)) else "failed"
+    return Gate(name, verdict, f"{value:.4g}, asked: {sign} {limit}")
+
+
+def _faults(candidate: Mapping[str, Any], holder: Mapping[str, Any]) -> list[str]:
+    known = {column.get("name"): column for column in holder["inputs"]}
+    found = []
+    for column in candidate["inputs"]:
+        name = column.get("name")
+        if name not in known:
+            found += [f"it needs the column `{name}`"] if column.get("required", True) else []
+        elif not _accepts(column, known[name]):
+            found.append(f"`{name}` is {_type(column)}, was {_type(known[name])}")
+    ours, theirs = ([_type(column) for column in side["outputs"]] for side in (candidate, holder))
+    if ours != theirs:
+        found.append(f"it gives {', '.join(ours)}, given was {', '.join(theirs)}")
+    return found
+
+
+def _accepts(column: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    ours, theirs = _type(column), _type(given)
+    return ours == theirs or (theirs, ours) in _WIDER
+
+
+def _type(column: Mapping[str, Any]) -> str:
+    spec = column.get("tensor-spec")
+    return str(column.get("type")) if spec is None else f"{spec['dtype']} {spec['shape']}"

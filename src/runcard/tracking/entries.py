@@ -1,0 +1,60 @@
+"""Entries of the ledger: events as the whole team sees them, in the order in which they were agreed upon."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from runcard.promotion import Promotion
+
+LEDGER = "runcard-ledger"
+"""The experiment that the ledger is kept in, one run an event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event at its place in the ledger."""
+
+    event_id: str
+    """Its run."""
+    promotion: Promotion
+    is_finished: bool = False
+    """Whether what it says has been carried out; until then whoever comes next does so."""
+    is_void: bool = False
+    """Whether it could not be carried out, what it is about having been deleted: it never happened."""
+    owner: str = ""
+    """The process that carries it out, as `this_process` names it."""
+
+
+def this_process() -> str:
+    """Name this process so that another one can tell whether it is still there."""
+    return json.dumps({"machine": _machine(), "pid": os.getpid(), "since": int(time.time())})
+
+
+def is_gone(owner: str) -> bool:
+    """Tell that a process has ended for certain; of other machines nothing is known."""
+    with suppress(ValueError, KeyError, TypeError):
+        found = json.loads(owner)
+        if found["machine"] != _machine():
+            return False
+        try:
+            os.kill(int(found["pid"]), 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False
+    return False
+
+
+def _machine() -> str:
+    """Name this machine, since its last start, as far as process numbers mean the same."""
+    names = [socket.gethostname()]
+    with suppress(OSError):
+        names.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        names.append(os.readlink("/proc/self/ns/pid"))
+    return " ".join(names)

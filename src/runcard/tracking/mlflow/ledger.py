@@ -1,0 +1,250 @@
+"""The ledger in MLflow: events in one order that everybody agrees on.
+
+MLflow moves an alias for whoever asks last, but a run's parameter is written once: of two processes that log
+different values, in any database or through a server, the second is refused. So each event is a run that names
+the next one by its parameter `next`, and to append is to be the first who writes that parameter. The first event
+of all has none before it; it comes with the experiment, made under a name of its own and then renamed to
+`runcard-ledger`, which one process can do.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import uuid
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runcard import errors
+from runcard.promotion import Promotion, read_promotion, to_json
+from runcard.redact import redact
+from runcard.tracking import reach
+from runcard.tracking.base import KIND_TAG, TAG_LIMIT
+from runcard.tracking.entries import LEDGER, Entry, this_process
+from runcard.tracking.mlflow.connection import PAGE, Connection
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+NEXT = "next"
+"""The parameter of an event that names the event after it."""
+AFTER_TAG = "runcard.after"
+EVENT_TAG = "runcard.event"
+OWNER_TAG = "runcard.process"
+VOID_TAG = "runcard.void"
+FIRST = "first"
+_BEGUN = f"{LEDGER}-begun-"
+
+
+class MlflowLedger(Connection):
+    """The ledger at one tracking address."""
+
+    def __init__(self, uri: str, *, artifact_root: Path) -> None:
+        super().__init__(uri)
+        self._artifact_root = artifact_root
+
+    def entries(self) -> list[Entry]:
+        """List all events in their order.
+
+        Raises
+        ------
+        LedgerUnusable
+            Somebody else made the experiment, or an event of it is gone.
+        """
+        with self.translated("the ledger could not be read"):
+            experiment_id = self._experiment_id()
+            if experiment_id is None:
+                return []
+            runs = {run.info.run_id: run for run in self._runs(experiment_id)}
+            first = [run_id for run_id, run in runs.items() if run.data.tags.get(AFTER_TAG) == FIRST]
+            if len(first) != 1:
+                raise self._unusable("its first event is not there")
+            chain, at = [], first[0]
+            while at:
+                chain.append(runs.pop(at) if at in runs else self._late(at))
+                at = chain[-1].data.params.get(NEXT, "")
+            self._remove_late(list(runs.values()), chain)
+            return [self._entry(run) for run in chain]
+
+    def append(self, promotion: Promotion, after: Entry | None) -> Entry | None:
+        """Write an event behind the last one; None if somebody else was first to do so."""
+        with self.translated("the event could not be written to the ledger"):
+            if after is None:
+                return self._begin(promotion)
+            experiment_id = self._experiment_id()
+            if experiment_id is None:
+                raise self._unusable("it was there a moment ago")
+            event_id = self._write(promotion, experiment_id, after.event_id)
+            if self._is_first(after.event_id, event_id):
+                return Entry(event_id, promotion, owner=this_process())
+            self.client.delete_run(event_id)
+            return None
+
+    def finish(self, entry: Entry, *, version: int) -> Entry:
+        """Note that what an event says has been carried out."""
+        done = replace(entry, promotion=replace(entry.promotion, version=version), is_finished=True)
+        with self.translated("the ledger could not be written"):
+            if entry.promotion.version is None:
+                self._describe(entry.event_id, done.promotion)
+            self.client.set_terminated(entry.event_id, "FINISHED")
+        return done
+
+    def annul(self, entry: Entry, why: str) -> None:
+        """Note that an event cannot be carried out any more: it keeps its place, and never happened."""
+        with self.translated("the ledger could not be written"):
+            self.client.set_tag(entry.event_id, VOID_TAG, why[: TAG_LIMIT // 2])
+            self.client.set_terminated(entry.event_id, "FAILED")
+
+    # The order
+
+    def _experiment_id(self) -> str | None:
+        found = self.client.get_experiment_by_name(LEDGER)
+        if found is None:
+            return None
+        if found.lifecycle_stage != "active":
+            raise self._unusable(
+                "the experiment was deleted", f"bring it back: `mlflow experiments restore -x {found.experiment_id}`"
+            )
+        return str(found.experiment_id)
+
+    def _begin(self, promotion: Promotion) -> Entry | None:
+        from mlflow.exceptions import MlflowException
+
+        name = _BEGUN + uuid.uuid4().hex
+        location = None if reach.is_server(self.uri) else self._artifact_root.absolute().as_uri()
+        experiment_id = self.client.create_experiment(name, artifact_location=location)
+        event_id = self._write(promotion, experiment_id, FIRST)
+        try:
+            self.client.rename_experiment(experiment_id, LEDGER)
+        except MlflowException:
+            if self._experiment_id() is None:
+                raise
+        is_ours = self._experiment_id() == experiment_id
+        self._remove_false_starts()
+        return Entry(event_id, promotion, owner=this_process()) if is_ours else None
+
+    def _remove_false_starts(self) -> None:
+        """Delete what others began: a ledger can be made no more."""
+        for experiment in self.client.search_experiments(filter_string=f"name LIKE '{_BEGUN}%'", max_results=PAGE):
+            self.client.delete_experiment(experiment.experiment_id)
+
+    def _is_first(self, after: str, event_id: str) -> bool:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.log_param(after, NEXT, event_id)
+        except MlflowException:
+            found = self.client.get_run(after)
+            if NEXT not in found.data.params:
+                if found.info.lifecycle_stage != "active":
+                    raise self._unusable(
+                        f"its last event, the run {after}, was deleted",
+                        f"bring it back: `mlflow runs restore --run-id {after}`",
+                    ) from None
+                raise
+            return bool(found.data.params[NEXT] == event_id)
+        return True
+
+    def _remove_late(self, others: list[Run], chain: list[Run]) -> None:
+        """Delete events whose process died before they were appended, and that cannot be any more."""
+        is_taken = {run.info.run_id for run in chain if NEXT in run.data.params}
+        for run in others:
+            if run.info.lifecycle_stage == "active" and run.data.tags.get(AFTER_TAG) in is_taken:
+                self.client.delete_run(run.info.run_id)
+
+    def _late(self, event_id: str) -> Run:
+        """Give an event that was appended while the others were listed."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self.client.get_run(event_id)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            raise self._unusable(f"its event {event_id} is not there") from None
+
+    # Events as runs
+
+    def _write(self, promotion: Promotion, experiment_id: str, after: str) -> str:
+        tags = {KIND_TAG: "event", AFTER_TAG: after, OWNER_TAG: this_process(), "mlflow.user": promotion.who}
+        run = self.client.create_run(experiment_id, tags=tags, run_name=str(promotion))
+        self._describe(run.info.run_id, promotion)
+        return str(run.info.run_id)
+
+    def _describe(self, event_id: str, promotion: Promotion) -> None:
+        """Write an event as tags for who looks at the page, as one tag for reading it back, and as files."""
+        from mlflow.entities import RunTag
+
+        text = to_json(promotion)
+        tags = {f"runcard.{name}": value for name, value in _shown(promotion).items() if value}
+        tags |= {"mlflow.runName": str(promotion)} | ({EVENT_TAG: text} if len(text) <= TAG_LIMIT else {})
+        self.client.log_batch(event_id, tags=[RunTag(name, value) for name, value in tags.items()])
+        with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
+            gates = [asdict(gate) for gate in promotion.gates]
+            Path(folder, "event.json").write_text(json.dumps(asdict(promotion), indent=2, ensure_ascii=False), "utf-8")
+            Path(folder, "gates.json").write_text(json.dumps(gates, indent=2, ensure_ascii=False), "utf-8")
+            self.client.log_artifacts(event_id, folder)
+
+    def _entry(self, run: Run) -> Entry:
+        text = run.data.tags.get(EVENT_TAG) or self.read_text(run.info.run_id, "event.json")
+        try:
+            promotion = read_promotion(text)
+        except (ValueError, TypeError, KeyError):
+            raise self._unusable(f"its event {run.info.run_id} is not what runcard writes") from None
+        return Entry(
+            run.info.run_id,
+            promotion,
+            run.info.status == "FINISHED",
+            VOID_TAG in run.data.tags,
+            run.data.tags.get(OWNER_TAG, ""),
+        )
+
+    def _runs(self, experiment_id: str) -> list[Run]:
+        from mlflow.entities import ViewType
+
+        found: list[Run] = []
+        token: str | None = None
+        while True:
+            page = self.client.search_runs(
+                [experiment_id], run_view_type=ViewType.ALL, max_results=PAGE, page_token=token
+            )
+            found += page
+            token = page.token
+            if not token:
+                return found
+
+    def read_text(self, run_id: str, name: str) -> str:
+        """Read a text among the files of a run."""
+        with (
+            self.translated(f"the file `{name}` of the run {run_id} could not be read"),
+            tempfile.TemporaryDirectory(prefix="runcard-") as folder,
+        ):
+            return Path(self.client.download_artifacts(run_id, name, folder)).read_text(encoding="utf-8")
+
+    def _unusable(self, why: str, hint: str = "") -> errors.LedgerUnusable:
+        return errors.LedgerUnusable(
+            f"the ledger of promotions, the experiment `{LEDGER}`, cannot be used",
+            where=redact(self.uri),
+            why=why,
+            hint=hint or "restore what was deleted in MLflow, or rename the experiment, and a new ledger is begun",
+        )
+
+
+def _shown(promotion: Promotion) -> dict[str, str]:
+    number = {"version": promotion.version, "previous": promotion.previous}
+    verdicts = [f"{gate.name}: {gate.verdict}" for gate in promotion.gates]
+    shown: dict[str, Any] = {
+        **{name: "" if value is None else str(value) for name, value in number.items()},
+        "kind_of_event": promotion.kind,
+        "registered_model": promotion.model,
+        "alias": promotion.alias,
+        "who": promotion.who,
+        "host": promotion.host,
+        "at": promotion.at,
+        "reason": promotion.reason,
+        "forced": "true" if promotion.is_forced else "",
+        "gates": "\n".join(verdicts),
+        "run_id": promotion.run_id,
+    }
+    return {name: str(value or "")[: TAG_LIMIT // 2] for name, value in shown.items()}

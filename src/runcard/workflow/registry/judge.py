@@ -1,0 +1,173 @@
+"""Every gate that is asked for, judged for one version against the holder of an alias."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runcard import errors
+from runcard.promotion import (
+    Gate,
+    judge_bounds,
+    judge_digest,
+    judge_duel,
+    judge_reproduced,
+    judge_signature,
+)
+from runcard.redact import redact
+from runcard.tracking.base import RunRow
+from runcard.tracking.modelfiles import model_digest
+from runcard.tracking.versions import ModelVersion
+from runcard.workflow.registry.chosen import PARENT_TAG
+from runcard.workflow.registry.desk import Desk
+from runcard.workflow.registry.rows import Contender, compare_on, read_test_rows
+from runcard.workflow.registry.rules import Rules, read_rules
+
+REPRODUCED_TAG = "runcard.reproduced"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a version's model came from: the runs of its trial and of its card, and the card's text."""
+
+    run: RunRow
+    card: RunRow
+    card_text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """A version's files at hand."""
+
+    version: ModelVersion
+    folder: Path
+    digest: str
+
+    @property
+    def gate(self) -> Gate:
+        return judge_digest(self.digest, self.version.digest)
+
+    @property
+    def signature(self) -> dict[str, Any] | None:
+        from runcard.tracking.mlflow import signature_of
+
+        return signature_of(self.folder)
+
+
+def judge(desk: Desk, candidate: ModelVersion, holder: ModelVersion | None) -> tuple[Gate, ...]:
+    """Judge a version by the gates of its card and of the project.
+
+    Raises
+    ------
+    CardErrors, CardError
+        The gates are not what they must be.
+    """
+    origin = find_origin(desk, candidate)
+    experiment = desk.registry.experiment_of(origin.run.run_id) if origin else ""
+    rules = read_rules(desk.project, experiment, origin.card_text if origin else None)
+    desk.note(f"judging {candidate} by the gates of {rules.where}")
+    asked = rules.gates
+    with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
+        ours = _fetch(desk, candidate, Path(folder, "candidate"))
+        theirs = _fetch(desk, holder, Path(folder, "holder")) if holder else None
+        gates = [ours.gate] if asked.digest else []
+        gates += [_signature(ours, theirs)] if asked.signature else []
+        gates += _measured(rules, origin)
+        gates += [judge_reproduced(_reproduced(candidate, origin))] if asked.reproduced else []
+        gates += [_beats_holder(desk, rules, origin, ours, theirs)] if asked.beats_holder else []
+    return tuple(gates)
+
+
+def judge_files(desk: Desk, version: ModelVersion) -> Gate:
+    """Judge whether a version's files are those that were saved."""
+    with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
+        return _fetch(desk, version, Path(folder, "model")).gate
+
+
+def find_origin(desk: Desk, version: ModelVersion) -> Origin | None:
+    """Find the runs that a version came from; None for one that no card was run for."""
+    runs = desk.registry.find_runs(version.run_id) if version.run_id else []
+    if not runs:
+        return None
+    card_id = version.tags.get("runcard.card_run") or runs[0].tags.get(PARENT_TAG)
+    cards = desk.registry.find_runs(card_id) if card_id else []
+    if not cards:
+        return None
+    return Origin(runs[0], cards[0], desk.ledger.read_text(cards[0].run_id, "card.yaml"))
+
+
+def _fetch(desk: Desk, version: ModelVersion, folder: Path) -> _Files:
+    folder.mkdir()
+    place = desk.registry.fetch(version, folder)
+    return _Files(version, place, model_digest(place))
+
+
+def _signature(ours: _Files, theirs: _Files | None) -> Gate:
+    if theirs is None:
+        return Gate("signature", "passed", "no holder yet")
+    return judge_signature(ours.signature, theirs.signature, str(theirs.version))
+
+
+def _measured(rules: Rules, origin: Origin | None) -> list[Gate]:
+    metrics = origin.run.metrics if origin else {}
+    scores = {name.removeprefix("test_"): value for name, value in metrics.items() if name.startswith("test_")}
+    # What a finalist got when it was refitted, before what its trial got on a fold.
+    measures = {**metrics, **_without_prefix(metrics, "final_")}
+    return [
+        *judge_bounds(rules.gates.floors, scores, kind="floor"),
+        *judge_bounds(rules.gates.constraints, measures, kind="constraint"),
+    ]
+
+
+def _without_prefix(metrics: Mapping[str, float], prefix: str) -> dict[str, float]:
+    return {name.removeprefix(prefix): value for name, value in metrics.items() if name.startswith(prefix)}
+
+
+def _reproduced(version: ModelVersion, origin: Origin | None) -> str | None:
+    return version.tags.get(REPRODUCED_TAG) or (origin.run.tags.get(REPRODUCED_TAG) if origin else None)
+
+
+def _beats_holder(desk: Desk, rules: Rules, origin: Origin | None, ours: _Files, theirs: _Files | None) -> Gate:
+    if theirs is None:
+        return Gate("beats_holder", "passed", "no holder yet")
+    for files in (theirs, ours):
+        if files.gate.verdict != "passed":
+            evidence = f"{files.version} is not loaded: {files.gate.evidence}"
+            return Gate("beats_holder", "unknown", evidence)
+    if origin is None:
+        return Gate("beats_holder", "unknown", "the run that it came from is not known: run its card and register it")
+    asked = rules.gates
+    try:
+        rows = read_test_rows(desk.project, origin.card, origin.card_text, asked.metric)
+        desk.note(f"scoring {ours.version} and {theirs.version} on the same {len(rows.truth)} rows")
+        duel = compare_on(rows, _load(desk, ours), _load(desk, theirs), confidence=asked.confidence)
+    except errors.RuncardError as error:
+        return Gate("beats_holder", "unknown", _in_a_line(error))
+    return judge_duel(duel, str(theirs.version), margin=asked.margin, confidence=asked.confidence)
+
+
+def _load(desk: Desk, files: _Files) -> Contender:
+    """Load a model whose digest was verified."""
+    from runcard.tracking.mlflow import load_model
+
+    name, signature = str(files.version), files.signature
+    if signature is None:
+        raise errors.MetricImpossible(f"{name} has no signature", hint="log the model with one")
+    try:
+        pipeline = load_model(files.folder, project_modules=desk.project.settings.modules)
+    except errors.RuncardError:
+        raise
+    except Exception as error:  # whatever the code of a model's packages raises
+        raise errors.MetricImpossible(
+            f"{name} cannot be loaded here", why=f"{type(error).__name__}: {error}", hint="install what it needs"
+        ) from error
+    return Contender(name, pipeline, tuple(column["name"] for column in signature["inputs"]))
+
+
+def _in_a_line(error: errors.RuncardError) -> str:
+    if isinstance(error, errors.CardErrors):
+        return _in_a_line(error.errors[0])
+    return redact("; ".join(" ".join(part.split()) for part in (error.what, error.why, error.hint) if part))

@@ -1,0 +1,112 @@
+"""Promoting: an alias is moved to a version when every gate holds, and the team's ledger says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runcard import errors
+from runcard.project import Project
+from runcard.promotion import Gate, Promotion
+from runcard.redact import redact
+from runcard.tracking.versions import ModelVersion, parse_ref
+from runcard.workflow.registry.chosen import KEPT
+from runcard.workflow.registry.desk import Desk, Note, open_desk
+from runcard.workflow.registry.judge import judge
+from runcard.workflow.registry.settle import decide, settle
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """What came of moving an alias."""
+
+    version: ModelVersion
+    alias: str
+    promotion: Promotion | None
+    """The event; None where the version held the alias already."""
+
+
+def promote(
+    model: str,
+    *,
+    to: str,
+    force: bool = False,
+    reason: str = "",
+    project: Project | None = None,
+    tracking_uri: str | None = None,
+    note: Note = lambda line: None,
+) -> Promoted:
+    """Move an alias to a model version if every gate holds.
+
+    Parameters
+    ----------
+    model
+        `churn/3`, `churn@staging`, or `churn` for its latest version.
+    to
+        The alias, `staging` or `production`.
+    force, reason
+        Move it although a gate does not hold, which needs a reason; both are recorded.
+
+    Raises
+    ------
+    GateFailed
+        A gate does not hold, or cannot be judged.
+    PromotionOvertaken
+        The alias was moved by somebody else meanwhile.
+    ModelVersionUnknown, UsageError
+    """
+    _refuse_silent_force(force=force, reason=reason)
+    ref = parse_ref(model)
+    with open_desk(project, tracking_uri=tracking_uri, note=note) as desk:
+        entries = settle(desk, ref.name)
+        candidate, holder = desk.registry.find(ref), desk.registry.holder(ref.name, to)
+        if holder is not None and holder.version == candidate.version:
+            return Promoted(candidate, to, None)
+        gates = judge(desk, candidate, holder)
+        is_held = all(gate.verdict == "passed" for gate in gates)
+        if not is_held and not force:
+            raise _failed(desk, candidate, to, gates)
+        promotion = Promotion(
+            kind="promote",
+            model=candidate.name,
+            version=candidate.version,
+            run_id=candidate.run_id or "",
+            alias=to,
+            previous=holder.version if holder else None,
+            decision=decision_of(candidate),
+            gates=gates,
+            is_forced=not is_held,
+            reason=redact(reason.strip()),
+            **desk.signed(),
+        )
+        decide(desk, promotion, entries)
+        return Promoted(candidate, to, promotion)
+
+
+def decision_of(version: ModelVersion) -> dict[str, str]:
+    """Say which trial of which card a version is, as its tags have it."""
+    return {name: version.tags[f"runcard.{name}"] for name in KEPT if f"runcard.{name}" in version.tags}
+
+
+def gate_lines(gates: tuple[Gate, ...]) -> str:
+    """Write what every gate found, a line each, those that do not hold first."""
+    ordered = sorted(gates, key=lambda gate: gate.verdict == "passed")
+    return "\n".join(f"{gate.verdict}: {gate.name}: {gate.evidence}" for gate in ordered)
+
+
+def _refuse_silent_force(*, force: bool, reason: str) -> None:
+    if force and not reason.strip():
+        raise errors.UsageError(
+            "`--force` needs a reason",
+            why="the whole team sees in the ledger why a gate was passed over",
+            hint='add `--reason "..."`',
+        )
+
+
+def _failed(desk: Desk, candidate: ModelVersion, alias: str, gates: tuple[Gate, ...]) -> errors.GateFailed:
+    n_open = sum(gate.verdict != "passed" for gate in gates)
+    return errors.GateFailed(
+        f"{candidate} may not become `{alias}`: {n_open} of {len(gates)} gates do not hold",
+        where=redact(desk.registry.uri),
+        why=gate_lines(gates),
+        hint='`--force --reason "..."` moves it all the same, and is recorded',
+    )

@@ -1,0 +1,90 @@
+"""Rolling back: production returns to a version that held it before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runcard import errors
+from runcard.project import Project
+from runcard.promotion import PRODUCTION, Promotion, holders
+from runcard.redact import redact
+from runcard.tracking.entries import Entry
+from runcard.tracking.versions import ModelRef, ModelVersion
+from runcard.workflow.registry.desk import Desk, Note, open_desk
+from runcard.workflow.registry.judge import judge_files
+from runcard.workflow.registry.promote import Promoted, decision_of, gate_lines
+from runcard.workflow.registry.settle import decide, settle
+
+
+def rollback(
+    model: str,
+    *,
+    to: int | None = None,
+    reason: str = "",
+    project: Project | None = None,
+    tracking_uri: str | None = None,
+    note: Note = lambda line: None,
+) -> Promoted:
+    """Return production to the version that held it before, or to an earlier one.
+
+    Its files must be what was saved; no other gate is asked, for it passed them when it was promoted.
+
+    Raises
+    ------
+    ModelVersionUnknown
+        No such version held production before, or it was deleted.
+    GateFailed
+        Its files are not what was saved.
+    PromotionOvertaken
+        Production was moved by somebody else meanwhile.
+    """
+    with open_desk(project, tracking_uri=tracking_uri, note=note) as desk:
+        entries = settle(desk, model)
+        holder = desk.registry.holder(model, PRODUCTION)
+        earlier = _earlier(entries, model, holder)
+        if to is not None and holder is not None and holder.version == to:
+            return Promoted(holder, PRODUCTION, None)
+        if not earlier or (to is not None and to not in earlier):
+            raise _no_earlier(desk, model, to, earlier)
+        version = desk.registry.find(ModelRef(model, version=to or earlier[-1]))
+        gate = judge_files(desk, version)
+        if gate.verdict != "passed":
+            raise errors.GateFailed(
+                f"{version} may not become `{PRODUCTION}` again: its files are not what was saved",
+                where=redact(desk.registry.uri),
+                why=gate_lines((gate,)),
+                hint=f"name another version: `runcard rollback {model} --to VERSION`",
+            )
+        promotion = Promotion(
+            kind="rollback",
+            model=model,
+            version=version.version,
+            run_id=version.run_id or "",
+            alias=PRODUCTION,
+            previous=holder.version if holder else None,
+            decision=decision_of(version),
+            gates=(gate,),
+            reason=redact(reason.strip()),
+            **desk.signed(),
+        )
+        decide(desk, promotion, entries)
+        return Promoted(version, PRODUCTION, promotion)
+
+
+def _earlier(entries: Sequence[Entry], model: str, holder: ModelVersion | None) -> list[int]:
+    """List the versions that held production before the present holder, the latest last."""
+    events = [entry.promotion for entry in entries if entry.promotion.model == model and entry.is_finished]
+    held = holders(events, PRODUCTION)
+    now = holder.version if holder else None
+    return [version for version in (held[:-1] if held[-1:] == [now] else held) if version != now]
+
+
+def _no_earlier(desk: Desk, model: str, to: int | None, earlier: Sequence[int]) -> errors.ModelVersionUnknown:
+    desk.registry.versions(model)  # a model that is not there is another error
+    shown = errors.listing([f"{model}/{version}" for version in dict.fromkeys(earlier)])
+    return errors.ModelVersionUnknown(
+        f"{model}/{to} did not hold `{PRODUCTION}` before" if to else f"nothing held `{PRODUCTION}` of {model} before",
+        where=redact(desk.registry.uri),
+        why=f"the ledger has {shown}" if earlier else "the ledger has no earlier holder",
+        hint=f"promote a version instead: `runcard promote {model}/VERSION --to {PRODUCTION}`",
+    )

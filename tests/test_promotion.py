@@ -1,0 +1,113 @@
+"""Gates and events: pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from runcard.promotion import (
+    Duel,
+    Gate,
+    Promotion,
+    holders,
+    judge_bounds,
+    judge_digest,
+    judge_duel,
+    judge_reproduced,
+    judge_signature,
+    read_promotion,
+    to_json,
+)
+
+
+def event(kind: Any, version: int, previous: int | None, alias: str = "production") -> Promotion:
+    return Promotion(kind, "churn", version, "r", "Ada", "host", "2026-01-02T03:04:05+00:00", alias, previous)
+
+
+def test_an_event_is_read_back_equal() -> None:
+    gates = (Gate("digest", "passed", "é"), Gate("floor roc_auc", "unknown", "not recorded"))
+    told = Promotion(
+        "promote", "churn", 3, "r1", "Ada", "host", "now", "production", 2, {"trial_key": "k"}, gates, True, "why"
+    )
+    assert read_promotion(to_json(told)) == told
+    assert str(told) == "churn/3 to production"
+    assert str(event("rollback", 2, 3)) == "churn/2 back to production"
+
+
+@pytest.mark.parametrize(
+    ("events", "held"),
+    [
+        ([], []),
+        ([event("promote", 1, None), event("promote", 2, 1), event("promote", 3, 2)], [1, 2, 3]),
+        ([event("promote", 1, None), event("promote", 2, 1), event("rollback", 1, 2)], [1]),
+        ([event("promote", 1, None), event("promote", 2, 1), event("promote", 3, 2), event("rollback", 1, 3)], [1]),
+        ([event("promote", 1, None), event("promote", 2, None, "staging")], [1]),
+        ([event("promote", 1, None), event("promote", 5, 4)], [1, 4, 5]),  # 4 was put there by hand
+        ([event("promote", 1, None), event("promote", 2, 1), event("promote", 1, 2), event("rollback", 2, 1)], [1, 2]),
+    ],
+)
+def test_holders_stand_one_upon_the_other(events: list[Promotion], held: list[int]) -> None:
+    assert holders(events, "production") == held
+
+
+@pytest.mark.parametrize(
+    ("bound", "margin", "verdict", "words"),
+    [
+        (0.012, 0.0, "passed", "better by 0.0120 at least with 0.95 confidence, asked: better by more than 0"),
+        (0.0, 0.0, "failed", "asked: better by more than 0"),  # equal is not better
+        (0.012, 0.02, "failed", "asked: better by more than 0.02"),
+        (-0.004, -0.01, "passed", "worse by 0.0040 at worst with 0.95 confidence, asked: worse by less than 0.01"),
+        (None, 0.0, "unknown", "too few to say more"),
+    ],
+)
+def test_a_version_must_beat_the_holder_by_more_than_the_margin(
+    bound: float | None, margin: float, verdict: str, words: str
+) -> None:
+    duel = Duel("roc_auc", True, 0.84, 0.82, bound, 80)
+    gate = judge_duel(duel, "churn/2", margin=margin, confidence=0.95)
+    assert (gate.name, gate.verdict) == ("beats_holder", verdict)
+    assert gate.evidence.startswith("roc_auc 0.8400 against 0.8200 of churn/2 on the same 80 rows")
+    assert words in gate.evidence
+
+
+def test_bounds_hold_or_not_or_nobody_knows() -> None:
+    bounds = {"roc_auc": ">= 0.8", "log_loss": "< 0.5", "f1": ">=.9"}
+    gates = judge_bounds(bounds, {"roc_auc": 0.8, "log_loss": 0.5}, kind="floor")
+    assert [(gate.name, gate.verdict) for gate in gates] == [
+        ("floor roc_auc", "passed"),
+        ("floor log_loss", "failed"),
+        ("floor f1", "unknown"),
+    ]
+    assert gates[1].evidence == "0.5, asked: < 0.5"
+
+
+def test_digest_and_reproduction() -> None:
+    assert [judge_digest("ab", known).verdict for known in ("ab", "cd", None)] == ["passed", "failed", "unknown"]
+    assert [judge_reproduced(told).verdict for told in ("true", "false", None)] == ["passed", "failed", "unknown"]
+
+
+def signature(outputs: str = "string", **inputs: str) -> dict[str, Any]:
+    columns = [{"name": name, "type": kind, "required": True} for name, kind in inputs.items()]
+    return {"inputs": columns, "outputs": [{"type": "tensor", "tensor-spec": {"dtype": outputs, "shape": [-1]}}]}
+
+
+@pytest.mark.parametrize(
+    ("candidate", "verdict", "words"),
+    [
+        (signature(age="long", plan="string"), "passed", "takes what churn/2 takes"),
+        (signature(age="long"), "passed", ""),  # it needs less
+        (signature(age="double", plan="string"), "failed", "`age` is double, was long"),
+        (signature(age="long", city="string"), "failed", "it needs the column `city`"),
+        (signature("int64", age="long"), "failed", "it gives int64 [-1], given was string [-1]"),
+        (None, "unknown", "this version has no signature"),
+    ],
+)
+def test_whoever_calls_the_holder_can_call_the_candidate(candidate: Any, verdict: str, words: str) -> None:
+    gate = judge_signature(candidate, signature(age="long", plan="string"), "churn/2")
+    assert gate.verdict == verdict
+    assert words in gate.evidence
+
+
+def test_a_narrower_type_is_taken_for_a_wider_one() -> None:
+    assert judge_signature(signature(age="double"), signature(age="integer"), "churn/2").verdict == "passed"
