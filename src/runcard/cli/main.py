@@ -17,8 +17,10 @@ _COMMANDS = {
     "compare": "Print the ranked trials of a card or experiment, as MLflow has them.",
     "import": "Turn a W&B sweep file into a card.",
     "list": "List what a card can name.",
+    "predict": "Predict the rows of a file with a registered model.",
     "run": "Run a card.",
     "schema": "Print the JSON Schema of cards, for editors.",
+    "serve": "Answer requests with a registered model.",
     "sync": "Deliver to MLflow what it has not been told yet.",
     "ui": "Open MLflow's page on this project's runs.",
 }

@@ -5,8 +5,18 @@ exception of MLflow, its server or its database becomes a TrackingError.
 """
 
 from runcard.tracking.mlflow.connection import quiet_mlflow
-from runcard.tracking.mlflow.models import save_model
+from runcard.tracking.mlflow.models import load_with_code, save_model
+from runcard.tracking.mlflow.origin import read_origin
 from runcard.tracking.mlflow.registry import MlflowRegistry
+from runcard.tracking.mlflow.scoring import serve_pipeline
 from runcard.tracking.mlflow.tracker import MlflowTracker
 
-__all__ = ["MlflowRegistry", "MlflowTracker", "quiet_mlflow", "save_model"]
+__all__ = [
+    "MlflowRegistry",
+    "MlflowTracker",
+    "load_with_code",
+    "quiet_mlflow",
+    "read_origin",
+    "save_model",
+    "serve_pipeline",
+]

@@ -76,6 +76,14 @@ def save_model(
     description.save(str(path / "MLmodel"))
 
 
+def load_with_code(folder: Path) -> Any:
+    """Load the scikit-learn model of a folder as MLflow does, running whatever code is in it."""
+    with _without_advice():
+        import mlflow.sklearn
+
+        return mlflow.sklearn.load_model(str(folder))
+
+
 @contextmanager
 def _without_advice() -> Iterator[None]:
     """Keep to ourselves what MLflow's writer and its imports warn of: nothing in it is the user's doing."""
