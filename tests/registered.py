@@ -19,9 +19,8 @@ def register(result: runcard.Result, model: str, name: str, *, alias: str = "", 
     if not [known for known in client.search_registered_models() if known.name == name]:
         client.create_registered_model(name)
     digest = {"runcard.model_digest": run.data.tags["runcard.model_digest"]} if tagged else {}
-    version = client.create_model_version(
-        name, source=f"models:/{logged.model_id}", run_id=run.info.run_id, model_id=logged.model_id, tags=digest
-    )
+    source = client.get_logged_model(logged.model_id).artifact_location
+    version = client.create_model_version(name, source, run_id=run.info.run_id, model_id=logged.model_id, tags=digest)
     if alias:
         client.set_registered_model_alias(name, alias, version.version)
     return str(logged.model_id)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from runcard.data.file import (
     BLOCK_BYTES,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SUFFIXES = (*DELIMITERS, ".parquet")
 BATCH_ROWS = 50_000
 _BATCH_CELLS = 4_000_000  # of wide tables come fewer rows at once
+_SMALL_BLOCK_BYTES = 1 << 18
 _BUFFER_BYTES = 1 << 20
 
 T = TypeVar("T")
@@ -73,12 +74,12 @@ def read_batches(source: BatchSource, columns: Sequence[str], *, rows: int = BAT
     """
     rows = max(1, min(rows, _BATCH_CELLS // max(1, len(columns))))
     found = _csv_batches(source, columns) if source.is_text else _parquet_batches(source, columns, rows)
-    n_read = 0
+    is_empty = True
     with explained(source.path, source.where):
-        for batch in found:
-            n_read += batch.num_rows
-            yield from (batch.slice(start, rows) for start in range(0, batch.num_rows, rows))
-    if not n_read:
+        for batch in _resized(found, rows):
+            is_empty = False
+            yield batch
+    if is_empty:
         raise empty_table(source.where, "it has a header and no rows")
 
 
@@ -92,46 +93,74 @@ def one_ahead(items: Iterator[T]) -> Iterator[T]:
             yield item  # type: ignore[misc]
 
 
-def _csv_names(path: Path) -> tuple[list[str], None]:
-    from pyarrow import csv
+def _resized(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """Cut and join tables to so many rows each; the last one has the rest."""
+    import pyarrow as pa
 
-    with (
-        open_text(path) as stream,
-        csv.open_csv(
-            stream,
-            read_options=csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False),
-            parse_options=csv.ParseOptions(delimiter=DELIMITERS[suffix_of(path)], newlines_in_values=True),
-        ) as reader,
-    ):
+    waiting: list[pa.Table] = []
+    for table in tables:
+        waiting.append(table)
+        if sum(part.num_rows for part in waiting) >= rows:
+            joined = pa.concat_tables(waiting)
+            whole = joined.num_rows - joined.num_rows % rows
+            yield from (joined.slice(start, rows) for start in range(0, whole, rows))
+            waiting = [joined.slice(whole)]
+    if any(part.num_rows for part in waiting):
+        yield pa.concat_tables(waiting)
+
+
+def _csv_names(path: Path) -> tuple[list[str], None]:
+    with open_text(path) as stream, _csv_reader(stream, path, BLOCK_BYTES) as reader:
         return list(reader.schema.names), None
 
 
 def _csv_batches(source: BatchSource, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Read a CSV in small blocks, of which Arrow reads dozens ahead; from a row longer than one on in large ones."""
+    import pyarrow as pa
+
+    kept = list(dict.fromkeys([*columns, source.names[-1]]))  # the last shows a quote that is never closed
+    n_read = 0
+    try:
+        for table in _csv_blocks(source, kept, _SMALL_BLOCK_BYTES):
+            yield table
+            n_read += table.num_rows
+    except pa.ArrowInvalid as error:
+        if "straddling" not in str(error):
+            raise
+        for table in _csv_blocks(source, kept, BLOCK_BYTES):
+            yield table.slice(n_read)
+            n_read = max(0, n_read - table.num_rows)
+
+
+def _csv_blocks(source: BatchSource, columns: Sequence[str], block_bytes: int) -> Iterator[pa.Table]:
     import pyarrow as pa
     from pyarrow import csv
 
-    kept = list(dict.fromkeys([*columns, source.names[-1]]))  # the last shows a quote that is never closed
+    as_text = csv.ConvertOptions(
+        null_values=["", *source.na_values],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=True,
+        column_types=dict.fromkeys(columns, pa.string()),
+        include_columns=columns,
+    )
     last: pa.Table | None = None
-    with (
-        open_text(source.path) as stream,
-        csv.open_csv(
-            stream,
-            read_options=csv.ReadOptions(block_size=BLOCK_BYTES, use_threads=False),
-            parse_options=csv.ParseOptions(delimiter=DELIMITERS[suffix_of(source.path)], newlines_in_values=True),
-            convert_options=csv.ConvertOptions(
-                null_values=["", *source.na_values],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=True,
-                column_types=dict.fromkeys(kept, pa.string()),
-                include_columns=kept,
-            ),
-        ) as reader,
-    ):
+    with open_text(source.path) as stream, _csv_reader(stream, source.path, block_bytes, as_text) as reader:
         for batch in reader:
             last = pa.Table.from_batches([batch])
             yield last
     if last is not None:
         refuse_open_quote(last.select([source.names[-1]]), source.path, source.where)
+
+
+def _csv_reader(stream: Any, path: Path, block_bytes: int, convert: Any = None) -> Any:
+    from pyarrow import csv
+
+    return csv.open_csv(
+        stream,
+        read_options=csv.ReadOptions(block_size=block_bytes, use_threads=False),
+        parse_options=csv.ParseOptions(delimiter=DELIMITERS[suffix_of(path)], newlines_in_values=True),
+        convert_options=convert,
+    )
 
 
 def _parquet_names(path: Path) -> tuple[list[str], int]:

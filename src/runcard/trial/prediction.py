@@ -6,6 +6,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+_CLOSE = 1e-6
+_LIKELIEST = frozenset(
+    {
+        "catboost.CatBoostClassifier",
+        "lightgbm.LGBMClassifier",
+        "sklearn.ExtraTreesClassifier",
+        "sklearn.GradientBoostingClassifier",
+        "sklearn.HistGradientBoostingClassifier",
+        "sklearn.RandomForestClassifier",
+        "sklearn.VotingClassifier",
+        "xgboost.XGBClassifier",
+    }
+)
+"""Models that predict the class of the highest probability, and take long to compute one or the other."""
+
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
@@ -30,6 +45,8 @@ class Predictor:
         self._transform = model[:-1].transform if is_chain else None
         self._final = model[-1] if is_chain else model
         self._has_probabilities = hasattr(self._final, "predict_proba")
+        kind = type(self._final)
+        self._is_likeliest = f"{kind.__module__.partition('.')[0]}.{kind.__name__}" in _LIKELIEST
 
     @property
     def classes(self) -> tuple[Any, ...]:
@@ -52,10 +69,30 @@ class Predictor:
         import numpy as np
 
         matrix = frame if self._transform is None else self._transform(frame)
+        if not self._has_probabilities:
+            return Predicted(self._labels(matrix), None)
+        probabilities = np.asarray(self._final.predict_proba(matrix))
+        if not self._is_likeliest:
+            return Predicted(self._labels(matrix), probabilities)
+        return Predicted(self._likeliest(matrix, probabilities), probabilities)
+
+    def _labels(self, matrix: Any) -> np.ndarray:
+        import numpy as np
+
         labels = np.asarray(self._final.predict(matrix))
-        if labels.ndim > 1 and labels.shape[1] == 1:
-            labels = labels.ravel()  # catboost gives a column for several classes
-        return Predicted(labels, self._final.predict_proba(matrix) if self._has_probabilities else None)
+        return labels.ravel() if labels.ndim > 1 and labels.shape[1] == 1 else labels  # catboost gives a column
+
+    def _likeliest(self, matrix: Any, probabilities: np.ndarray) -> np.ndarray:
+        """Read the labels off the probabilities; where two are all but equal, the model itself says which."""
+        import numpy as np
+        from sklearn.utils import _safe_indexing
+
+        labels: np.ndarray = np.asarray(self._final.classes_)[probabilities.argmax(axis=1)]
+        highest = np.partition(probabilities, -2, axis=1)[:, -2:]
+        (close,) = np.nonzero(highest[:, 1] - highest[:, 0] < _CLOSE)
+        if len(close):
+            labels[close] = self._labels(_safe_indexing(matrix, close))
+        return labels
 
 
 def predicted_table(predicted: Predicted, classes: tuple[Any, ...], id: tuple[str, Any]) -> pa.Table:
