@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SUFFIXES = (*DELIMITERS, ".parquet")
-BATCH_ROWS = 50_000
+BATCH_ROWS = 30_000
 _BATCH_CELLS = 4_000_000  # of wide tables come fewer rows at once
 _SMALL_BLOCK_BYTES = 1 << 18
 _BUFFER_BYTES = 1 << 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,9 @@ from runcard.project import Project, import_modules
 from runcard.tracking.description import ModelDescription, describe_model
 from runcard.tracking.modelfiles import check_model
 from runcard.tracking.trust import types_to_load
-from runcard.tracking.versions import ModelOrigin, ModelVersion, parse_ref
+from runcard.tracking.versions import ModelVersion
 from runcard.trial import last_line
+from runcard.workflow.fetching import Fetched, fetch
 from runcard.yaml import parse
 
 
@@ -37,7 +38,13 @@ class LoadedModel:
 
 
 @contextmanager
-def open_model(name: str, project: Project, *, allow_code: bool = False) -> Iterator[LoadedModel]:
+def open_model(
+    name: str,
+    project: Project,
+    *,
+    allow_code: bool = False,
+    fetch: Callable[[str, str, Path], Fetched] = fetch,
+) -> Iterator[LoadedModel]:
     """Fetch a model into a private folder, which is there as long as the block, and load it.
 
     Parameters
@@ -57,44 +64,37 @@ def open_model(name: str, project: Project, *, allow_code: bool = False) -> Iter
     TypesUntrusted
         Loading it would run unknown code.
     """
-    from runcard.tracking.mlflow import MlflowRegistry, read_origin
-
     paths = list(sys.path)
     with tempfile.TemporaryDirectory(prefix="runcard-model-") as place:
-        with MlflowRegistry(project.tracking_uri) as registry:
-            registry.probe()
-            version = registry.find(parse_ref(name))
-            origin = read_origin(registry, version)
-            folder = registry.fetch(version, Path(place))
-        _check(folder, version, origin, allow_code=allow_code)
+        found = fetch(name, project.tracking_uri, Path(place))
+        _check(found, allow_code=allow_code)
         try:
-            yield _loaded(folder, version, origin, project, allow_code=allow_code)
+            yield _loaded(found, project, allow_code=allow_code)
         finally:
             sys.path[:] = paths
 
 
-def _check(folder: Path, version: ModelVersion, origin: ModelOrigin, *, allow_code: bool) -> None:
-    if origin.digest is not None:
-        check_model(folder, origin.digest, str(version))
+def _check(found: Fetched, *, allow_code: bool) -> None:
+    if found.origin.digest is not None:
+        check_model(found.folder, found.origin.digest, str(found.version))
     elif not allow_code:
         raise errors.ModelDamaged(
-            f"nothing says what the files of `{version}` must be",
-            where=str(version),
+            f"nothing says what the files of `{found.version}` must be",
+            where=str(found.version),
             why="neither the version nor the run that it came from has the tag `runcard.model_digest`:\n"
             "runcard did not make it, or the run was deleted",
             hint="if you trust who made it, use `--allow-code`",
         )
 
 
-def _loaded(
-    folder: Path, version: ModelVersion, origin: ModelOrigin, project: Project, *, allow_code: bool
-) -> LoadedModel:
-    description = describe_model(folder, str(version))
+def _loaded(found: Fetched, project: Project, *, allow_code: bool) -> LoadedModel:
+    version = found.version
+    description = describe_model(found.folder, str(version))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         pipeline = _load(description, version, project, allow_code=allow_code)
     said = [f"{w.category.__name__}: {str(w.message).strip().partition(chr(10))[0]}" for w in caught]
-    data = _data_section(origin.card)
+    data = _data_section(found.origin.card)
     return LoadedModel(
         version=version,
         description=description,

@@ -18,6 +18,7 @@ from runcard.tracking.versions import ModelVersion
 from runcard.trial import last_line
 from runcard.trial.prediction import Predicted, Predictor, predicted_table
 from runcard.trial.unseen import Unseen, UnseenCounter
+from runcard.workflow.fetching import fetch_apart
 from runcard.workflow.loading import LoadedModel, open_model
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def predict(
             why="its rows would be gone",
             hint="name another file: `-o`",
         )
-    with open_model(model, project or find_project(), allow_code=allow_code) as loaded:
+    with open_model(model, project or find_project(), allow_code=allow_code, fetch=fetch_apart) as loaded:
         return _predict_file(loaded, source, output, batch_rows, on_rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,10 @@ class MlflowRegistry(Connection):
         from mlflow.artifacts import download_artifacts
 
         with self.translated(f"the files of `{version}` could not be fetched"):
-            uri = f"models:/{version.name}/{version.version}"
+            # Given `models:/name/version`, MLflow asks the registry of its global address, whatever it is told.
+            uri = self.client.get_model_version_download_uri(version.name, str(version.version))
+            if logged := re.fullmatch("models:/(m-[^/]+)", uri):
+                uri = self.client.get_logged_model(logged[1]).artifact_location
             return Path(
                 download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=self.uri, registry_uri=self.uri)
             )
