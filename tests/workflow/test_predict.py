@@ -99,24 +99,22 @@ def test_batches_change_nothing(
     batch_rows: int,
 ) -> None:
     out = csv.with_name("out.parquet")
-    n_rows = rows.head(40) if batch_rows == 1 else rows
-    n_rows.to_csv(csv, index=False, na_rep="?")
+    some = rows.head(40) if batch_rows == 1 else rows
+    some.to_csv(csv, index=False, na_rep="?")
     found = predict(f"{model}@production", csv, out, project=project, batch_rows=batch_rows)
     pipeline = load_pipeline(result, models[model])
-    told = n_rows.assign(age=n_rows["age"].astype(float))
+    told = some.assign(age=some["age"].astype(float))
     written = pd.read_parquet(out)
-    assert written["customer"].tolist() == n_rows["customer"].tolist()
+    assert written["customer"].tolist() == some["customer"].tolist()
     assert written["prediction"].tolist() == pipeline.predict(told).tolist()
     assert written.columns[2:].tolist() == [f"probability_{label}" for label in pipeline.classes_]
     np.testing.assert_allclose(written.iloc[:, 2:], pipeline.predict_proba(told), rtol=1e-6, atol=0)
     (unseen,) = found.unseen
     assert (unseen.column, unseen.n_rows, unseen.values) == ("contract", 3, ["weekly", "daily"])
-    assert found.n_rows == len(n_rows)
+    assert found.n_rows == len(some)
 
 
-def test_a_type_does_not_change_with_the_rows_beside_it(
-    project: Project, models: dict[str, str], csv: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_type_does_not_change_with_the_rows_beside_it(project: Project, models: dict[str, str], csv: Path) -> None:
     """The project's own feature set sees `34`, where pandas makes `34.0` of it beside a gap."""
     outs = []
     for batch_rows in (1, 7, 1000):
@@ -154,7 +152,11 @@ def test_without_the_id_rows_are_numbered(project: Project, models: dict[str, st
     ("change", "what", "where"),
     [
         (lambda f: f.drop(columns=["age", "city"]), "lacks 2 columns that the model takes: `age`, `city`", "rows.csv"),
-        (lambda f: f.astype({"bill": object}).mask(f.index == 150, "?!"), "where the model takes numbers", "row 151"),
+        (
+            lambda f: f.assign(bill=f["bill"].astype(str).mask(f.index == 150, "?!")),
+            "where the model takes numbers",
+            "row 151",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_and_nothing_is_written(
