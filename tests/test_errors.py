@@ -273,8 +273,7 @@ def two_roles(root: Path) -> str:
 
 @case("RC212")
 def changed(root: Path) -> str:
-    from runcard.data.signature import check_columns
-from runcard.data.source import check_unchanged, stat_source
+    from runcard.data.source import check_unchanged, stat_source
 
     write(root)
     stamp = stat_source(root / "table.csv")
