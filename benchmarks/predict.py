@@ -3,8 +3,8 @@
 Both are whole processes, from the start of Python to the written CSV: they find the model by its alias in the
 registry, fetch and load it, read the same CSV and write a row for each of its rows. runcard also checks digest and
 types, keeps the ids, counts unknown categories and writes probabilities; the other side calls `predict` once and
-writes the labels. Peak memory is that of a process and its children at one time, sampled every 20 ms (runcard fetches
-the model in a child); the sum counts shared pages once for each. The two take turns; wall seconds are medians.
+writes the labels. Peak memory is that of a process and its children at one time (runcard fetches the model in a child),
+sampled every 50 ms, of shared pages each one's part. The two take turns; wall seconds are medians.
 The bounds: wall at most 1.2 of the other's, memory at most a quarter. The last line is the share of wall seconds.
 """
 
@@ -118,7 +118,7 @@ def run(command: list[str], folder: Path) -> tuple[float, float]:
     family = psutil.Process(process.pid)
     while process.poll() is None:
         peak = max(peak, resident(family))
-        time.sleep(0.02)
+        time.sleep(0.05)
     if process.returncode:
         sys.exit(f"{command} failed with exit code {process.returncode}")
     return time.perf_counter() - start, peak
@@ -127,10 +127,10 @@ def run(command: list[str], folder: Path) -> tuple[float, float]:
 def resident(process: psutil.Process) -> int:
     """Add up the resident bytes of a process and its descendants, as they are now."""
     found = 0
-    with suppress(psutil.NoSuchProcess):
+    with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
         for member in [process, *process.children(recursive=True)]:
-            with suppress(psutil.NoSuchProcess):
-                found += member.memory_info().rss
+            with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                found += member.memory_full_info().pss
     return found
 
 

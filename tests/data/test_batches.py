@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from runcard import errors
-from runcard.data.batches import one_ahead, open_batches, read_batches
+from runcard.data.batches import open_batches, read_batches
 from runcard.data.signature import to_rows
 
 
@@ -41,17 +41,6 @@ def test_a_header_alone_is_no_table(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n")
     with pytest.raises(errors.TableEmpty):
         read(tmp_path / "t.csv", ["a"], 10)
-
-
-def test_an_error_in_the_thread_that_reads_is_raised_here() -> None:
-    def items():
-        yield 1
-        raise errors.TableEmpty("none")
-
-    found = one_ahead(items())
-    assert next(found) == 1
-    with pytest.raises(errors.TableEmpty):
-        next(found)
 
 
 KINDS = {"w": "whole", "n": "number", "b": "bool", "t": "text", "d": "date"}

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from runcard.data.file import (
     BLOCK_BYTES,
@@ -24,12 +23,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SUFFIXES = (*DELIMITERS, ".parquet")
-BATCH_ROWS = 30_000
+BATCH_ROWS = 20_000
 _BATCH_CELLS = 4_000_000  # of wide tables come fewer rows at once
 _SMALL_BLOCK_BYTES = 1 << 18
 _BUFFER_BYTES = 1 << 20
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +78,6 @@ def read_batches(source: BatchSource, columns: Sequence[str], *, rows: int = BAT
             yield batch
     if is_empty:
         raise empty_table(source.where, "it has a header and no rows")
-
-
-def one_ahead(items: Iterator[T]) -> Iterator[T]:
-    """Make each item in a thread of its own while the one before it is used."""
-    end = object()
-    with ThreadPoolExecutor(1, thread_name_prefix="read") as pool:
-        coming = pool.submit(next, items, end)
-        while (item := coming.result()) is not end:
-            coming = pool.submit(next, items, end)
-            yield item  # type: ignore[misc]
 
 
 def _resized(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runcard import errors
-from runcard.data.batches import BATCH_ROWS, SUFFIXES, BatchSource, one_ahead, open_batches, read_batches
+from runcard.data.batches import BATCH_ROWS, SUFFIXES, BatchSource, open_batches, read_batches
 from runcard.data.file import check_file
 from runcard.data.output import check_output, open_output
 from runcard.data.signature import Rows, check_columns, to_rows
 from runcard.project import Project, find_project
 from runcard.tracking.versions import ModelVersion
 from runcard.trial import last_line
+from runcard.trial.abreast import abreast
 from runcard.trial.prediction import Predicted, Predictor, predicted_table
 from runcard.trial.unseen import Unseen, UnseenCounter
 from runcard.workflow.fetching import fetch_apart
@@ -23,6 +24,8 @@ from runcard.workflow.loading import LoadedModel, open_model
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_THREADS = 2
 
 OnRows = Callable[[int, int | None], None]
 """Told how many rows are done, and how many there are; None where only reading the file tells."""
@@ -101,14 +104,20 @@ def _predict_file(loaded: LoadedModel, path: Path, output: Path, batch_rows: int
     source = open_batches(path, na_values=loaded.na_values)
     check_columns(source.names, list(kinds), where=source.where)
     predictor, unseen = Predictor(loaded.pipeline), UnseenCounter(loaded.pipeline, kinds)
-    noted = dict.fromkeys(loaded.warnings)
     n_done = 0
-    with open_output(output) as write:
-        for batch in one_ahead(_batches(loaded, source, unseen, batch_rows)):
-            predicted = _predict(predictor, batch, source.where, noted)
-            write(predicted_table(predicted, predictor.classes, batch.id))
-            n_done += len(predicted.labels)
+
+    def predict_batch(batch: _Batch) -> pa.Table:
+        return predicted_table(_predict(predictor, batch, source.where), predictor.classes, batch.id)
+
+    # The packages that are known predict in several threads at once; of a project's own code one cannot know.
+    threads = _THREADS if loaded.description.code is None else 1
+    with open_output(output) as write, warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for table in abreast(predict_batch, _batches(loaded, source, unseen, batch_rows), threads=threads):
+            write(table)
+            n_done += table.num_rows
             on_rows(n_done, source.n_rows)
+    noted = dict.fromkeys([*loaded.warnings, *(f"{w.category.__name__}: {str(w.message).strip()}" for w in caught)])
     used = {*kinds, loaded.id}
     ignored = tuple(n for n in source.names if n not in used and n and not n.startswith("__index_level_"))
     return Prediction(loaded.version, output, n_done, ignored, unseen.found(), tuple(noted))
@@ -134,15 +143,11 @@ def _numbers(first: int, n_rows: int) -> pa.Array:
     return pa.array(np.arange(first, first + n_rows))
 
 
-def _predict(predictor: Predictor, batch: _Batch, where: str, noted: dict[str, None]) -> Predicted:
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            predicted = predictor.predict(batch.rows.frames())
-        except Exception as error:  # whatever the model raises
-            raise _failed(batch, error, where) from error
-    noted.update(dict.fromkeys(f"{w.category.__name__}: {str(w.message).strip()}" for w in caught))
-    return predicted
+def _predict(predictor: Predictor, batch: _Batch, where: str) -> Predicted:
+    try:
+        return predictor.predict(batch.rows.frames())
+    except Exception as error:  # whatever the model raises
+        raise _failed(batch, error, where) from error
 
 
 def _failed(batch: _Batch, error: Exception, where: str) -> errors.InputMismatch:
