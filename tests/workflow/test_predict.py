@@ -19,6 +19,8 @@ from runcard import errors
 from runcard.project import Project, find_project
 from runcard.workflow import predict
 
+pytestmark = pytest.mark.slow
+
 OWN = '''
 import runcard
 from sklearn.base import BaseEstimator, TransformerMixin

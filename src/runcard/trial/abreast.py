@@ -32,4 +32,4 @@ def _share_cores(threads: int) -> None:
     """Limit this thread; OpenMP keeps the number for each thread by itself."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    threadpool_limits(max(1, (os.cpu_count() or 1) // threads))
+    threadpool_limits(max(1, (os.cpu_count() or 1) // threads), user_api="openmp")
