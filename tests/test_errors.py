@@ -21,6 +21,7 @@ from servers import run_dask_scheduler, run_dask_worker
 import runcard
 from runcard import errors
 from runcard.cli import main
+from runcard.data.signature import check_columns
 from runcard.data.source import read_table, write_parquet
 from runcard.journal import check_files, hold_card, open_journal, stage_files
 from runcard.project import find_project
@@ -314,6 +315,11 @@ def unwritable(root: Path) -> str:
 # Models, features, metrics
 
 
+@case("RC218")
+def input_mismatch(root: Path) -> str:
+    return python_says(lambda: check_columns(["agee", "plan"], ["age", "plan", "city"], where="rows.csv"))
+
+
 @case("RC301")
 def rejected(root: Path) -> str:
     return check(root, {"models": [{"name": "logistic_regression", "params": {"C": [1, -1]}}]})
@@ -562,6 +568,20 @@ def client(root: Path) -> object:
     from mlflow import MlflowClient
 
     return MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
+
+
+@case("RC508")
+def model_without_digest(root: Path) -> str:
+    from mlflow import MlflowClient
+
+    (root / "model").mkdir()
+    (root / "model" / "MLmodel").write_text("flavors: {}\n")
+    uri = f"sqlite:///{root / 'mlflow.db'}"
+    client = MlflowClient(uri, registry_uri=uri)
+    client.create_registered_model("churn")
+    client.create_model_version("churn", (root / "model").as_uri())
+    write(root)
+    return runcard_says("predict", "churn", "table.csv", "-o", "out.csv")
 
 
 # Gates

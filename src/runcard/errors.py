@@ -341,9 +341,15 @@ class ColumnUnsupported(DataError):
 
 
 class FileUnwritable(DataError):
-    """A data file that the card asks for cannot be written."""
+    """A data file cannot be written."""
 
     code = "RC217"
+
+
+class InputMismatch(DataError):
+    """The rows to predict are not what the model takes."""
+
+    code = "RC218"
 
 
 # RC3xx: models, features, metrics
@@ -480,6 +486,12 @@ class ModelVersionUnknown(TrackingError):
     """The registry has no such model, version or alias."""
 
     code = "RC507"
+
+
+class ModelDamaged(TrackingError):
+    """The files of a registered model are not those that were saved, or nothing tells."""
+
+    code = "RC508"
 
 
 class LedgerUnusable(TrackingError):

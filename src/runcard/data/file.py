@@ -6,7 +6,8 @@ In text files the missing values are the empty cell and `na_values`, quoted or n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,11 @@ from runcard.data.textfile import find_bad_byte, find_open_quote, find_ragged_ro
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_DELIMITERS = {".csv": ",", ".tsv": "\t"}
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
-_TEXT_SUFFIXES = (*_DELIMITERS, *_JSON_SUFFIXES)
+_TEXT_SUFFIXES = (*DELIMITERS, *_JSON_SUFFIXES)
 _COLUMNAR_SUFFIXES = (".parquet", ".feather", ".arrow")
-_BLOCK_BYTES = 1 << 22  # no row of a text file may be longer
+BLOCK_BYTES = 1 << 22  # no row of a text file may be longer
 
 
 def read_file(path: Path, *, na_values: Sequence[str], where: str) -> pa.Table:
@@ -31,28 +32,51 @@ def read_file(path: Path, *, na_values: Sequence[str], where: str) -> pa.Table:
     ------
     FileMissing, FileUnreadable, EncodingInvalid, TableEmpty
     """
-    import pyarrow as pa
+    suffix = suffix_of(path)
+    check_file(path, (*_TEXT_SUFFIXES, *_COLUMNAR_SUFFIXES), where)
+    with explained(path, where):
+        if suffix in DELIMITERS:
+            return _read_csv(path, DELIMITERS[suffix], na_values, where)
+        return _read_json(path) if suffix in _JSON_SUFFIXES else _read_columnar(path, suffix)
 
-    suffix = _suffix(path)
+
+def check_file(path: Path, suffixes: Sequence[str], where: str) -> None:
+    """Check that a file is there, has one of the suffixes and is not empty.
+
+    Raises
+    ------
+    FileMissing, FileUnreadable, TableEmpty
+    """
     if not path.is_file():
         raise missing_file(path, where)
-    if suffix not in (*_TEXT_SUFFIXES, *_COLUMNAR_SUFFIXES):
-        raise _format_unknown(path, where)
+    if suffix_of(path) not in suffixes:
+        raise _format_unknown(path, suffixes, where)
     if path.stat().st_size == 0:
         raise empty_table(where, "the file has no bytes")
+
+
+@contextmanager
+def explained(path: Path, where: str) -> Iterator[None]:
+    """Find out what is wrong with a file when reading it fails.
+
+    Raises
+    ------
+    FileUnreadable, EncodingInvalid, TableEmpty
+    """
+    import pyarrow as pa
+
+    suffix = suffix_of(path)
     try:
-        if suffix in _DELIMITERS:
-            return _read_csv(path, _DELIMITERS[suffix], na_values, where)
-        return _read_json(path) if suffix in _JSON_SUFFIXES else _read_columnar(path, suffix)
+        yield
     except (UnicodeDecodeError, OSError, pa.ArrowException) as error:
         if suffix in _TEXT_SUFFIXES and not isinstance(error, OSError):
-            _refuse_bad_bytes(path, where)
+            refuse_bad_bytes(path, where)
             if "Empty" in str(error):
                 raise empty_table(where, "the file has no rows") from None
         raise _unreadable(path, suffix, error, where) from None
 
 
-def _suffix(path: Path) -> str:
+def suffix_of(path: Path) -> str:
     """Return what the format is taken from: the last suffix, before `.gz` if that is a text format."""
     name = path.name.lower()
     stem = Path(name.removesuffix(".gz")).suffix
@@ -73,24 +97,18 @@ def _read_csv(path: Path, delimiter: str, na_values: Sequence[str], where: str) 
         if as_text:
             table = _parse_csv(path, delimiter, na_values, as_text)
     if any(pa.types.is_binary(kind) for kind in table.schema.types):
-        _refuse_bad_bytes(path, where)
-    if _ends_inside_cell(table) and (line := find_open_quote(path, delimiter)):
-        raise errors.FileUnreadable(
-            f"a quote is opened in line {line} and never closed",
-            where=f"{where}:{line}",
-            why="all that follows would be one cell",
-            hint='close the quote, or write a quote inside a quoted cell twice: `""`',
-        )
+        refuse_bad_bytes(path, where)
+    refuse_open_quote(table, path, where)
     return table
 
 
 def _parse_csv(path: Path, delimiter: str, na_values: Sequence[str], column_types: Mapping[str, Any]) -> pa.Table:
     from pyarrow import csv
 
-    with _open_text(path) as stream:
+    with open_text(path) as stream:
         return csv.read_csv(
             stream,
-            read_options=csv.ReadOptions(block_size=_BLOCK_BYTES),
+            read_options=csv.ReadOptions(block_size=BLOCK_BYTES),
             parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             convert_options=csv.ConvertOptions(
                 null_values=["", *na_values],
@@ -104,14 +122,15 @@ def _parse_csv(path: Path, delimiter: str, na_values: Sequence[str], column_type
 def _read_json(path: Path) -> pa.Table:
     from pyarrow import json
 
-    with _open_text(path) as stream:
-        table = json.read_json(stream, read_options=json.ReadOptions(block_size=_BLOCK_BYTES))
+    with open_text(path) as stream:
+        table = json.read_json(stream, read_options=json.ReadOptions(block_size=BLOCK_BYTES))
     _ = table.column_names  # names that are not UTF-8 show here,
     table.validate(full=True)  # values here
     return table
 
 
-def _open_text(path: Path) -> Any:
+def open_text(path: Path) -> Any:
+    """Open a text file as a stream of Arrow's, unpacked."""
     import pyarrow as pa
 
     return pa.input_stream(str(path), compression="gzip" if _is_packed(path) else None)
@@ -134,6 +153,17 @@ def _read_columnar(path: Path, suffix: str) -> pa.Table:
     return table if len(kept) == table.num_columns else table.select(kept)
 
 
+def refuse_open_quote(table: pa.Table, path: Path, where: str) -> None:
+    """Raise FileUnreadable if the last rows of a CSV end inside a quote that is never closed."""
+    if _ends_inside_cell(table) and (line := find_open_quote(path, DELIMITERS[suffix_of(path)])):
+        raise errors.FileUnreadable(
+            f"a quote is opened in line {line} and never closed",
+            where=f"{where}:{line}",
+            why="all that follows would be one cell",
+            hint='close the quote, or write a quote inside a quoted cell twice: `""`',
+        )
+
+
 def _ends_inside_cell(table: pa.Table) -> bool:
     """Whether the last cell spans lines, as it does when a quote is never closed."""
     if not table.num_rows or not types.is_text(table.schema.types[-1]):
@@ -144,13 +174,17 @@ def _ends_inside_cell(table: pa.Table) -> bool:
 # What is wrong with a file
 
 
-def _format_unknown(path: Path, where: str) -> errors.FileUnreadable:
+def _format_unknown(path: Path, suffixes: Sequence[str], where: str) -> errors.FileUnreadable:
     return errors.FileUnreadable(
         f"`{path.name}` is in no format that runcard reads",
         where=where,
         why="the format is taken from the end of the file's name",
-        hint=f"use {', '.join(_TEXT_SUFFIXES)} (each also with .gz), {', '.join(_COLUMNAR_SUFFIXES)}",
+        hint=f"use {_listed(suffixes, _TEXT_SUFFIXES)} (each also with .gz), {_listed(suffixes, _COLUMNAR_SUFFIXES)}",
     )
+
+
+def _listed(suffixes: Sequence[str], kind: Sequence[str]) -> str:
+    return ", ".join(suffix for suffix in kind if suffix in suffixes)
 
 
 def missing_file(path: Path, where: str) -> errors.RuncardError:
@@ -181,7 +215,8 @@ def empty_table(where: str, why: str) -> errors.TableEmpty:
     )
 
 
-def _refuse_bad_bytes(path: Path, where: str) -> None:
+def refuse_bad_bytes(path: Path, where: str) -> None:
+    """Raise EncodingInvalid if a text file is not UTF-8."""
     bad = find_bad_byte(path)
     if bad is None:
         return
@@ -201,8 +236,8 @@ def _refuse_bad_bytes(path: Path, where: str) -> None:
 
 def _unreadable(path: Path, suffix: str, error: Exception, where: str) -> errors.FileUnreadable:
     text = " ".join(str(error).split())
-    is_parsed = suffix in _DELIMITERS and not isinstance(error, OSError)
-    if is_parsed and (row := find_ragged_row(path, _DELIMITERS[suffix])):
+    is_parsed = suffix in DELIMITERS and not isinstance(error, OSError)
+    if is_parsed and (row := find_ragged_row(path, DELIMITERS[suffix])):
         return errors.FileUnreadable(
             f"line {row.line} has {row.n_values} values, and the header has {row.n_names}",
             where=f"{where}:{row.line}",

@@ -78,7 +78,7 @@ def to_table(value: object, *, name: str) -> Table:
         columns.append((target, y))
     else:
         columns = list(types.iter_columns(_require_frame(value, where)))
-    _refuse_duplicates([column for column, _ in columns], where)
+    refuse_duplicates([column for column, _ in columns], where)
     arrow = pa.table({column: types.to_column(found, where=_at(where, column)) for column, found in columns})
     return Table(name=name, source=where, frame=_checked_frame(arrow, (), where), target=target)
 
@@ -170,18 +170,18 @@ def _at(where: str, column: str) -> str:
 
 
 def _checked_frame(table: pa.Table, na_values: Sequence[str], where: str) -> pd.DataFrame:
-    _refuse_duplicates(table.column_names, where)
+    refuse_duplicates(table.column_names, where)
     if table.num_columns == 0 or table.num_rows == 0:
         raise empty_table(where, "it has a header and no rows" if table.num_columns else "it has no columns")
     columns = {}
     for number, name in enumerate(table.column_names):
         column = types.to_column(table.column(number), where=_at(where, name))
-        columns[name] = _without(column, na_values) if na_values else column
+        columns[name] = without(column, na_values) if na_values else column
     del table
     return types.to_frame(columns)
 
 
-def _without(column: pa.ChunkedArray, na_values: Sequence[str]) -> pa.ChunkedArray:
+def without(column: pa.ChunkedArray, na_values: Sequence[str]) -> pa.ChunkedArray:
     """Make the cells missing that hold one of `na_values`: Parquet, Feather and JSON come here with them."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -192,7 +192,8 @@ def _without(column: pa.ChunkedArray, na_values: Sequence[str]) -> pa.ChunkedArr
     return pc.if_else(listed, pa.scalar(None, column.type), column) if pc.any(listed).as_py() else column
 
 
-def _refuse_duplicates(names: Iterable[str], where: str) -> None:
+def refuse_duplicates(names: Iterable[str], where: str) -> None:
+    """Raise ColumnsDuplicate if two columns have the same name."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise errors.ColumnsDuplicate(

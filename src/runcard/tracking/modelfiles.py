@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
+
+from runcard import errors
 
 _GIVEN_BY_MLFLOW = ("run_id", "model_id", "model_uuid", "artifact_path")
 """What stands in the description from the moment that the model has a place in MLflow."""
@@ -22,6 +25,25 @@ def model_digest(folder: Path) -> str:
         content = _description(path) if name == "MLmodel" else path.read_bytes()
         hashed.update(f"{len(name.encode())} {name} {len(content)} ".encode() + content)
     return hashed.hexdigest()
+
+
+def check_model(folder: Path, expected: str, name: str) -> None:
+    """Check that a fetched model is what was saved, and remove what its digest does not tell of.
+
+    Raises
+    ------
+    ModelDamaged
+    """
+    for cache in list(folder.rglob("__pycache__")):  # Python would run what is in there
+        shutil.rmtree(cache)
+    if (found := model_digest(folder)) == expected:
+        return
+    raise errors.ModelDamaged(
+        f"the files of `{name}` are not those that were saved",
+        where=name,
+        why=f"they were saved as {expected[:16]} and hash to {found[:16]} now",
+        hint="use another version, or run its card again and register what it gives;\nfind out who changed the files",
+    )
 
 
 def _description(path: Path) -> bytes:

@@ -1,7 +1,8 @@
-"""MLflow's own page, served on this machine only."""
+"""Serving on this machine: a free port, and MLflow's own page."""
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
@@ -40,7 +41,8 @@ def serve(uri: str, *, root: Path, port: int) -> Iterator[Server]:
     TrackingError
         The port is taken, or the server does not start.
     """
-    _require_free(port)
+    with listening(HOST, port, command="runcard ui"):
+        pass  # it is free
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
     command += ["--default-artifact-root", str(root / "mlartifacts"), "--no-serve-artifacts"]
     command += ["--host", HOST, "--port", str(port), "--workers", "1"]
@@ -65,18 +67,29 @@ def serve(uri: str, *, root: Path, port: int) -> Iterator[Server]:
         _stop(process)
 
 
-def _require_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+@contextmanager
+def listening(host: str, port: int, *, command: str) -> Iterator[socket.socket]:
+    """Take a port of this machine; `command` is what to run with another one.
+
+    Raises
+    ------
+    TrackingError
+        The port is taken, or the host is not this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as found:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            found.bind((host, port))
         except OSError as error:
+            is_taken = error.errno == errno.EADDRINUSE
             raise errors.TrackingError(
-                f"port {port} is taken",
-                where=f"{HOST}:{port}",
+                f"port {port} is taken" if is_taken else f"nothing can be served on {host}:{port}",
+                where=f"{host}:{port}",
                 why=error.strerror or str(error),
-                hint=f"choose another: `runcard ui --port {port + 1}`",
+                hint=f"choose another: `{command} --port {port + 1}`",
             ) from None
+        yield found
 
 
 def _wait_until_up(server: Server) -> None:

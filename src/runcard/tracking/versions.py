@@ -46,6 +46,16 @@ class ModelVersion:
         return f"{self.name}/{self.version}"
 
 
+@dataclass(frozen=True, slots=True)
+class ModelOrigin:
+    """What the runs that a version came from still tell of it."""
+
+    digest: str | None = None
+    """What its files must hash to."""
+    card: str | None = None
+    """The text of the card that was run."""
+
+
 def parse_ref(text: str) -> ModelRef:
     """Read `NAME@ALIAS`, `NAME/VERSION` or `NAME`.
 

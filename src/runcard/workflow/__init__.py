@@ -3,20 +3,25 @@
 from runcard.workflow.compare import compare_runs
 from runcard.workflow.execute import run
 from runcard.workflow.listener import Counts, Listener
+from runcard.workflow.predict import Prediction, predict
 from runcard.workflow.registry import promote, read_history, register, rollback
 from runcard.workflow.resolve import Resolved, resolve
 from runcard.workflow.result import Result
 from runcard.workflow.select import Selection, Wish, select, select_plain
+from runcard.workflow.serve import ServedModel, serve_model
 from runcard.workflow.sync import sync
 
 __all__ = [
     "Counts",
     "Listener",
+    "Prediction",
     "Resolved",
     "Result",
     "Selection",
+    "ServedModel",
     "Wish",
     "compare_runs",
+    "predict",
     "promote",
     "read_history",
     "register",
@@ -25,5 +30,6 @@ __all__ = [
     "run",
     "select",
     "select_plain",
+    "serve_model",
     "sync",
 ]

@@ -6,9 +6,11 @@ exception of MLflow, its server or its database becomes a TrackingError.
 
 from runcard.tracking.mlflow.connection import quiet_mlflow
 from runcard.tracking.mlflow.ledger import MlflowLedger
-from runcard.tracking.mlflow.models import load_model, save_model, signature_of
+from runcard.tracking.mlflow.models import load_model, load_with_code, save_model, signature_of
+from runcard.tracking.mlflow.origin import read_origin
 from runcard.tracking.mlflow.reader import MlflowReader
 from runcard.tracking.mlflow.registry import MlflowRegistry
+from runcard.tracking.mlflow.scoring import serve_pipeline
 from runcard.tracking.mlflow.tracker import MlflowTracker
 
 __all__ = [
@@ -17,7 +19,10 @@ __all__ = [
     "MlflowRegistry",
     "MlflowTracker",
     "load_model",
+    "load_with_code",
     "quiet_mlflow",
+    "read_origin",
     "save_model",
+    "serve_pipeline",
     "signature_of",
 ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from runcard.tracking import reach, trust
+from runcard.tracking.description import describe_model
 from runcard.tracking.mlflow.connection import quiet_mlflow
 
 if TYPE_CHECKING:
@@ -86,14 +87,10 @@ def load_model(folder: Path, *, project_modules: Collection[str] = ()) -> Any:
     TypesUntrusted
         It holds types of other packages.
     """
-    with _without_advice():
-        import mlflow.sklearn
-        from mlflow.models import Model
-
-        flavor = Model.load(str(folder / "MLmodel")).flavors["sklearn"]
-        if flavor.get("serialization_format") == "skops":
-            trust.trusted_types(folder / flavor["pickled_model"], project_modules)
-        return mlflow.sklearn.load_model(str(folder))
+    found = describe_model(folder, folder.name)
+    if found.format == "skops":
+        trust.trusted_types(found.file, project_modules)
+    return load_with_code(folder)
 
 
 def signature_of(folder: Path) -> dict[str, Any] | None:
@@ -106,6 +103,14 @@ def signature_of(folder: Path) -> dict[str, Any] | None:
         return None
     outputs = signature.outputs.to_dict() if signature.outputs else []
     return {"inputs": signature.inputs.to_dict(), "outputs": outputs}
+
+
+def load_with_code(folder: Path) -> Any:
+    """Load the scikit-learn model of a folder as MLflow does, running whatever code is in it."""
+    with _without_advice():
+        import mlflow.sklearn
+
+        return mlflow.sklearn.load_model(str(folder))
 
 
 @contextmanager

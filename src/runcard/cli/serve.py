@@ -1,0 +1,39 @@
+"""`runcard serve`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from runcard.cli import options
+
+if TYPE_CHECKING:
+    from runcard.workflow import ServedModel
+
+
+@click.command("serve")
+@click.argument("model", metavar="MODEL")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Who may ask; the default: this machine only.")
+@click.option("--port", type=click.IntRange(1, 65535), default=5001, show_default=True)
+@options.tracking_uri
+@options.allow_code
+def command(model: str, host: str, port: int, tracking_uri: str | None, allow_code: bool) -> None:
+    """Answer requests with MODEL (NAME@ALIAS, NAME/VERSION, or NAME) until Ctrl-C.
+
+    It is MLflow's scoring server, in this process and with the packages that are here. It asks for no password:
+    a host other than this machine is for networks that you trust.
+    """
+    from runcard.project import find_project
+    from runcard.workflow import serve_model
+
+    project = find_project().with_settings(tracking_uri=tracking_uri)
+    serve_model(model, project=project, host=host, port=port, allow_code=allow_code, on_ready=_tell)
+
+
+def _tell(served: ServedModel) -> None:
+    for warning in served.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    click.echo(f"{served.version} answers at {served.address}/invocations (Ctrl-C ends it)", err=True)
+    if served.request is not None:
+        click.echo(served.curl)

@@ -1,0 +1,95 @@
+"""What a model's folder says of the model, read without MLflow and without loading any of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runcard import errors
+from runcard.data.signature import Kind
+
+_KINDS: Mapping[str, Kind] = {
+    "integer": "whole",
+    "long": "whole",
+    "float": "number",
+    "double": "number",
+    "boolean": "bool",
+    "string": "text",
+    "datetime": "date",
+}
+_EXAMPLE = "serving_input_example.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDescription:
+    """A scikit-learn model as its folder describes it."""
+
+    folder: Path
+    file: Path
+    """The fitted pipeline."""
+    format: str
+    """How it is written: `skops`, or a format whose loading runs code, such as `cloudpickle`."""
+    columns: Mapping[str, Kind]
+    """The columns it takes, in order, and what they held in training."""
+    code: Path | None
+    """Code that is kept with the model, to be imported when it is loaded."""
+
+    def example_row(self) -> dict[str, list[Any]] | None:
+        """Give one row of the input example as `{"columns": [...], "data": [[...]]}`, null being missing."""
+        file = self.folder / _EXAMPLE
+        found = json.loads(file.read_text(encoding="utf-8")).get("dataframe_split") if file.is_file() else None
+        if found is None:
+            return None
+        return {"columns": found["columns"], "data": found["data"][:1]}
+
+
+def describe_model(folder: Path, name: str) -> ModelDescription:
+    """Read a model's description.
+
+    Raises
+    ------
+    ModelDamaged
+        There is none, or it is not of a scikit-learn model with named columns.
+    """
+    try:
+        found = _read_yaml(folder / "MLmodel")
+        flavor, plain = found["flavors"]["sklearn"], found["flavors"]["python_function"]
+        description = ModelDescription(
+            folder=folder,
+            file=_within(folder, flavor["pickled_model"]),
+            format=str(flavor.get("serialization_format", "pickle")),
+            columns={column["name"]: _kind(column) for column in json.loads(found["signature"]["inputs"])},
+            code=_within(folder, code) if (code := flavor.get("code") or plain.get("code")) else None,
+        )
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise errors.ModelDamaged(
+            f"`{name}` is no scikit-learn model with a signature of named columns",
+            where=name,
+            why=f"its description cannot be used: {type(error).__name__}: {error}",
+            hint="register a model that `runcard run` made",
+        ) from None
+    return description
+
+
+def _kind(column: Mapping[str, Any]) -> Kind:
+    return _KINDS.get(str(column["type"]), "other")
+
+
+def _within(folder: Path, name: str) -> Path:
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()) or not path.exists():
+        raise ValueError(f"it names `{name}`, which is not among its files")
+    return path
+
+
+def _read_yaml(path: Path) -> Any:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except YAMLError as error:
+        raise ValueError(str(error).partition("\n")[0]) from None

@@ -1,0 +1,48 @@
+"""Where a registered model came from: its trial's run, and the run of the card."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runcard.tracking.mlflow.registry import MlflowRegistry
+from runcard.tracking.versions import ModelOrigin, ModelVersion
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+_CARD = "card.yaml"
+
+
+def read_origin(registry: MlflowRegistry, version: ModelVersion) -> ModelOrigin:
+    """Read what the runs of a version tell; of runs that are gone, nothing."""
+    with registry.translated(f"the run of `{version}` could not be read"):
+        run = _run(registry.client, version.run_id)
+        tags = run.data.tags if run else {}
+        parent = _run(registry.client, tags.get("mlflow.parentRunId"))
+        return ModelOrigin(
+            digest=version.digest or tags.get("runcard.model_digest"),
+            card=_card(registry.client, parent.info.run_id) if parent else None,
+        )
+
+
+def _run(client: MlflowClient, run_id: str | None) -> Run | None:
+    from mlflow.exceptions import MlflowException
+
+    if not run_id:
+        return None
+    try:
+        return client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+    return None
+
+
+def _card(client: MlflowClient, run_id: str) -> str | None:
+    if not any(file.path == _CARD for file in client.list_artifacts(run_id)):
+        return None
+    with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
+        return Path(client.download_artifacts(run_id, _CARD, folder)).read_text(encoding="utf-8")

@@ -1,0 +1,76 @@
+"""MLflow's scoring server on a model that was loaded already, in this process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from runcard.tracking.mlflow.connection import quiet_mlflow
+
+
+class _Predictor:
+    """A pipeline as MLflow's server calls it."""
+
+    def __init__(self, pipeline: Any) -> None:
+        self._pipeline = pipeline
+
+    def predict(self, rows: Any, params: Any = None) -> Any:
+        return self._pipeline.predict(rows)
+
+
+def serve_pipeline(pipeline: Any, folder: Path, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+    """Serve the pipeline of a model folder on a bound socket until Ctrl-C, when what was asked is answered.
+
+    The folder gives the signature, by which MLflow checks requests.
+    """
+    with quiet_mlflow(), _environment_kept(), _terminable():
+        import uvicorn
+        from mlflow.models import Model
+        from mlflow.pyfunc import PyFuncModel, scoring_server
+
+        class Server(uvicorn.Server):
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                if self.started:
+                    on_ready()
+
+        described = Model.load(str(folder / "MLmodel"))
+        app = scoring_server.init(PyFuncModel(described, _Predictor(pipeline)))
+        server = Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
+
+
+@contextmanager
+def _environment_kept() -> Iterator[None]:
+    """Undo what MLflow's server sets for good."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Make SIGTERM end the block as an error does, so that what was begun is tidied up."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, _: object) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,112 @@
+"""Categories that a model meets for the first time when it predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from runcard.data.signature import Kind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MISSING = "(missing)"
+_KEPT = 8
+
+
+@dataclass(slots=True)
+class Unseen:
+    """How many rows had a category of one column that training never saw, and which; the first few of them."""
+
+    column: str
+    n_rows: int = 0
+    values: list[str] = field(default_factory=list)
+    more: bool = False
+    """Whether there were others than `values`."""
+
+
+class UnseenCounter:
+    """Counts, batch by batch, what the encoders of a pipeline have no category for.
+
+    Known are the encoders of scikit-learn that are given columns of the table as they are; of what a feature set of
+    its own makes of the columns nothing is guessed.
+    """
+
+    def __init__(self, pipeline: Any, kinds: Mapping[str, Kind]) -> None:
+        self._known: dict[str, tuple[pa.Array, bool]] = {}
+        self._found: dict[str, Unseen] = {}
+        for name, categories in _categories(pipeline, list(kinds)):
+            if name not in self._known and (known := _as_known(categories, kinds[name])) is not None:
+                self._known[name] = known
+
+    def add(self, columns: Mapping[str, pa.ChunkedArray]) -> None:
+        """Count in some rows."""
+        import pyarrow.compute as pc
+
+        for name, (known, is_missing_known) in self._known.items():
+            column = columns[name]
+            cast = column if column.type == known.type else column.cast(known.type)
+            new = pc.and_(pc.is_valid(cast), pc.invert(pc.is_in(cast, value_set=known)))
+            if n_new := pc.sum(new).as_py():
+                self._note(name, n_new, column.filter(new).unique().to_pylist())
+            if column.null_count and not is_missing_known:
+                self._note(name, column.null_count, [MISSING])
+
+    def found(self) -> tuple[Unseen, ...]:
+        """Give what was counted, in the order of the encoders' columns."""
+        return tuple(self._found[name] for name in self._known if name in self._found)
+
+    def _note(self, name: str, n_rows: int, values: Sequence[object]) -> None:
+        unseen = self._found.setdefault(name, Unseen(name))
+        unseen.n_rows += n_rows
+        new = [text for text in dict.fromkeys(map(_text, values)) if text not in unseen.values]
+        unseen.values += new[: max(0, _KEPT - len(unseen.values))]
+        unseen.more |= any(text not in unseen.values for text in new)
+
+
+def _categories(step: Any, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """Walk over the columns that an encoder takes as they come, each with the categories that it knows."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
+
+    if isinstance(step, Pipeline):
+        yield from _categories(step.steps[0][1], names)
+    elif isinstance(step, ColumnTransformer):
+        for _, part, columns in step.transformers_:
+            yield from _categories(part, _named(columns, names))
+    elif isinstance(step, OneHotEncoder | OrdinalEncoder | TargetEncoder):
+        yield from zip(names, step.categories_, strict=False)
+
+
+def _named(columns: Any, names: Sequence[str]) -> list[str]:
+    """Resolve what a ColumnTransformer may be given for columns: names, numbers, a slice, a mask."""
+    import numpy as np
+
+    if isinstance(columns, str):
+        return [columns]
+    try:
+        chosen = np.asarray(names, dtype=object)[columns if isinstance(columns, slice) else np.asarray(columns)]
+    except (IndexError, TypeError):  # names
+        return [str(name) for name in columns] if not isinstance(columns, slice) else []
+    return list(np.atleast_1d(chosen))
+
+
+def _as_known(categories: Any, kind: Kind) -> tuple[pa.Array, bool] | None:
+    """Give the categories as Arrow values of the column's kind, and whether missing is one."""
+    import pandas as pd
+    import pyarrow as pa
+
+    types = {"text": pa.large_string(), "bool": pa.bool_(), "whole": pa.float64(), "number": pa.float64()}
+    if kind not in types:
+        return None
+    present = [value for value in categories if not pd.isna(value)]
+    try:
+        return pa.array(present, types[kind]), len(present) < len(categories)
+    except pa.ArrowException:  # categories of another kind: it is not this column that the encoder was given
+        return None
+
+
+def _text(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -1,0 +1,90 @@
+"""Fetching a registered model and what its runs tell of it."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runcard import errors
+from runcard.redact import redact
+from runcard.tracking.versions import ModelOrigin, ModelVersion, parse_ref
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A version of a registered model, its files in a folder."""
+
+    version: ModelVersion
+    origin: ModelOrigin
+    folder: Path
+
+
+def fetch(name: str, uri: str, place: Path) -> Fetched:
+    """Find a model in the registry at an address and copy its files to below a folder.
+
+    Raises
+    ------
+    UsageError, ModelVersionUnknown, TrackingAway, TrackingError
+    """
+    from runcard.tracking.mlflow import MlflowRegistry, read_origin
+
+    ref = parse_ref(name)
+    with MlflowRegistry(uri) as registry:
+        registry.probe()
+        version = registry.find(ref)
+        return Fetched(version, read_origin(registry, version), registry.fetch(version, place))
+
+
+def fetch_apart(name: str, uri: str, place: Path) -> Fetched:
+    """Do the same in a process of its own, where MLflow is not loaded here yet.
+
+    MLflow takes more than a hundred megabytes and seconds of loading, in which what loads the model is loaded here.
+    """
+    parse_ref(name)
+    if "mlflow" in sys.modules:
+        return fetch(name, uri, place)
+    file = place / "answer"
+    # Not as arguments, which other users see: an address may hold a password.
+    asked = pickle.dumps((name, uri, place, file))
+    command = [sys.executable, "-P", "-c", f"from {__name__} import answer; answer()"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, start_new_session=True, **pipes) as process:  # type: ignore[call-overload]
+        try:
+            process.stdin.write(asked)
+            process.stdin.close()
+            import sklearn.compose  # noqa: F401
+
+            said = process.stderr.read()
+            process.wait()
+        except BaseException:  # Ctrl-C is heard here alone
+            process.kill()
+            raise
+    if not file.is_file():
+        raise _died(name, uri, process.returncode, said)
+    found = pickle.loads(file.read_bytes())
+    file.unlink()
+    if isinstance(found, errors.RuncardError):
+        raise found
+    fetched: Fetched = found
+    return fetched
+
+
+def _died(name: str, uri: str, code: int, said: bytes) -> errors.TrackingError:
+    lines = redact(said.decode(errors="replace")).strip().splitlines()
+    why = lines[-1] if lines else f"the process that fetched it ended with exit code {code}"
+    return errors.TrackingError(f"`{name}` could not be fetched", where=redact(uri), why=why, hint="try it again")
+
+
+def answer() -> None:
+    """Fetch what standard input asks for; what `fetch_apart` runs."""
+    name, uri, place, file = pickle.load(sys.stdin.buffer)
+    found: Any
+    try:
+        found = fetch(name, uri, place)
+    except errors.RuncardError as error:
+        found = error
+    file.write_bytes(pickle.dumps(found))

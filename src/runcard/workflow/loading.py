@@ -1,0 +1,154 @@
+"""A registered model, fetched, checked against its digest, and loaded if nothing unknown runs by that."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runcard import errors
+from runcard.project import Project, import_modules
+from runcard.tracking.description import ModelDescription, describe_model
+from runcard.tracking.modelfiles import check_model
+from runcard.tracking.trust import types_to_load
+from runcard.tracking.versions import ModelVersion
+from runcard.trial import last_line
+from runcard.workflow.fetching import Fetched, fetch
+from runcard.yaml import parse
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedModel:
+    """A registered model in memory."""
+
+    version: ModelVersion
+    description: ModelDescription
+    pipeline: Any
+    na_values: tuple[str, ...]
+    """What meant missing in the data of its card."""
+    id: str | None
+    """The column that named the rows there."""
+    warnings: tuple[str, ...] = ()
+    """What its packages said when it was loaded."""
+
+
+@contextmanager
+def open_model(
+    name: str,
+    project: Project,
+    *,
+    allow_code: bool = False,
+    fetch: Callable[[str, str, Path], Fetched] = fetch,
+) -> Iterator[LoadedModel]:
+    """Fetch a model into a private folder, which is there as long as the block, and load it.
+
+    Parameters
+    ----------
+    name
+        `NAME@ALIAS`, `NAME/VERSION`, or `NAME` for its latest version.
+    allow_code
+        Whether code that comes with the model may run: of a format that runs code, of packages that are not
+        known, of a model that has no digest. A digest is checked all the same.
+
+    Raises
+    ------
+    UsageError, ModelVersionUnknown, TrackingAway, TrackingError
+        There is no such model, or it cannot be fetched or loaded.
+    ModelDamaged
+        Its files are not those that were saved, or nothing says what they must be.
+    TypesUntrusted
+        Loading it would run unknown code.
+    """
+    paths = list(sys.path)
+    with tempfile.TemporaryDirectory(prefix="runcard-model-") as place:
+        found = fetch(name, project.tracking_uri, Path(place))
+        _check(found, allow_code=allow_code)
+        try:
+            yield _loaded(found, project, allow_code=allow_code)
+        finally:
+            sys.path[:] = paths
+
+
+def _check(found: Fetched, *, allow_code: bool) -> None:
+    if found.origin.digest is not None:
+        check_model(found.folder, found.origin.digest, str(found.version))
+    elif not allow_code:
+        raise errors.ModelDamaged(
+            f"nothing says what the files of `{found.version}` must be",
+            where=str(found.version),
+            why="neither the version nor the run that it came from has the tag `runcard.model_digest`:\n"
+            "runcard did not make it, or the run was deleted",
+            hint="if you trust who made it, use `--allow-code`",
+        )
+
+
+def _loaded(found: Fetched, project: Project, *, allow_code: bool) -> LoadedModel:
+    version = found.version
+    description = describe_model(found.folder, str(version))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        pipeline = _load(description, version, project, allow_code=allow_code)
+    said = [f"{w.category.__name__}: {str(w.message).strip().partition(chr(10))[0]}" for w in caught]
+    data = _data_section(found.origin.card)
+    return LoadedModel(
+        version=version,
+        description=description,
+        pipeline=pipeline,
+        na_values=tuple(data.get("na_values") or ()),
+        id=data.get("id"),
+        warnings=tuple(dict.fromkeys(said)),
+    )
+
+
+def _load(description: ModelDescription, version: ModelVersion, project: Project, *, allow_code: bool) -> Any:
+    from runcard.tracking.mlflow import load_with_code
+
+    types: list[str] | None = None
+    try:
+        types = types_to_load(description, project.settings.modules, project.root, str(version))
+    except errors.TypesUntrusted:
+        if not allow_code:
+            raise
+    try:
+        if types is None:
+            return load_with_code(description.folder)
+        if description.code is not None:
+            import_modules(project)
+        import skops.io
+
+        return skops.io.load(description.file, trusted=types)
+    except errors.RuncardError:
+        raise
+    except Exception as error:  # whatever the packages that it was made with raise
+        raise errors.TrackingError(
+            f"`{version}` cannot be loaded",
+            where=str(version),
+            why=last_line(error),
+            hint=_packages(description.folder),
+        ) from error
+
+
+def _packages(folder: Path) -> str:
+    """Name the packages that are not here in the version that the model was saved with."""
+    from runcard.provenance.environment import versions_of
+
+    file = folder / "requirements.txt"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    wanted = {name: number for name, is_pin, number in (line.partition("==") for line in lines) if is_pin}
+    here = versions_of(wanted)
+    others = [f"{name}=={number}" for name, number in wanted.items() if here.get(name, "").split("+")[0] != number]
+    return f"it was saved with {errors.listing(others)}: install that" if others else "its packages are as they were"
+
+
+def _data_section(card: str | None) -> Mapping[str, Any]:
+    """Read what a card says of its data; nothing, if there is no card."""
+    if card is None:
+        return {}
+    value = parse(card, "card.yaml").value
+    data = value.get("data") if isinstance(value, Mapping) else None
+    return data if isinstance(data, Mapping) else {}
