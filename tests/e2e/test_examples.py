@@ -53,9 +53,11 @@ def test_the_iris_card_is_found_by_its_bare_name_and_ranked(iris) -> None:
         ["sparse_logistic", "strength=1.0"],
         ["sparse_logistic", "strength=10.0"],
     ]
-    assert lines[5].startswith("Finalists")
-    assert lines[7].split()[:4] == ["1", "sparse_logistic", "strength=0.1", "1.0000"]
-    assert len(lines) == 8
+    assert lines[5].startswith("* chosen; ° beaten by no other in accuracy, f1_macro, log_loss")
+    assert lines[6].startswith("Finalists")
+    assert lines[8].split()[1:4] == ["sparse_logistic", "strength=0.1", "1.0000"]
+    assert lines[8].strip().startswith("1*")
+    assert lines[9] == "Decision by accuracy, rule best"
 
 
 def test_progress_goes_to_standard_error(iris) -> None:
@@ -130,9 +132,9 @@ def test_diabetes_goes_straight_to_the_test(tmp_path: Path) -> None:
     assert lines[0].startswith("Finalists")
     assert lines[1].split()[:4] == ["rank", "model", "parameters", "rmse"]
     row = lines[2].split()
-    assert row[:2] == ["1", "random_forest"]
+    assert row[:2] == ["1*", "random_forest"]
     assert re.search(r"n_estimators=150, max_depth=6 +5[0-9]\.\d{4}", lines[2])
-    assert len(lines) == 3
+    assert lines[3] == "Decision by rmse, rule best"
     again = run_cli(folder, "run", card.stem)
     assert again.stderr.startswith("Nothing to run: all 1 trials are done.") or again.stderr.startswith(
         "Nothing to run: the trial is done."
@@ -149,7 +151,7 @@ def test_the_full_churn_card(tmp_path: Path) -> None:
     assert lines[0].startswith("Trials by roc_auc")
     assert any("20 of 58 trials" in line for line in lines)
     best = lines[2].split()
-    assert best[0] == "1"
+    assert best[0].startswith("1*")
     assert 0.84 < float(best[best.index("±") - 1]) < 0.86
     assert (folder / "data" / "processed" / "customers_processed.parquet").is_file()
     again = run_cli(folder, "run", "churn", "--json")
