@@ -7,6 +7,7 @@ measured by do not depend on who finishes first.
 from __future__ import annotations
 
 import itertools
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -199,13 +200,17 @@ def sweep(plan: Plan, state: Sweep, pending: Sequence[Asked], bench: Bench) -> I
     transform_ms = {name: found.transform_ms for (name, fold), found in prepared.items() if fold == 0}
     rehearse_probes(plan, bench, 0)
     courses = {asked.trial.index: Course(plan, asked) for asked in pending}
-    ready = deque(job for course in courses.values() for job in course.next_jobs())
+    ready: list[Job] = []
     jobs: list[Job] = []
+
+    def get_ready(course: Course) -> None:
+        for job in course.next_jobs():
+            insort(ready, job, key=_turn)
 
     def tasks() -> Iterator[FitTask | Later]:
         while ready or not state.is_over:
             if ready:
-                job = ready.popleft()
+                job = ready.pop(0)
                 if job.trial.index in courses:  # else it failed on another fold
                     jobs.append(job)
                     yield _task(plan, job, courses[job.trial.index], bench, transform_ms)
@@ -213,10 +218,12 @@ def sweep(plan: Plan, state: Sweep, pending: Sequence[Asked], bench: Bench) -> I
                 asked = state.ask()
                 if asked is not None and asked.record is None:
                     courses[asked.trial.index] = course = Course(plan, asked)
-                    ready.extend(course.next_jobs())
+                    get_ready(course)
             else:
                 yield LATER
 
+    for begun in courses.values():
+        get_ready(begun)
     for number, result in bench.engine.run(run_fit, tasks()):
         job = jobs[number]
         course = courses.get(job.trial.index)
@@ -225,12 +232,17 @@ def sweep(plan: Plan, state: Sweep, pending: Sequence[Asked], bench: Bench) -> I
         if not course.draft.is_begun:
             bench.on_begun(job.trial.key)
         course.add(job, result)
-        ready.extend(course.next_jobs())
+        get_ready(course)
         if course.draft.is_complete:
             del courses[job.trial.index]
             record = make_record(course.draft, plan)
             state.add(job.trial, record)
             yield record
+
+
+def _turn(job: Job) -> tuple[int, int]:
+    """Order jobs: those of earlier trials first, since later trials wait for them to be known."""
+    return job.trial.index, job.fold
 
 
 def _task(plan: Plan, job: Job, course: Course, bench: Bench, transform_ms: Mapping[str, tuple[float, ...]]) -> FitTask:
