@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from runcard.report.compared import as_csv, as_json, as_markdown, as_rows, compared_table, neutral, notes
+from runcard.report.cells import neutral
+from runcard.report.compared import as_csv, as_json, as_markdown, as_rows, compared_table, notes
 from runcard.tracking.base import RunRanking, RunRow
 from runcard.tracking.compared import RunComparison, Yardstick, compare_ranking
 

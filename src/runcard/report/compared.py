@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from runcard.comparison import LEVEL, Beside
+from runcard.report.cells import csv_cell
 from runcard.report.tables import number, plain_table
 from runcard.tracking.compared import COSTS, MODEL_PARAM, ComparedRun, RunComparison
 
@@ -18,9 +18,6 @@ _PARAMETERS, _DIFFERENCE, _INTERVAL, _SHARES = "parameters", "difference", "95% 
 _LEFT = ("model", _PARAMETERS, "run")
 _FEWEST = 4
 _GAP = 2
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What a spreadsheet takes for the beginning of a formula."""
-_TO_QUOTE = re.compile(r'[,"\r\n]')
 
 
 def as_rows(found: RunComparison) -> list[dict[str, Any]]:
@@ -66,7 +63,7 @@ def as_csv(found: RunComparison) -> str:
     """Write all rows as CSV; what a spreadsheet would take for a formula gets an apostrophe before it."""
     rows = as_rows(found)
     lines = [list(rows[0]), *(list(row.values()) for row in rows)] if rows else []
-    return "".join(",".join(_csv_cell(value) for value in line) + "\n" for line in lines)
+    return "".join(",".join(csv_cell(value) for value in line) + "\n" for line in lines)
 
 
 def as_markdown(found: RunComparison) -> str:
@@ -109,33 +106,6 @@ def notes(found: RunComparison) -> list[str]:
             f"`runcard compare {found.others[0][:8]}` shows those of the latest."
         )
     return [text for text in said if text]
-
-
-def neutral(value: object) -> object:
-    """Give a CSV cell that no spreadsheet takes for a formula; numbers stay numbers."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if not isinstance(value, str) or not value.startswith(_FORMULA) or _is_number(value):
-        return value
-    return f"'{value}"
-
-
-def _csv_cell(value: object) -> str:
-    if isinstance(value, float):
-        return repr(value)
-    text = str(neutral(value))
-    # The writer of the standard library leaves a lone carriage return unquoted, at which readers end the line.
-    return '"' + text.replace('"', '""') + '"' if _TO_QUOTE.search(text) else text
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return text == text.strip()
 
 
 def _places(found: RunComparison, row: ComparedRun) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from runcard.comparison import Comparison, Standing
 from runcard.decision import Decision
 from runcard.plan import Plan
+from runcard.report.cells import neutral
 from runcard.workflow.result import row_of
 from runcard.workflow.tally import Tally
 
@@ -49,5 +50,8 @@ def _as_csv(comparison: Comparison, chosen: Standing | None) -> str:
     import pandas as pd
 
     key = chosen.record.trial_key if chosen else None
-    rows = [row_of(standing, {}, key) for standing in comparison.standings]
+    rows = [
+        {name: neutral(value) if isinstance(value, str) else value for name, value in row_of(standing, {}, key).items()}
+        for standing in comparison.standings
+    ]
     return pd.DataFrame(rows).drop(columns="run_id", errors="ignore").to_csv(index=False) if rows else ""
