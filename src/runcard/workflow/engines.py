@@ -9,7 +9,7 @@ from runcard.engine.base import Engine
 from runcard.project import Project
 from runcard.redact import redact
 
-_EVERY_TRAINING = ("runcard.trial", "runcard.report.figures", "matplotlib.figure", "matplotlib.backends.backend_agg")
+_EVERY_TRAINING = ("runcard.trial",)
 
 
 def choose_engine(card: Card, project: Project, *, workers: int | None = None) -> Engine:
