@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from projects import customers_card, environment, make_customers, write_project
@@ -17,7 +18,7 @@ import runcard
 from runcard import errors
 from runcard.project import Project, find_project
 from runcard.tracking.mlflow import quiet_mlflow
-from runcard.workflow import promote, read_history, register, rollback
+from runcard.workflow import predict, promote, read_history, register, rollback
 
 pytestmark = pytest.mark.slow
 
@@ -169,7 +170,7 @@ def assert_made_from_its_run(shop: Shop) -> None:
 
 
 @at("mlflow_server_on_postgres")
-def test_plain_mlflow_loads_what_is_in_production(shop: Shop) -> None:
+def test_plain_mlflow_and_predict_use_what_is_in_production(shop: Shop, tmp_path: Path) -> None:
     register("customers", project=shop.project)
     promote(f"{MODEL}/1", to="production", force=True, reason="as before", project=shop.project)
     load = f"import mlflow; print(mlflow.pyfunc.load_model('models:/{MODEL}@production').predict({ROWS}).tolist())"
@@ -178,6 +179,10 @@ def test_plain_mlflow_loads_what_is_in_production(shop: Shop) -> None:
         env=environment(MLFLOW_TRACKING_URI=shop.uri), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stdout.strip() in ("['yes']", "['no']"), done.stderr[-2000:]
+    rows, out = tmp_path / "rows.csv", tmp_path / "out.csv"
+    rows.write_text("age,bill,contract,city\n30.0,80.0,monthly,Ulm\n")
+    assert predict(f"{MODEL}@production", rows, out, project=shop.project).n_rows == 1
+    assert str(list(pd.read_csv(out)["prediction"])) == done.stdout.strip()
 
 
 ROWS = "pd.DataFrame({'age': [30.0], 'bill': [80.0], 'contract': ['monthly'], 'city': ['Ulm']})"
