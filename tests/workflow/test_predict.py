@@ -17,6 +17,7 @@ from registered import load_pipeline, register, stored_model
 import runcard
 from runcard import errors
 from runcard.project import Project, find_project
+from runcard.tracking.modelfiles import model_digest
 from runcard.workflow import predict
 
 pytestmark = pytest.mark.slow
@@ -251,6 +252,10 @@ def test_a_model_that_runcard_did_not_make_needs_a_word(
     out = csv.with_name("o.csv")
     with pytest.raises(errors.ModelDamaged, match="nothing says what the files"):
         predict("foreign", csv, out, project=project)
+    client.set_model_version_tag("foreign", "1", "runcard.model_digest", model_digest(folder))
+    with pytest.raises(errors.TypesUntrusted, match="it is kept in cloudpickle format"):
+        predict("foreign", csv, out, project=project)
+    assert not out.exists()
     predict("foreign", csv, out, project=project, allow_code=True)
     bills = pd.read_csv(csv)[["bill"]]
     assert pd.read_csv(out)["prediction"].tolist() == model.predict(bills).tolist()
