@@ -68,7 +68,7 @@ def test_predict_says_what_there_is_to_say(project: Path, tmp_path: Path) -> Non
 
 def test_memory_does_not_grow_with_the_rows(project: Path, tmp_path: Path) -> None:
     peaks = []
-    for n_rows in (60_000, 600_000):
+    for n_rows in (400_000, 1_200_000):  # the smaller one fills all buffers, too
         write_rows(n_rows, tmp_path / "rows.csv")
         command = [*COMMAND, "predict", "customers@production", str(tmp_path / "rows.csv"), "-o", "out.parquet"]
         done = subprocess.run(
@@ -83,7 +83,7 @@ def test_memory_does_not_grow_with_the_rows(project: Path, tmp_path: Path) -> No
         assert code == "0"
         peaks.append(int(peak) / 1024)
         assert len(pd.read_parquet(project / "out.parquet")) == n_rows
-    assert peaks[1] - peaks[0] < 40, peaks  # megabytes; the larger table alone has more than 60
+    assert peaks[1] - peaks[0] < 30, peaks  # megabytes; the larger table alone has eighty more
 
 
 def test_serve_answers_the_line_that_it_prints_until_ctrl_c(
