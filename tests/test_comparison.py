@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runcard.comparison import best_of_each_model, compare, deviation, set_beside
+from runcard.comparison import best_of_each_model, compare, set_beside
 from runcard.record import FinalRecord, Record
 from runcard.stats import holm, paired_difference
 
@@ -82,13 +82,6 @@ def test_finalists_are_the_best_of_each_model() -> None:
 def test_nothing_compares_to_nothing() -> None:
     found = compare([], "r2", greater_is_better=True)
     assert (found.best, found.n_failed, found.standings) == (None, 0, ())
-
-
-def test_the_deviation_is_of_a_sample() -> None:
-    assert deviation([]) is None
-    assert deviation([0.3]) == 0.0
-    assert deviation([0.1, 0.1, 0.1]) == 0.0
-    assert deviation([1.0, 3.0]) == pytest.approx(math.sqrt(2))
 
 
 FOLDS = {"best": [0.9, 0.8, 0.85, 0.95], "twin": [0.9, 0.8, 0.85, 0.95], "near": [0.89, 0.81, 0.84, 0.95]}

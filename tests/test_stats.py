@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from runcard.stats import bootstrap_bound, holm, paired_difference, standard_error
+from runcard.stats import bootstrap_bound, deviation, holm, paired_difference, standard_error
 
 SCORES = st.lists(st.floats(0, 1), min_size=2, max_size=30)
 
@@ -132,6 +132,12 @@ def test_holm_keeps_the_order_and_lies_between_none_and_bonferroni(p_values: lis
     for p, adjusted in zip(p_values, found, strict=True):
         assert p <= adjusted <= min(1.0, len(p_values) * p) + 1e-12
     assert [p for _, p in sorted(zip(p_values, found, strict=True))] == sorted(found)
+
+
+def test_the_deviation_is_of_a_sample() -> None:
+    assert deviation([0.3]) == 0.0
+    assert deviation([0.1, 0.1, 0.1]) == 0.0
+    assert deviation([1.0, 3.0]) == pytest.approx(math.sqrt(2))
 
 
 def test_the_standard_error_is_not_the_deviation() -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from statistics import stdev
 
 from runcard.record import FinalRecord, Record
-from runcard.stats import Difference, holm, paired_difference
+from runcard.stats import Difference, deviation, holm, paired_difference
 
 LEVEL = 0.05
 """Trials whose corrected p is below this are told apart."""
@@ -32,7 +31,8 @@ class Standing:
     @property
     def std(self) -> float | None:
         """The standard deviation over the folds, ddof 1; None where there are none."""
-        return deviation(self.record.scores.get(self.metric, ()))
+        scores = self.record.scores.get(self.metric, ())
+        return deviation(scores) if scores else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +141,6 @@ def best_of_each_model(comparison: Comparison) -> list[Standing]:
         if standing.rank is not None:
             first.setdefault(standing.record.model, standing)
     return list(first.values())
-
-
-def deviation(scores: Sequence[float]) -> float | None:
-    """Compute the standard deviation with ddof 1; 0 for one score, None for none."""
-    if not scores:
-        return None
-    return stdev(scores) if len(scores) > 1 else 0.0  # its sums are exact: equal scores deviate by 0
 
 
 def _value(record: Record, final: FinalRecord | None, metric: str) -> float | None:

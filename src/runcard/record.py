@@ -213,9 +213,13 @@ def read_final(text: str) -> FinalRecord:
 def renumber(records: Iterable[Record], trials: Iterable[Trial]) -> list[Record]:
     """Give records of earlier executions their place among trials, and the names that these have."""
     by_key = {trial.key: trial for trial in trials}
-    found = ((by_key[record.trial_key], record) for record in records)
-    renamed = (replace(record, index=trial.index, features=trial.features) for trial, record in found)
-    return sorted(renamed, key=lambda record: record.index)
+    return sorted((_place(record, by_key[record.trial_key]) for record in records), key=lambda record: record.index)
+
+
+def _place(record: Record, trial: Trial) -> Record:
+    if (record.index, record.features) == (trial.index, trial.features):
+        return record
+    return replace(record, index=trial.index, features=trial.features)
 
 
 def _by_metric(plan: Plan, folds: Sequence[StageResult]) -> dict[str, tuple[float, ...]]:

@@ -85,7 +85,7 @@ def paired_difference(first: Sequence[float], second: Sequence[float], *, test_s
     n_folds = len(differences)
     if n_folds < 2:
         raise ValueError(f"{n_folds} folds tell nothing of chance")
-    scale = _deviation(differences) * math.sqrt(1 / n_folds + test_share)
+    scale = deviation(differences) * math.sqrt(1 / n_folds + test_share)
     return Difference(fmean(differences), scale, n_folds - 1)
 
 
@@ -101,7 +101,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def standard_error(scores: Sequence[float]) -> float:
     """Compute s / sqrt(n) with ddof 1, as the one-standard-error rule has it (Breiman et al. 1984); 0 for one score."""
-    return _deviation(scores) / math.sqrt(len(scores)) if len(scores) > 1 else 0.0
+    return deviation(scores) / math.sqrt(len(scores)) if len(scores) > 1 else 0.0
 
 
 def pareto_front(points: Sequence[Sequence[float]]) -> list[int]:
@@ -159,8 +159,8 @@ def bootstrap_bound(
     return float(np.quantile(defined, 1 - confidence, method="lower"))
 
 
-def _deviation(values: Sequence[float]) -> float:
-    """Compute the standard deviation with ddof 1; of values that are all equal exactly 0.
+def deviation(values: Sequence[float]) -> float:
+    """Compute the standard deviation with ddof 1; exactly 0 for values that are all equal, as one is.
 
     `statistics.stdev` is exact in fractions, at fifty times the price.
     """

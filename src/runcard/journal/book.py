@@ -230,6 +230,11 @@ class Journal:
         row = self._run(query, (record_id, *_columns(address))).fetchone()
         return (row is not None, row[0] if row else None)
 
+    def runs_at(self, address: Address) -> dict[str, str]:
+        """Give the ids of all runs that are known at an address, by the records that they are of."""
+        query = "SELECT run_of, run_id FROM runs WHERE uri = ? AND experiment = ? AND run_id IS NOT NULL"
+        return dict(self._run(query, _columns(address)).fetchall())
+
     def note_attempt(self, record_id: str, address: Address) -> None:
         """Write down that a run is about to be made at an address."""
         with self._transaction():

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runcard.comparison import deviation
 from runcard.execution import Execution
 from runcard.record import FinalRecord, Record
+from runcard.stats import deviation
 from runcard.tracking.base import (
     Artifact,
     DatasetInput,
@@ -223,7 +223,7 @@ def _trial_metrics(record: Record, at: int) -> list[Metric]:
     for name, scores in record.scores.items():
         found += [Metric(f"cv_{name}", score, fold, at) for fold, score in enumerate(scores)]
         found.append(Metric(f"cv_{name}_mean", record.mean(name) or 0.0, 0, at))
-        found.append(Metric(f"cv_{name}_std", deviation(scores) or 0.0, 0, at))
+        found.append(Metric(f"cv_{name}_std", deviation(scores), 0, at))
     for name, points in record.curves.items():
         found += [Metric(f"curve_{name}", value, step, at) for step, value in points.items()]
     if record.fit_seconds:

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from runcard.card.check import MEASURES
-from runcard.comparison import Comparison, Standing, deviation
+from runcard.comparison import Comparison, Standing
 from runcard.decision import Candidate, Decision, decide
 from runcard.plan import Plan
 from runcard.record import Record
 from runcard.report.tables import parameters, varying_params
+from runcard.stats import deviation
 from runcard.tracking.base import RunRow
 
 
@@ -99,7 +100,7 @@ def _means(record: Record) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, scores in record.scores.items():
         found[name] = record.mean(name) or 0.0
-        found[f"cv_{name}_std"] = deviation(scores) or 0.0
+        found[f"cv_{name}_std"] = deviation(scores)
     return found
 
 

@@ -367,8 +367,8 @@ class _Run:
         return found if chosen is None or chosen in found else [*found, chosen]
 
     def _run_ids(self, journal: Journal, comparison: Comparison) -> dict[str, str]:
-        found = {s.record.trial_key: journal.run_of(s.record.record_id, self.address)[1] for s in comparison.standings}
-        return {key: run_id for key, run_id in found.items() if run_id}
+        known, records = journal.runs_at(self.address), [standing.record for standing in comparison.standings]
+        return {record.trial_key: known[record.record_id] for record in records if record.record_id in known}
 
     def _data_changed(self) -> errors.RuncardError | None:
         try:
