@@ -24,6 +24,7 @@ from runcard.plan import Plan, Trial
 from runcard.project import Project, find_project
 from runcard.record import FinalRecord, Record
 from runcard.redact import redact
+from runcard.tracking.base import Tracker
 from runcard.tracking.delivery import Delivery, DeliveryReport
 from runcard.tracking.trust import refusal
 from runcard.trial import stage_table
@@ -128,7 +129,7 @@ class _Run:
         found = capture_circumstances(self.project, seed=self.plan.seed)
         execution = self._begin(journal, previous, found)
         outbox = stack.enter_context(JournalOutbox(self.project.home))
-        with Delivery(outbox, self.project.tracking_uri, lambda: connect(self.project)) as delivery:
+        with Delivery(outbox, self.project.tracking_uri, self._connect) as delivery:
             result = self._execute(journal, execution, delivery, begun)
         begun.forget()
         return result
@@ -181,6 +182,12 @@ class _Run:
         self.found = []
         if records or finals:
             journal.address_again(records, finals, execution.execution_id, self.address)
+
+    def _connect(self) -> Tracker:
+        """Make the tracker, in the thread that delivers; models are saved with what is imported there meanwhile."""
+        if self.project.settings.model_format == "skops":
+            import skops.io  # noqa: F401  (it imports all of scikit-learn: seconds, when all workers would wait)
+        return connect(self.project)
 
     def _execute(self, journal: Journal, execution: Execution, delivery: Delivery, begun: BegunTrials) -> Result:
         try:
