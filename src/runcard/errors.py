@@ -9,6 +9,7 @@ RuncardError                      exit 1
 ├── RunError                      exit 1   RC4xx  while trials run, and the journal
 ├── TrackingError                 exit 1   RC5xx  MLflow and what is in it
 ├── GateError                     exit 3   RC7xx  a gate or a rule said no
+├── ReplayError                   exit 3   RC8xx  running a recorded run again
 └── Interrupted                   exit 130 RC601  Ctrl-C
 """
 
@@ -126,6 +127,12 @@ class PackageMissing(UsageError):
     """An optional package is needed and not installed."""
 
     code = "RC006"
+
+
+class TreeDirty(UsageError):
+    """Files are not committed, and the project allows runs of committed code only."""
+
+    code = "RC010"
 
 
 # RC1xx: the card
@@ -539,3 +546,61 @@ class PromotionOvertaken(GateError):
     """Somebody else moved the alias while a model version was being judged."""
 
     code = "RC703"
+
+
+# RC8xx: running a recorded run again
+
+
+class ReplayError(RuncardError):
+    """A recorded run cannot be run again, or did not come out the same."""
+
+    code = "RC800"
+    exit_code = EXIT_GATE
+
+
+class CodeUnrecorded(ReplayError):
+    """A run's code was in no git commit."""
+
+    code = "RC802"
+
+
+class CommitMissing(ReplayError):
+    """The commit of a run is neither in this clone nor at its remotes."""
+
+    code = "RC803"
+
+
+class CodeNotRestored(ReplayError):
+    """The uncommitted part of a run's code cannot be put back as it was."""
+
+    code = "RC804"
+
+
+class PythonMissing(ReplayError):
+    """The Python of a run is not to be had."""
+
+    code = "RC805"
+
+
+class PackageGone(ReplayError):
+    """A package of a run cannot be installed in its recorded version."""
+
+    code = "RC806"
+
+
+class RuncardDiffers(ReplayError):
+    """A run was made by another build of runcard, which is not to be had."""
+
+    code = "RC807"
+
+
+class VenvFailed(ReplayError):
+    """The environment of a run cannot be made for a reason of this machine."""
+
+    code = "RC808"
+
+
+class ReplayUnanswered(ReplayError):
+    """The replay in the rebuilt environment ended without a verdict."""
+
+    code = "RC809"

@@ -27,6 +27,7 @@ def capture_circumstances(project: Project, *, seed: int) -> Circumstances:
     from runcard.provenance.code import capture_code, mlflow_tags
     from runcard.provenance.environment import capture_environment
     from runcard.provenance.hardware import capture_hardware
+    from runcard.provenance.kept import files_of
 
     code = capture_code(project.root)
     environment = capture_environment(project.root).as_dict()
@@ -41,7 +42,7 @@ def capture_circumstances(project: Project, *, seed: int) -> Circumstances:
     }
     files = {f"provenance/{name}.json": _json(part) for name, part in parts.items()}
     files["provenance/requirements.txt"] = _requirements(environment["packages"])
-    files |= {f"provenance/{name}": content for name, content in code.files().items()}
+    files |= {f"provenance/{name}": content for name, content in files_of(code).items()}
     entry = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
     described = {"runcard": __version__, "mlflow_tags": mlflow_tags(code, entry)}
     return Circumstances(described, files)
