@@ -21,15 +21,10 @@ from runcard.redact import REMOVED, redact
 _OUTPUTS = ("**/.runcard/**", "**/mlflow.db*", "**/mlartifacts/**", "**/mlruns/**")
 _PATHS = ("--", ":(top)", *(f":(top,exclude,glob){pattern}" for pattern in _OUTPUTS))
 _STATUS = (
-    "status",
-    "--porcelain=v2",
-    "--branch",
-    "-z",
-    "--no-renames",
-    "--untracked-files=all",
-    "--ignore-submodules=none",
+    *("status", "--porcelain=v2", "--branch", "-z", "--no-renames"),
+    *("--untracked-files=all", "--ignore-submodules=none"),
 )
-_ABSENT, _SUBMODULE, _LINK = "000000", "160000", "120000"
+_ABSENT, _SUBMODULE = "000000", "160000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +45,8 @@ class Code:
     diff: bytes = b""
     """From commit to working tree, for `git apply` at the top; sources may be in any encoding."""
     changed: Mapping[str, Mapping[str, str] | None] = field(default_factory=dict)
-    """Files that the commit holds otherwise: path -> git's mode and, unless it could tell a secret, the SHA-256 of what is
-    there; None for a file that is not part of the code any more."""
+    """Files that the commit holds otherwise: path -> git's mode and, unless it could tell a secret, the SHA-256 of
+    what is there; None for a file that is not part of the code any more."""
     untracked: Mapping[str, bytes] = field(default_factory=dict)
     """Sources git does not know: path from the repository's top -> content, of a link its target."""
     modes: Mapping[str, str] = field(default_factory=dict)
@@ -74,6 +69,10 @@ class Code:
     def uncommitted(self) -> tuple[str, ...]:
         """The files that the commit does not hold as they are."""
         return tuple(sorted({*self.changed, *self.untracked, *self.left_out}))
+
+    def top_above(self, root: Path) -> Path:
+        """Return the repository's top, given the project's root."""
+        return root.resolve().joinpath(*[".."] * len(PurePosixPath(self.folder).parts)).resolve()
 
     def as_dict(self) -> dict[str, Any]:
         """Describe the code as JSON, file contents as size and digest."""

@@ -16,8 +16,8 @@ from runcard.provenance.git import ask_git
 def plain_index(top: Path) -> Iterator[Mapping[str, str]]:
     """Give the environment variables with which git compares every file that is there.
 
-    `git update-index --assume-unchanged` and `--skip-worktree` keep changes from `git status` and `git diff`. Where a file
-    is so marked, a copy of the index without the marks stands in for it; the index itself is not touched.
+    `git update-index --assume-unchanged` and `--skip-worktree` keep changes from `git status` and `git diff`. Where
+    a file is so marked, a copy of the index without the marks stands in for it; the index itself is not touched.
 
     Raises
     ------

@@ -79,5 +79,5 @@ def _unquoted(name: bytes) -> str:
     """Undo how git writes a path with a quote, a backslash or a control character: as in C."""
     if not name.startswith(b'"'):
         return text_of(name)
-    content, _ = codecs.escape_decode(name[1:-1])  # type: ignore[attr-defined]
+    content, _ = codecs.escape_decode(name[1:-1])
     return text_of(content)

@@ -18,6 +18,7 @@ _FETCH = (
     *("--no-auto-maintenance", "--no-prune"),
 )
 _FETCH_PATIENCE = 3.0
+_PATIENCE = 15.0
 # Whoever must be asked for a password has no part in a fetch that nobody waits for.
 _ONLINE = {
     "GIT_ALLOW_PROTOCOL": "file:git:http:https:ssh",
@@ -148,8 +149,8 @@ def _check_out(code: Code, into: Path) -> None:
     ask_git(into, "read-tree", "HEAD")
     if code.diff:
         # In the index, where line endings are git's own, not in files that have the user's.
-        ask_git(into, "apply", "--cached", "--binary", "--whitespace=nowarn", "-", feed=code.diff, patience=15.0)
-    ask_git(into, "checkout-index", "--all", "--force", "--index", variables=_QUIET_FILTERS, patience=15.0)
+        ask_git(into, "apply", "--cached", "--binary", "--whitespace=nowarn", "-", feed=code.diff, patience=_PATIENCE)
+    ask_git(into, "checkout-index", "--all", "--force", "--index", variables=_QUIET_FILTERS, patience=_PATIENCE)
 
 
 def _fill_submodules(repository: Path, into: Path) -> Iterator[str]:

@@ -15,8 +15,10 @@ LARGEST_TEXT_BYTES = 1024 * 1024
 MOST_SOURCE_BYTES = 64 * 1024 * 1024
 MOST_SOURCE_FILES = 10_000
 
-_CODE = frozenset(".py .pyi .pyx .pxd .ipynb .r .jl .sql .sh .c .h .cpp .hpp .rs".split())
-_TEXT = frozenset(".yaml .yml .toml .cfg .ini .json .md .rst .txt .mk .lock".split())
+_CODE = frozenset(
+    (*(".py", ".pyi", ".pyx", ".pxd", ".ipynb", ".r", ".jl", ".sql", ".sh"), *(".c", ".h", ".cpp", ".hpp", ".rs"))
+)
+_TEXT = frozenset([".yaml", ".yml", ".toml", ".cfg", ".ini", ".json", ".md", ".rst", ".txt", ".mk", ".lock"])
 _SOURCE_NAMES = frozenset({"makefile", "dockerfile", "justfile", "snakefile", "procfile"})
 
 

@@ -7,9 +7,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runcard.project import Project
+
+if TYPE_CHECKING:
+    from runcard.provenance.code import Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,7 @@ class Circumstances:
     described: Mapping[str, Any]
     files: Mapping[str, bytes]
     """Path below the run's artifacts -> content."""
+    code: Code
 
 
 def capture_circumstances(project: Project, *, seed: int) -> Circumstances:
@@ -30,7 +34,7 @@ def capture_circumstances(project: Project, *, seed: int) -> Circumstances:
     from runcard.provenance.kept import files_of
 
     code = capture_code(project.root)
-    environment = capture_environment(project.root).as_dict()
+    environment = capture_environment(project.root, top=code.top_above(project.root)).as_dict()
     parts = {
         "code": code.as_dict(),
         "environment": environment,
@@ -45,7 +49,7 @@ def capture_circumstances(project: Project, *, seed: int) -> Circumstances:
     files |= {f"provenance/{name}": content for name, content in files_of(code).items()}
     entry = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
     described = {"runcard": __version__, "mlflow_tags": mlflow_tags(code, entry)}
-    return Circumstances(described, files)
+    return Circumstances(described, files, code)
 
 
 def _json(value: object) -> bytes:
