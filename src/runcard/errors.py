@@ -9,7 +9,7 @@ RuncardError                      exit 1
 ├── RunError                      exit 1   RC4xx  while trials run, and the journal
 ├── TrackingError                 exit 1   RC5xx  MLflow and what is in it
 ├── GateError                     exit 3   RC7xx  a gate or a rule said no
-├── ReplayError                   exit 3   RC8xx  running a recorded run again
+├── ReplayError                   exit 3   RC8xx  a recorded run cannot be run again, or came out otherwise
 └── Interrupted                   exit 130 RC601  Ctrl-C
 """
 
@@ -548,7 +548,13 @@ class PromotionOvertaken(GateError):
     code = "RC703"
 
 
-# RC8xx: running a recorded run again
+class NotReproduced(GateError):
+    """A run was run again, and did not come out as equal as was asked for."""
+
+    code = "RC704"
+
+
+# RC8xx: running recorded runs again
 
 
 class ReplayError(RuncardError):
@@ -556,6 +562,12 @@ class ReplayError(RuncardError):
 
     code = "RC800"
     exit_code = EXIT_GATE
+
+
+class NotReplayable(ReplayError):
+    """MLflow does not have what it takes to run a run again and to judge it."""
+
+    code = "RC801"
 
 
 class CodeUnrecorded(ReplayError):

@@ -94,12 +94,9 @@ def content_of(folder):
     return found
 
 
-def keep(code, folder):
-    """Write what is kept as a run's artifacts, and read it back as another machine would."""
-    for name, content in files_of(code).items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    return read_code(json.loads(json.dumps(code.as_dict())), folder)
+def keep(code):
+    """Keep code as a run's artifacts, and read it back as another machine would."""
+    return read_code(json.loads(json.dumps(code.as_dict())), files_of(code))
 
 
 def state_of(repository):
@@ -130,7 +127,7 @@ def test_a_nasty_tree_comes_back_byte_by_byte(repository, tmp_path, setting):
     make_nasty(repository)
     before = state_of(repository)
     code = capture_code(repository / "project")
-    kept = keep(code, tmp_path / "kept")
+    kept = keep(code)
     restored = restore_code(kept, repository=repository, into=tmp_path / "tree")
     assert content_of(restored.top) == content_of(repository)
     assert (restored.root, restored.remarks) == (tmp_path / "tree" / "project", ())
@@ -167,7 +164,7 @@ def test_many_and_large_changes_are_kept_whole(repository, tmp_path):
     assert len(code.diff) > 50e6
     assert (len(code.untracked), code.left_out, code.reason) == (1500, {}, None)
     assert files_of(code).keys() == {"diff.patch.gz", "untracked.tar.gz"}
-    kept = keep(code, tmp_path / "kept")
+    kept = keep(code)
     restored = restore_code(kept, repository=repository, into=tmp_path / "tree")
     assert content_of(restored.top) == content_of(repository)
 
@@ -193,7 +190,7 @@ def test_what_was_left_out_is_told(repository, tmp_path):
     (repository / "new.py").write_text("URI = 'postgresql://me:Geheim@host/db'\n")
     git(repository, "init", "vendored")
     (repository / "vendored" / "x.py").write_text("x = 1\n")
-    code = keep(capture_code(repository), tmp_path / "kept")
+    code = keep(capture_code(repository))
     assert "sha256" not in code.changed["table.bin"]
     restored = restore_code(code, repository=repository, into=tmp_path / "tree")
     assert sorted(restored.remarks) == [
@@ -266,18 +263,16 @@ def test_a_diff_that_lost_its_credentials_may_not_apply(repository, tmp_path):
 
 
 @pytest.mark.parametrize("tampered", ["diff.patch", "untracked/new.py"])
-def test_kept_files_that_were_changed_are_refused(repository, tmp_path, tampered):
+def test_kept_files_that_were_changed_are_refused(repository, tampered):
     (repository / "model.py").write_text("a = 1\n")
     (repository / "new.py").write_text("b = 1\n")
     code = capture_code(repository)
-    keep(code, tmp_path / "kept")
-    path = tmp_path / "kept" / tampered
-    path.write_bytes(path.read_bytes().replace(b" = 1", b" = 2"))
+    files = files_of(code)
     with pytest.raises(errors.CodeNotRestored, match="is not the file that was recorded"):
-        read_code(code.as_dict(), tmp_path / "kept")
-    path.unlink()
+        read_code(code.as_dict(), files | {tampered: files[tampered].replace(b" = 1", b" = 2")})
+    del files[tampered]
     with pytest.raises(errors.CodeNotRestored, match="is missing from the run"):
-        read_code(code.as_dict(), tmp_path / "kept")
+        read_code(code.as_dict(), files)
 
 
 def test_a_tree_that_does_not_come_out_as_recorded_is_refused(repository, tmp_path):

@@ -40,13 +40,13 @@ def source_of(direct_url: str, top: Path) -> dict[str, Any]:
     return {"url": redact(url).replace("***@", ""), **about}
 
 
-def digest_package(folder: Path) -> str:
-    """Return the SHA-256 over the names and contents of a package's files, compiled ones left out."""
+def digest_own_source() -> str:
+    """Return the SHA-256 over runcard's own source files, by name and content."""
+    home = Path(__file__).parents[1]
     digest = hashlib.sha256()
-    names = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    for name in sorted(name for name in names if "__pycache__" not in name):
-        content = hashlib.sha256(names[name].read_bytes()).hexdigest()
-        digest.update(f"{name}\0{content}\n".encode())
+    names = {path.relative_to(home).as_posix(): path for path in home.rglob("*") if path.suffix in (".py", ".json")}
+    for name, path in sorted(names.items()):
+        digest.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()
 
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from runcard.provenance.builds import digest_package, normalised, sources_of
+from runcard.provenance.builds import digest_own_source, normalised, sources_of
 from runcard.redact import redact
 
 _LOCKS = (
@@ -29,7 +29,7 @@ _LOCKS = (
 )
 _LOCK_PATTERNS = ("pylock*.toml", "requirements*.txt", "requirements/*.txt")
 # The environment holds secrets: only what changes numbers or speed is read, by name.
-_VARIABLES = (
+VARIABLES = (
     *("PYTHONHASHSEED", "PYTHONOPTIMIZE", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
     *(
         "OPENBLAS_CORETYPE",
@@ -64,8 +64,6 @@ class Environment:
     """Normalised name of every installed distribution -> version."""
     sources: Mapping[str, Mapping[str, Any]]
     """Of those that do not come from an index: where from, as `builds.source_of` tells."""
-    runcard: str
-    """SHA-256 of runcard's own source, which tells two builds of one version apart."""
     locks: Mapping[str, str]
     """Lock and requirements file -> SHA-256."""
     argv: tuple[str, ...]
@@ -76,6 +74,8 @@ class Environment:
     """Name and current offset: `Europe/Berlin, UTC+01:00`."""
     variables: Mapping[str, str]
     """The few environment variables that change numbers or speed, where set."""
+    runcard_source: str
+    """Digest of runcard's own source: two states of one version may compute differently."""
 
     def as_dict(self) -> dict[str, Any]:
         """Describe the environment as JSON."""
@@ -98,13 +98,13 @@ def capture_environment(root: Path, *, top: Path | None = None) -> Environment:
         implementation=platform.python_implementation(),
         packages=_installed(packages),
         sources=sources_of(packages, top or root),
-        runcard=digest_package(Path(__file__).parents[1]),
         locks=_locks(root),
         argv=tuple(redact(word) for word in sys.argv),
         locale=locale.setlocale(locale.LC_ALL),  # with one argument it only reads
         encoding=locale.getpreferredencoding(do_setlocale=False),
         timezone=_timezone(),
-        variables={name: redact(os.environ[name]) for name in _VARIABLES if name in os.environ},
+        variables={name: redact(os.environ[name]) for name in VARIABLES if name in os.environ},
+        runcard_source=digest_own_source(),
     )
 
 

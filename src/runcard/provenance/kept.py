@@ -7,8 +7,8 @@ import hashlib
 import io
 import re
 import tarfile
+import zlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from runcard import errors
@@ -35,8 +35,8 @@ def files_of(code: Code) -> dict[str, bytes]:
     return _diff_file(code.diff) | _source_files(code)
 
 
-def read_code(described: Mapping[str, Any], folder: Path) -> Code:
-    """Read code as it was recorded: its description, and the folder with the files.
+def read_code(described: Mapping[str, Any], files: Mapping[str, bytes]) -> Code:
+    """Read code as it was recorded: its description, and the files that were kept beside it.
 
     Raises
     ------
@@ -44,12 +44,12 @@ def read_code(described: Mapping[str, Any], folder: Path) -> Code:
         A file is missing or is not the one that was kept.
     """
     recorded = described.get("untracked") or {}
-    found = _read_sources(folder, recorded)
+    found = _read_sources(files, recorded)
     diff = described.get("diff")
     return Code(
         **{name: described[name] for name in _AS_THEY_ARE if name in described},
         altered=tuple(described.get("altered", ())),
-        diff=_checked(_read_diff(folder), diff, DIFF) if diff else b"",
+        diff=_checked(_read_diff(files), diff, DIFF) if diff else b"",
         untracked={name: _checked(found.get(name), about, name) for name, about in recorded.items()},
         modes={name: about["mode"] for name, about in recorded.items() if "mode" in about},
     )
@@ -86,17 +86,15 @@ def _archive(code: Code) -> bytes:
     return gzip.compress(packed.getvalue(), 6, mtime=0)
 
 
-def _read_diff(folder: Path) -> bytes | None:
-    if (folder / DIFF).is_file():
-        return (folder / DIFF).read_bytes()
-    return _unzipped(folder / f"{DIFF}.gz")
+def _read_diff(files: Mapping[str, bytes]) -> bytes | None:
+    return files[DIFF] if DIFF in files else _unzipped(files.get(f"{DIFF}.gz"))
 
 
-def _read_sources(folder: Path, names: Mapping[str, Any]) -> dict[str, bytes]:
-    packed = _unzipped(folder / f"{SOURCES}.tar.gz")
+def _read_sources(files: Mapping[str, bytes], names: Mapping[str, Any]) -> dict[str, bytes]:
+    packed = _unzipped(files.get(f"{SOURCES}.tar.gz"))
     if packed is None:
-        places = {name: folder / SOURCES / name for name in names if _PLAIN_NAME.fullmatch(name)}
-        return {name: path.read_bytes() for name, path in places.items() if path.is_file()}
+        places = {name: f"{SOURCES}/{name}" for name in names}
+        return {name: files[place] for name, place in places.items() if place in files}
     with tarfile.open(fileobj=io.BytesIO(packed), errors="surrogateescape") as tar:
         return {entry.name: _content(tar, entry) for entry in tar}
 
@@ -108,10 +106,10 @@ def _content(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
     return file.read() if file else b""
 
 
-def _unzipped(path: Path) -> bytes | None:
+def _unzipped(packed: bytes | None) -> bytes | None:
     try:
-        return gzip.decompress(path.read_bytes())
-    except (OSError, EOFError, ValueError):  # not there, or cut off: its digest would not fit
+        return None if packed is None else gzip.decompress(packed)
+    except (OSError, EOFError, zlib.error):  # cut off: its digest would not fit
         return None
 
 

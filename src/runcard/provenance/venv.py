@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from runcard import errors
-from runcard.provenance.builds import digest_package, normalised
+from runcard.provenance.builds import digest_own_source, normalised
 from runcard.provenance.uv import UvRefused, ask_uv
 from runcard.redact import redact
 
@@ -52,7 +52,7 @@ class Wanted:
     @property
     def digest(self) -> str:
         """Name what is shared by all runs with these packages."""
-        shared = [self.python, self.requirements, self.copied, _own_digest() if self.copied else "", sys.platform]
+        shared = [self.python, self.requirements, self.copied, digest_own_source() if self.copied else "", sys.platform]
         return hashlib.sha256(json.dumps(shared).encode()).hexdigest()[:16]
 
 
@@ -243,13 +243,9 @@ def _is_local(source: Mapping[str, Any] | None) -> bool:
 
 def _is_copied(environment: Mapping[str, Any]) -> bool:
     """Say whether the run was made by the runcard that runs now, and no index has it."""
-    if environment.get("runcard") != _own_digest():
+    if environment.get("runcard_source") != digest_own_source():
         return False
     return RUNCARD in environment.get("sources", {}) or RUNCARD not in environment["packages"]
-
-
-def _own_digest() -> str:
-    return digest_package(_own_folder())
 
 
 def _own_folder() -> Path:
@@ -308,11 +304,11 @@ def _trouble(folder: Path | None, said: str) -> errors.VenvFailed:
 
 
 def _other_runcard(environment: Mapping[str, Any]) -> errors.RuncardDiffers:
-    recorded = f"{environment['packages'].get(RUNCARD, '')}, source {str(environment.get('runcard', ''))[:12]}"
+    recorded = f"{environment['packages'].get(RUNCARD, '')}, source {str(environment.get('runcard_source', ''))[:12]}"
     about = _own_distribution()
     return errors.RuncardDiffers(
         f"the run was made by another build of runcard ({recorded})",
         where="the run's artifacts, provenance/environment.json",
-        why=f"it came from no index, and this is {about.version if about else ''}, source {_own_digest()[:12]}",
+        why=f"it came from no index, and this is {about.version if about else ''}, source {digest_own_source()[:12]}",
         hint="use the runcard that made the run; or `runcard reproduce RUN --here`",
     )
