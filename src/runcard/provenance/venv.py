@@ -121,7 +121,7 @@ def _fill(folder: Path, wanted: Wanted) -> None:
         _begin(making, wanted.python)
         listed = making / "requirements.txt"
         listed.write_text("".join(f"{line}\n" for line in wanted.requirements), "utf-8")
-        _install(making, wanted, "--compile-bytecode", "--requirements", listed)
+        _install(making, wanted, "--requirements", listed)
         if wanted.copied:
             _copy_runcard(_packages_of(making))
         mark = json.dumps({"packages": wanted.versions, "state": _state(making)}, indent=1)
