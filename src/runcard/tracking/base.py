@@ -245,7 +245,7 @@ class RunReader(Protocol):
         """Find runs by their id, the beginning of it (six digits or more), or their name; newest first, ten at most."""
 
     def read_replays(self, run_id: str) -> list[RunRow]:
-        """List the replays of a run, newest first, ten at most."""
+        """List the replays of a run, newest first, a hundred at most."""
 
     def is_deleted(self, run_id: str) -> bool:
         """Tell whether a run was there and was deleted."""

@@ -107,10 +107,10 @@ class TableReader:
             return _rows(read, read.scalars(_newest_first(_ids().where(sa.or_(begins, named))).limit(10)).all())
 
     def read_replays(self, run_id: str) -> list[RunRow]:
-        """List the replays of a run, newest first, ten at most."""
+        """List the replays of a run, newest first, a hundred at most."""
         wanted = _newest_first(_ids().where(_has_tag(KIND_TAG, "replay"), _has_tag(REPLAY_OF_TAG, run_id)))
         with self._reading() as read:
-            return _rows(read, read.scalars(wanted.limit(10)).all())
+            return _rows(read, read.scalars(wanted.limit(100)).all())
 
     def is_deleted(self, run_id: str) -> bool:
         """Tell whether a run was there and was deleted."""
