@@ -15,6 +15,7 @@ from runcard import __version__, errors
 _COMMANDS = {
     "check": "Check a card and its data, and print the plan.",
     "compare": "Print the ranked trials of a card or experiment, as MLflow has them.",
+    "diff": "Show what two runs do not have in common.",
     "history": "Show what happened to a registered model.",
     "import": "Turn a W&B sweep file into a card.",
     "list": "List what a card can name.",
