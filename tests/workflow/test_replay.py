@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from crashes import let_go_of_databases
 from engines import HereEngine
 from mlflow import MlflowClient
 from projects import make_customers, write_project
@@ -37,9 +38,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from again_helper import doubled
 
 
-@runcard.features(columns=["age", "bill"], rowwise=True)
+@runcard.features(rowwise=True)
 def twice(frame):
-    return doubled(frame)
+    return doubled(frame[["bill"]])
 
 
 class Dice(ClassifierMixin, BaseEstimator):
@@ -56,7 +57,7 @@ class Dice(ClassifierMixin, BaseEstimator):
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
-@runcard.model("dice")
+@runcard.model(task="classification")
 def dice():
     return Dice()
 """
@@ -123,9 +124,7 @@ class Again:
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory, empty_mlflow_db: Path) -> Path:
     folder = tmp_path_factory.mktemp("again") / "project"
-    table = make_customers()
-    table.insert(0, "customer", [f"c{number}" for number in range(len(table))])
-    card = write_project(folder, CARD, modules={"again_own": OWN}, table=table, db=empty_mlflow_db)
+    card = write_project(folder, CARD, modules={"again_own": OWN}, table=make_customers(), db=empty_mlflow_db)
     (folder / "again_helper.py").write_text(HELPER)
     assert runcard.run(card, workers=1).problem is None
     return folder
@@ -137,6 +136,7 @@ def kept(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     monkeypatch.setattr(here, "choose_engine", Engine())
     shutil.copytree(original, tmp_path / "kept")
     yield Again(original)
+    let_go_of_databases()
     shutil.rmtree(original)
     shutil.copytree(tmp_path / "kept", original)
 
@@ -316,7 +316,7 @@ def test_what_cannot_be_run_again_says_why(kept: Again) -> None:
     made.delete_tag(run.info.run_id, "runcard.outputs")
     assert "did not record what its model said on the folds" in why(run.info.run_id)
     kept.artifact(card, "plan.json").unlink()
-    assert "are gone: plan.json" in why(run.info.run_id)
+    assert "are gone: `plan.json`" in why(run.info.run_id)
     made.delete_run(card.info.run_id)
     assert "the card's run of" in why(run.info.run_id)
     made.delete_run(run.info.run_id)
