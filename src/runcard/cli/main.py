@@ -15,9 +15,11 @@ from runcard import __version__, errors
 _COMMANDS = {
     "check": "Check a card and its data, and print the plan.",
     "compare": "Print the ranked trials of a card or experiment, as MLflow has them.",
+    "data": "List, verify and restore the datasets that are locked.",
     "history": "Show what happened to a registered model.",
     "import": "Turn a W&B sweep file into a card.",
     "list": "List what a card can name.",
+    "lock": "Lock what content a dataset's name stands for.",
     "predict": "Predict the rows of a file with a registered model.",
     "promote": "Move an alias to a model version when every gate holds.",
     "register": "Make a version of a registered model from a decision.",
