@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Frames = tuple["pd.DataFrame", "pd.DataFrame"]
 
 _SHOWN = 8
+_UNHASHED = ("other", "binary")
 _LONG = 40
 
 
@@ -121,8 +122,8 @@ def _rows(pairing: _Pairing, frames: Frames) -> Iterator[str]:
     old, new = _hashed_rows(pairing, frames)
     n_gone, n_added = _exchanged(old, new)
     n_moved = int(np.count_nonzero(old != new)) if len(old) == len(new) else None
-    if n_moved == 0 and n_gone == 0:  # columns that cannot be hashed, or nothing but the header
-        yield from _without_rows(pairing, len(old), len(new))
+    if n_moved == 0:  # what the hashes of rows take for equal: 0.0 and -0.0, and what cannot be hashed
+        yield from _values(pairing, frames)
     elif n_gone == n_added == 0:
         place = int(np.flatnonzero(old != new)[0])
         yield f"the same rows in another order, from row {place + 1:,} on"
@@ -145,7 +146,7 @@ def _hashed_rows(pairing: _Pairing, frames: Frames) -> tuple[np.ndarray, np.ndar
     """Hash each row over the columns that both have, (n_rows,) uint64 each."""
     import pandas as pd
 
-    pairs = [(old.name, new.name) for old, new in pairing.alike if old.type not in ("other", "binary")]
+    pairs = [(old.name, new.name) for old, new in pairing.alike if old.type not in _UNHASHED]
     old = frames[0][[name for name, _ in pairs]]
     new = frames[1][[name for _, name in pairs]].set_axis(old.columns, axis=1)
     hashed = [pd.util.hash_pandas_object(frame, index=False).to_numpy() for frame in (old, new)]
@@ -167,7 +168,7 @@ def _values(pairing: _Pairing, frames: Frames) -> Iterator[str]:
 
     for before, after in pairing.differing[:_SHOWN]:
         old, new = frames[0][before.name], frames[1][after.name]
-        changed = np.flatnonzero(_differs(old, new))
+        changed = np.flatnonzero(_differs(old, new)) if before.type not in _UNHASHED else ()
         if len(changed):
             place = int(changed[0])
             values = f"row {place + 1:,} had {_shown(old.iloc[place])} and has {_shown(new.iloc[place])}"

@@ -24,7 +24,7 @@ from runcard import errors
 from runcard.data.file import suffix_of
 from runcard.data.fingerprint import fingerprint
 from runcard.data.locked import FileContent, copy_bytes, read_bytes
-from runcard.data.source import Table, read_table, write_parquet
+from runcard.data.source import SourceStamp, Table, check_unchanged, read_table, write_parquet
 from runcard.project import Project
 from runcard.redact import redact
 
@@ -45,6 +45,11 @@ class Kept:
     na_values: tuple[str, ...] = ()
     target: str | None = None
     """The target's column when the data itself says it."""
+
+    @property
+    def suffix(self) -> str:
+        """The format, as the end of the file's name."""
+        return self.file.removeprefix(self.sha256)
 
 
 class Store:
@@ -79,30 +84,58 @@ class Store:
             raise self._damaged(f"contents/{digest}.json", str(error)) from None
         return kept
 
-    def keep_file(self, digest: str, path: Path, *, expected: FileContent, na_values: Sequence[str]) -> None:
-        """Keep the bytes of a file.
+    def has_bytes(self, kept: Kept) -> bool:
+        """Whether the file of a content is there and as long as it should be; reading it tells more.
+
+        Raises
+        ------
+        StoreUnusable, PackageMissing
+        """
+        with self._troubles() as (fs, root):
+            try:
+                return int(fs.size(f"{root}/files/{kept.file}")) == kept.n_bytes
+            except FileNotFoundError:
+                return False
+
+    def find_file(self, locked: FileContent, path: Path) -> str | None:
+        """Look up a file by its bytes: the name that it is kept under.
+
+        Raises
+        ------
+        StoreUnusable, PackageMissing
+        """
+        name = f"{locked.sha256}{full_suffix(path)}"
+        with self._troubles() as (fs, root):
+            return name if fs.exists(f"{root}/files/{name}") else None
+
+    def keep_file(self, digest: str, stamp: SourceStamp, *, na_values: Sequence[str]) -> None:
+        """Keep the bytes of a file that was read, under the fingerprint of its table.
 
         Raises
         ------
         DataChanged
-            They are not those that were expected.
+            It was written again since.
         StoreUnusable, PackageMissing
         """
-        name = f"{expected.sha256}{_suffix(path)}"
-        self._keep(Kept(digest, name, expected.n_bytes, expected.sha256, tuple(na_values)), path)
+        with self._troubles() as (fs, root), _draft_place(fs, root) as draft:
+            found = copy_bytes(stamp.path, draft)
+            check_unchanged(stamp)
+            name = f"{found.sha256}{full_suffix(stamp.path)}"
+            _put(fs, root, draft, Kept(digest, name, found.n_bytes, found.sha256, tuple(na_values)))
 
     def keep_table(self, digest: str, table: Table) -> None:
-        """Keep a table that no file holds.
+        """Keep a table that no file holds, as Parquet.
 
         Raises
         ------
         StoreUnusable, FileUnwritable, PackageMissing
         """
-        with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
-            path = Path(folder, "table.parquet")
-            write_parquet(table, path)
-            found = read_bytes(path)
-            self._keep(Kept(digest, f"{found.sha256}.parquet", found.n_bytes, found.sha256, (), table.target), path)
+        with self._troubles() as (fs, root), _draft_place(fs, root) as draft:
+            write_parquet(table, draft)
+            found = read_bytes(draft)
+            _put(
+                fs, root, draft, Kept(digest, f"{found.sha256}.parquet", found.n_bytes, found.sha256, (), table.target)
+            )
 
     @contextmanager
     def open_file(self, kept: Kept) -> Iterator[Path]:
@@ -138,19 +171,6 @@ class Store:
                 raise self._damaged(f"files/{kept.file}", "the table in it has another fingerprint")
         return Table(name, source, read.frame, kept.target)
 
-    def _keep(self, kept: Kept, path: Path) -> None:
-        with self._troubles() as (fs, root):
-            page = json.dumps(asdict(kept), indent=2).encode()
-            if _is_local(fs):
-                _keep_locally(kept, path, Path(root), page)
-                return
-            with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
-                # What is sent is a copy that nobody edits meanwhile.
-                draft = Path(folder, kept.file)
-                _require(copy_bytes(path, draft), kept, path)
-                fs.put_file(str(draft), f"{root}/files/{kept.file}")
-            fs.pipe_file(f"{root}/contents/{kept.fingerprint}.json", page)
-
     @contextmanager
     def _troubles(self) -> Iterator[tuple[Any, str]]:
         """Open the file system, and translate whatever it and its servers raise."""
@@ -183,7 +203,7 @@ class Store:
             "a kept content is damaged",
             where=f"{self.where}/{name}",
             why=why,
-            hint="remove the file; where the data are still as they were locked, the next run keeps them again",
+            hint="remove the file; while the data are still as they were locked, the next run keeps them again",
         )
 
 
@@ -197,37 +217,47 @@ def _is_local(fs: Any) -> bool:
     return "file" in protocols
 
 
-def _suffix(path: Path) -> str:
+def full_suffix(path: Path) -> str:
+    """Give the end of a name that tells the format, `.gz` included."""
     packed = ".gz" if path.name.lower().endswith(".gz") else ""
     suffix = suffix_of(path)
     return suffix if suffix == packed else suffix + packed
 
 
-def _keep_locally(kept: Kept, path: Path, root: Path, page: bytes) -> None:
-    files, contents = root / "files", root / "contents"
-    for folder in (files, contents):
-        folder.mkdir(parents=True, exist_ok=True)
-        _remove_stale(folder)
-    if not (files / kept.file).is_file():
-        with _drafted(files / kept.file) as draft:
-            _require(copy_bytes(path, draft), kept, path)
-            draft.chmod(0o444)  # it is kept by its hash: nobody edits it by mistake
-    with _drafted(contents / f"{kept.fingerprint}.json") as draft, draft.open("wb") as file:
+@contextmanager
+def _draft_place(fs: Any, root: str) -> Iterator[Path]:
+    """Give a path for a file on its way in: in the store itself where that is a folder, so that moving is all."""
+    if not _is_local(fs):
+        with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
+            yield Path(folder, "draft")
+        return
+    for name in ("files", "contents"):
+        Path(root, name).mkdir(parents=True, exist_ok=True)
+        _remove_stale(Path(root, name))
+    draft = Path(root, "files", f"{uuid.uuid4().hex}{_PART}")
+    try:
+        yield draft
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _put(fs: Any, root: str, draft: Path, kept: Kept) -> None:
+    """Move a draft into the store; its page comes after it."""
+    page = json.dumps(asdict(kept), indent=2).encode()
+    if not _is_local(fs):
+        fs.put_file(str(draft), f"{root}/files/{kept.file}")
+        fs.pipe_file(f"{root}/contents/{kept.fingerprint}.json", page)
+        return
+    draft.chmod(0o444)  # it is kept by its hash: nobody edits it by mistake
+    draft.replace(Path(root, "files", kept.file))
+    _flush_folder(Path(root, "files"))
+    path = Path(root, "contents", f"{uuid.uuid4().hex}{_PART}")
+    with path.open("wb") as file:
         file.write(page)
         file.flush()
         os.fsync(file.fileno())
-
-
-@contextmanager
-def _drafted(final: Path) -> Iterator[Path]:
-    """Give a path to write to, which becomes the final one when all went well."""
-    draft = final.with_name(f"{final.name}.{uuid.uuid4().hex}{_PART}")
-    try:
-        yield draft
-        draft.replace(final)
-        _flush_folder(final.parent)
-    finally:
-        draft.unlink(missing_ok=True)
+    path.replace(path.with_name(f"{kept.fingerprint}.json"))
+    _flush_folder(path.parent)
 
 
 def _flush_folder(folder: Path) -> None:
@@ -244,13 +274,3 @@ def _remove_stale(folder: Path) -> None:
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > _STALE_SECONDS:
                 path.unlink()
-
-
-def _require(found: FileContent, kept: Kept, path: Path) -> None:
-    if found.sha256 != kept.sha256:
-        raise errors.DataChanged(
-            f"`{path.name}` changed while it was being kept",
-            where=str(path),
-            why="its bytes are no longer those that were locked",
-            hint="run the card again",
-        )

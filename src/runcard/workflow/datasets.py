@@ -17,7 +17,7 @@ from runcard.data.fingerprint import fingerprint
 from runcard.data.locked import DATASET, Locked, as_dict, copy_bytes, tidy
 from runcard.data.lockfile import NAME, lock_for_writing, read_lock
 from runcard.data.source import read_table
-from runcard.data.store import Kept, Store, open_store
+from runcard.data.store import Kept, Store, full_suffix, open_store
 from runcard.project import Project
 from runcard.workflow.keeping import is_wanted, keep_job
 from runcard.workflow.locking import Content, describe, make_entry, require_same
@@ -237,15 +237,14 @@ def _is_as_locked(path: Path, locked: Locked) -> bool:
 @contextmanager
 def _open_content(project: Project, locked: Locked) -> Iterator[Path]:
     """Give the locked bytes from the data store, else from DVC."""
-    store = open_store(project)
-    kept = store.find(locked.content.digest)
-    tracked = find_tracked(project.root / locked.source)
+    path, store = project.root / locked.source, open_store(project)
+    kept, tracked = _find_bytes(store, locked, path), find_tracked(path)
     if kept is not None:
-        with store.open_file(kept) as path:
-            yield path
+        with store.open_file(kept) as found:
+            yield found
     elif locked.dvc is not None and tracked is not None:
-        with open_version(tracked, locked.dvc) as path:
-            yield path
+        with open_version(tracked, locked.dvc) as found:
+            yield found
     else:
         raise errors.DataGone(
             f"the content of `{locked.name}` is not to be had",
@@ -253,6 +252,14 @@ def _open_content(project: Project, locked: Locked) -> Iterator[Path]:
             why=f"it is not kept at {store.where}, and DVC does not track it",
             hint="bring the file from where it came from, and `runcard data verify` tells whether it is the same",
         )
+
+
+def _find_bytes(store: Store, locked: Locked, path: Path) -> Kept | None:
+    """Find the bytes that were locked, or else others of the same format that hold the same table."""
+    kept = store.find(locked.content.digest)
+    if locked.file is not None and (name := store.find_file(locked.file, path)):
+        return Kept(locked.content.digest, name, locked.file.n_bytes, locked.file.sha256, locked.na_values)
+    return kept if kept is not None and kept.suffix == full_suffix(path) else None
 
 
 def _move_aside(path: Path) -> Path:

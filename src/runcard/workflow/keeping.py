@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from runcard import errors
 from runcard.data.locked import Locked
-from runcard.data.source import Table
-from runcard.data.store import Store, open_store
+from runcard.data.source import SourceStamp, Table
+from runcard.data.store import Store, full_suffix, open_store
 from runcard.project import Project
 from runcard.workflow.locking import Content
 
@@ -55,9 +54,9 @@ def keep_job(store: Store, content: Content, locked: Locked) -> Callable[[], Non
 
     It raises DataChanged, StoreUnusable, ContentDamaged, PackageMissing or FileUnwritable.
     """
-    if content.stamp is None or locked.file is None:
+    if content.stamp is None:
         return partial(_keep_table, store, locked.content.digest, content.table)
-    return partial(_keep_file, store, locked, content.stamp.path)
+    return partial(_keep_file, store, locked, content.stamp)
 
 
 def keep_beside(project: Project, content: Content, locked: Locked) -> Keeping | None:
@@ -66,10 +65,15 @@ def keep_beside(project: Project, content: Content, locked: Locked) -> Keeping |
 
 
 def _keep_table(store: Store, digest: str, table: Table) -> None:
-    if store.find(digest) is None:
+    kept = store.find(digest)
+    if kept is None or not store.has_bytes(kept):
         store.keep_table(digest, table)
 
 
-def _keep_file(store: Store, locked: Locked, path: Path) -> None:
-    if locked.file is not None and store.find(locked.content.digest) is None:
-        store.keep_file(locked.content.digest, path, expected=locked.file, na_values=locked.na_values)
+def _keep_file(store: Store, locked: Locked, stamp: SourceStamp) -> None:
+    kept = store.find(locked.content.digest)
+    if kept is not None and kept.suffix != full_suffix(stamp.path) and locked.file is not None:
+        # The same table in another format: its bytes are wanted too, to be restored.
+        kept = kept if store.find_file(locked.file, stamp.path) else None
+    if kept is None or not store.has_bytes(kept):
+        store.keep_file(locked.content.digest, stamp, na_values=locked.na_values)

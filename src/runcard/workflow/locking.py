@@ -142,20 +142,16 @@ def _dvc_version(path: Path) -> DvcVersion | None:
 
 
 def _not_as_locked(locked: Locked, changes: Sequence[str]) -> errors.DataNotAsLocked:
+    name = locked.source.removeprefix(DATASET)
     way = "put it at a path of its own" if locked.is_file else "register it"
-    path = locked.source if locked.is_file else ""
-    back = f"\nor bring back what was locked: `runcard data restore {_quoted(locked.name)}`" if path else ""
+    back = f"\nor bring back what was locked: `runcard data restore {name}`" if locked.is_file else ""
     return errors.DataNotAsLocked(
-        f"`{locked.name}` is not what it was when it was locked",
+        f"`{name}` is not what it was when it was locked",
         where=f"{NAME}, [{locked.name}], locked {locked.locked:%Y-%m-%d}",
         why="\n".join(changes),
         hint=f"if it is another dataset, {way}: `{_next_name(locked)}`\n"
-        f'or say why the name now stands for this: `runcard lock {_quoted(locked.name)} --update --reason "..."`{back}',
+        f'or say why the name now stands for this: `runcard lock {name} --update --reason "..."`{back}',
     )
-
-
-def _quoted(name: str) -> str:
-    return f"'{name}'" if " " in name else name
 
 
 def _next_name(locked: Locked) -> str:
