@@ -185,9 +185,9 @@ def _look_at_store(locked: Locked, store: Store) -> tuple[Shelf, tuple[str, ...]
 
 
 def _matching(entries: Sequence[Locked] | Any, name: str, project: Project) -> list[Locked]:
-    """Find the entries that a name or path means: by their own name, or all readings of a path."""
-    found = [locked for locked in entries if locked.name == name]
-    return found or [locked for locked in entries if locked.is_file and locked.source in _paths(name, project)]
+    """Find the entries that a name means: all readings of a path, or the one that is named."""
+    found = [locked for locked in entries if locked.is_file and locked.source in _paths(name, project)]
+    return found or [locked for locked in entries if locked.name == name]
 
 
 def _paths(name: str, project: Project) -> list[str]:
