@@ -42,10 +42,12 @@ class Place:
     project: Path
     uri: str
     run_id: str
+    store: Path
     temporary: Path
 
     def command(self, *words: str) -> dict:
-        variables = environment(MLFLOW_TRACKING_URI=self.uri, TMPDIR=str(self.temporary))
+        given = {"MLFLOW_TRACKING_URI": self.uri, "RUNCARD_DATA_STORE": str(self.store), "TMPDIR": str(self.temporary)}
+        variables = environment(**given)
         return {"args": [*COMMAND, *words], "cwd": self.project, "env": variables}
 
 
@@ -74,14 +76,13 @@ def place(tmp_path_factory: pytest.TempPathFactory, empty_mlflow_db: Path) -> Pl
     subprocess.run([*COMMAND, "run", "card", "--json"], cwd=project, env=environment(), capture_output=True, check=True)
     git(root, "clone", "-q", str(root / "made"), "clone")
     clone = root / "clone" / "studies" / "first"
-    shutil.copy(project / "table.csv", clone)
     (clone / "ideas.py").write_text("raise SystemExit('the present work tree is another')\n")
     shutil.rmtree(project / "pieces")
     (root / "tmp").mkdir()
     client = MlflowClient(uri)
     (experiment,) = [found for found in client.search_experiments() if found.name == "apart"]
     (run,) = client.search_runs([experiment.experiment_id], "tags.`runcard.finalist` != ''")
-    return Place(root / "clone", clone, uri, run.info.run_id, root / "tmp")
+    return Place(root / "clone", clone, uri, run.info.run_id, project / ".runcard" / "data", root / "tmp")
 
 
 def content_of(folder: Path) -> dict[str, bytes]:

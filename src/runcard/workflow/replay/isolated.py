@@ -96,7 +96,7 @@ def _variables(recorded: Recorded, project: Project) -> dict[str, str]:
         **present,
         **recorded.account.environment.get("variables", {}),
         "MLFLOW_TRACKING_URI": project.tracking_uri,
-        "RUNCARD_DATA_STORE": os.environ.get("RUNCARD_DATA_STORE") or str(project.home / "data"),
+        "RUNCARD_DATA_STORE": project.data_store,
         "RUNCARD_DIRTY": "capture",  # what was not committed then is not committed now
         MODE_VARIABLE: "isolated",
     }

@@ -9,8 +9,9 @@ from typing import Any
 
 from runcard import errors
 from runcard.card import Card, load_card, read_card
+from runcard.catalog.registered import Catalog
 from runcard.data.fingerprint import fingerprint
-from runcard.data.source import Table
+from runcard.data.source import SourceStamp, Table
 from runcard.plan import Plan, Trial, make_plan
 from runcard.plan.draw import Draw
 from runcard.project import Project
@@ -19,8 +20,11 @@ from runcard.replay import Account, Difference, find_differences
 from runcard.replay.difference import card_differences
 from runcard.search.strategy import Point
 from runcard.workflow.circumstances import MODULES, Circumstances, capture_circumstances
+from runcard.workflow.obtain import obtain_table
+from runcard.workflow.reading import load_table
+from runcard.workflow.replay.options import present_mode
 from runcard.workflow.replay.recorded import Recorded, is_as_recorded
-from runcard.workflow.resolve import Resolved, load_catalog, load_table
+from runcard.workflow.resolve import Resolved, load_catalog
 
 _SHORT = 12
 _CODE = (errors.ProjectModuleFailed, errors.RegistrationInvalid)
@@ -52,7 +56,7 @@ class Present:
 
 def look_around(recorded: Recorded, card: Card, project: Project) -> Present:
     """Resolve the recorded card against the present project, and set both sides by side; nothing is trained."""
-    table, resolved, problem = _resolved(card, project)
+    table, resolved, problem = _resolved(recorded, card, project)
     circumstances = capture_circumstances(project, seed=card.data.random_state)
     account = _account(recorded, circumstances, _plan_of(resolved, table))
     found = find_differences(recorded.account, account)
@@ -88,15 +92,26 @@ def unreadable(recorded: Recorded, error: errors.RuncardError, project: Project)
     return Present(account, circumstances, tuple(sorted(found, key=lambda each: not each.decides)))
 
 
-def _resolved(card: Card, project: Project) -> tuple[Table | None, Resolved | None, errors.RuncardError | None]:
+def _resolved(
+    recorded: Recorded, card: Card, project: Project
+) -> tuple[Table | None, Resolved | None, errors.RuncardError | None]:
     table = None
     try:
         catalog = load_catalog(project)
-        # The one place where the table comes from: by the recorded fingerprint, once there is a store of data.
-        table, stamp = load_table(card, project, catalog)
+        table, stamp = _table_of(recorded, card, project, catalog)
         return table, Resolved(project, card, catalog, table, stamp, make_plan(card, table, catalog)), None
     except errors.RuncardError as error:
         return table, None, error
+
+
+def _table_of(recorded: Recorded, card: Card, project: Project, catalog: Catalog) -> tuple[Table, SourceStamp | None]:
+    """Read the table: here the one that lies there, isolated the recorded one from wherever it is to be had."""
+    if present_mode() == "isolated":
+        try:
+            return obtain_table(card, project, catalog, recorded.fingerprint), None
+        except errors.DataGone:  # what lies there shows how it differs; if nothing does, that is said
+            pass
+    return load_table(card, project, catalog)
 
 
 def _plan_of(resolved: Resolved | None, table: Table | None) -> Mapping[str, Any]:
