@@ -5,11 +5,14 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import platform
 import re
+import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,10 +28,15 @@ from runcard.data.signature import check_columns
 from runcard.data.source import read_table, write_parquet
 from runcard.journal import check_files, hold_card, open_journal, stage_files
 from runcard.project import find_project
+from runcard.provenance.builds import digest_own_source
+from runcard.provenance.code import Code, capture_code
+from runcard.provenance.restore import restore_code
+from runcard.provenance.venv import make_venv, want
 from runcard.tracking import base
 from runcard.tracking.mlflow import MlflowRegistry, MlflowTracker
 from runcard.tracking.versions import parse_ref
 from runcard.workflow import compare_runs
+from runcard.workflow.replay.child import run_child
 
 GOLDEN = Path(__file__).parent / "golden" / "errors"
 SOURCES = Path(runcard.__file__).parent
@@ -310,6 +318,77 @@ def unwritable(root: Path) -> str:
     write(root)
     table = read_table(root / "table.csv")
     return python_says(lambda: write_parquet(table, root / "table.csv" / "processed.parquet"))
+
+
+@case("RC219")
+def not_as_locked(root: Path) -> str:
+    locked(root)
+    (root / "table.csv").write_text(TABLE.replace("23,b,n", "32,b,n"))
+    return runcard_says("check", "card")
+
+
+@case("RC220")
+def lock_unreadable(root: Path) -> str:
+    locked(root)
+    path = root / "runcard.lock"
+    path.write_text(path.read_text().replace("rows = 60", "<<<<<<< HEAD\nrows = 60\n=======\nrows = 61\n>>>>>>> b"))
+    return runcard_says("data", "list")
+
+
+@case("RC221")
+def not_locked(root: Path) -> str:
+    locked(root)
+    return runcard_says("data", "restore", "tabel.csv")
+
+
+@case("RC222")
+def data_gone(root: Path) -> str:
+    locked(root)
+    shutil.rmtree(root / ".runcard" / "data")
+    (root / "table.csv").unlink()
+    return runcard_says("data", "restore", "table.csv")
+
+
+@case("RC223")
+def store_unusable(root: Path) -> str:
+    locked(root)
+    (root / "pyproject.toml").write_text('[tool.runcard]\ndata_store = "table.csv"\n')
+    return runcard_says("data", "list")
+
+
+@case("RC224")
+def content_damaged(root: Path) -> str:
+    locked(root)
+    (root / "table.csv").unlink()
+    (kept,) = (root / ".runcard" / "data" / "files").iterdir()
+    kept.unlink()
+    kept.write_text(TABLE.replace("23,b,n", "32,b,n"))
+    return runcard_says("data", "restore", "table.csv")
+
+
+@case("RC225")
+def data_in_the_way(root: Path) -> str:
+    locked(root)
+    (root / "table.csv").write_text("age\n1\n")
+    return runcard_says("data", "restore", "table.csv")
+
+
+@case("RC226", pytest.mark.slow)
+def dvc_failed(root: Path) -> str:
+    write(root)
+    (root / "table.csv").unlink()
+    command = [sys.executable, "-m", "dvc", "init", "-q", "--no-scm"]
+    subprocess.run(command, cwd=root, env=environment(DVC_NO_ANALYTICS="true"), check=True)
+    (root / "table.csv.dvc").write_text(f"outs:\n- md5: {'c0ffee00' * 4}\n  hash: md5\n  path: table.csv\n")
+    return runcard_says("check", "card")
+
+
+def locked(root: Path) -> None:
+    """Lock the table of a project; long ago, so that the text is the same every day."""
+    write(root)
+    assert CliRunner().invoke(main, ["lock", "table.csv"]).exit_code == 0
+    path = root / "runcard.lock"
+    path.write_text(re.sub(r"(?m)^locked = .*", "locked = 2024-01-31T18:30:00Z", path.read_text()))
 
 
 # Models, features, metrics
@@ -616,6 +695,92 @@ def registered_by_hand(root: Path) -> None:
         client(root).create_model_version("churn", (root / "model").as_uri())
 
 
+@case("RC010")
+def uncommitted(root: Path) -> str:
+    write(root, golden_rc010="RATE = 1\n")
+    (root / ".gitignore").write_text("*.csv\n")
+    committed(root)
+    (root / "golden_rc010.py").write_text("RATE = 2\n")
+    (root / "helper.py").write_text("x = 1\n")
+    (root / "pyproject.toml").write_text('[tool.runcard]\nmodules = ["golden_rc010"]\ndirty = "forbid"\n')
+    return runcard_says("run", "card", "--workers", "1")
+
+
+def committed(root: Path) -> Code:
+    """Commit all that is there, and look at it."""
+    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+    for words in (["init", "--quiet"], ["add", "."], [*identity, "commit", "--quiet", "-m", "first"]):
+        subprocess.run(["git", *words], cwd=root, check=True, env=environment())
+    return replace(capture_code(root), branch="trunk")
+
+
+@case("RC802")
+def code_unrecorded(root: Path) -> str:
+    return python_says(lambda: restore_code(Code(reason="git is not installed"), repository=root, into=root / "tree"))
+
+
+@case("RC803")
+def commit_missing(root: Path) -> str:
+    write(root)
+    code = replace(committed(root), commit="c0ffee" + "0" * 34, remote=str(root / "hub.git"))
+    return python_says(lambda: restore_code(code, repository=root, into=root / "tree"))
+
+
+@case("RC804")
+def code_not_restored(root: Path) -> str:
+    write(root)
+    code = replace(
+        committed(root), diff=b"diff --git a/gone.py b/gone.py\n--- a/gone.py\n+++ b/gone.py\n@@ -1 +1 @@\n-a\n+b\n"
+    )
+    said = python_says(lambda: restore_code(code, repository=root, into=root / "tree"))
+    return said.replace(str(code.commit)[:12], "<commit>")
+
+
+def recorded_environment(**changed: object) -> dict[str, object]:
+    running = {"python": platform.python_version(), "implementation": platform.python_implementation()}
+    return {**running, "packages": {"numpy": "0.0.1"}, "sources": {}, **changed}
+
+
+def venv_says(root: Path, **changed: object) -> str:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("UV_NO_INDEX", "1")
+        patched.setenv("UV_PYTHON_DOWNLOADS", "never")
+        patched.delenv("UV_FIND_LINKS", raising=False)
+        wanted = want(recorded_environment(**changed))
+        return python_says(lambda: make_venv(wanted, shelf=root / "shelf", own=root / "own", top=root, root=root))
+
+
+@case("RC805")
+def python_missing(root: Path) -> str:
+    return venv_says(root, python="3.11.99")
+
+
+@case("RC806")
+def package_gone(root: Path) -> str:
+    return venv_says(root)
+
+
+@case("RC807")
+def runcard_differs(root: Path) -> str:
+    here = {"runcard": {"url": "file:///home/ada/runcard", "dir_info": {}}}
+    asked = recorded_environment(packages={"runcard": "0.1.0"}, sources=here, runcard_source="c0ffee" * 8)
+    said = python_says(lambda: want(asked))
+    return said.replace(version("runcard"), "<version>").replace(digest_own_source()[:12], "<ours>")
+
+
+@case("RC808")
+def no_uv(root: Path) -> str:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(sys.modules, "uv", None)
+        patched.setenv("PATH", "")
+        return venv_says(root)
+
+
+@case("RC809")
+def no_verdict(root: Path) -> str:
+    return python_says(lambda: run_child([sys.executable, "-c", "raise SystemExit(1)"], root, os.environ))
+
+
 @case("RC601")
 def interrupted(root: Path) -> str:
     source = "import os, signal, time\n\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(20)\n"
@@ -639,9 +804,29 @@ def nothing_qualifies(root: Path) -> str:
     return runcard_says("select", *asked, "--json")
 
 
+@case("RC704", pytest.mark.slow)
+def not_reproduced(root: Path) -> str:
+    write(root)
+    assert CliRunner().invoke(main, ["run", "card", "--workers", "1"]).exit_code == 0
+    write(root, table=TABLE.replace("31,b,y", "32,b,y"))
+    run_id = client(root).search_runs(["1"], "tags.`runcard.kind` = 'trial'")[0].info.run_id
+    said = runcard_says("reproduce", run_id, "--here", "--workers", "1")
+    return re.sub("[0-9a-f]{32}", "<run>", re.sub("regression-[0-9a-f]{8}", "regression-<key>", said))
+
+
+@case("RC801")
+def not_replayable(root: Path) -> str:
+    write(root)
+    made = client(root)
+    experiment_id = made.create_experiment("churn", artifact_location=str(root / "mlartifacts"))
+    run_id = made.create_run(experiment_id, run_name="by-hand").info.run_id
+    made.set_terminated(run_id)
+    return runcard_says("reproduce", "by-hand", "--here")
+
+
 # The tests
 
-FAMILIES_ONLY = {"RC100", "RC200", "RC300", "RC700"}
+FAMILIES_ONLY = {"RC100", "RC200", "RC300", "RC700", "RC800"}
 """Codes of families of which only finer errors are raised."""
 
 
@@ -658,7 +843,7 @@ def test_every_code_is_provoked() -> None:
 def test_families_alone_are_not_raised() -> None:
     names = [kind.__name__ for kind in classes() if kind.code in FAMILIES_ONLY and kind is not errors.CardErrors]
     raised = re.compile(rf"errors\.({'|'.join(names)})\(")
-    assert sorted(names) == ["CardError", "DataError", "GateError", "ModelError"]
+    assert sorted(names) == ["CardError", "DataError", "GateError", "ModelError", "ReplayError"]
     assert not [path for path in SOURCES.rglob("*.py") if raised.search(path.read_text(encoding="utf-8"))]
 
 

@@ -9,6 +9,7 @@ RuncardError                      exit 1
 ├── RunError                      exit 1   RC4xx  while trials run, and the journal
 ├── TrackingError                 exit 1   RC5xx  MLflow and what is in it
 ├── GateError                     exit 3   RC7xx  a gate or a rule said no
+├── ReplayError                   exit 3   RC8xx  a recorded run cannot be run again, or came out otherwise
 └── Interrupted                   exit 130 RC601  Ctrl-C
 """
 
@@ -126,6 +127,12 @@ class PackageMissing(UsageError):
     """An optional package is needed and not installed."""
 
     code = "RC006"
+
+
+class TreeDirty(UsageError):
+    """Files are not committed, and the project allows runs of committed code only."""
+
+    code = "RC010"
 
 
 # RC1xx: the card
@@ -352,6 +359,54 @@ class InputMismatch(DataError):
     code = "RC218"
 
 
+class DataNotAsLocked(DataError):
+    """A name or path stands for other content than `runcard.lock` says."""
+
+    code = "RC219"
+
+
+class LockUnreadable(DataError):
+    """`runcard.lock` is not what runcard writes, or holds both sides of a merge."""
+
+    code = "RC220"
+
+
+class DatasetNotLocked(DataError):
+    """`runcard.lock` has nothing of that name."""
+
+    code = "RC221"
+
+
+class DataGone(DataError):
+    """A content is neither in the tree nor in the data store, nor can DVC give it."""
+
+    code = "RC222"
+
+
+class StoreUnusable(DataError):
+    """The data store cannot be reached, read or written."""
+
+    code = "RC223"
+
+
+class ContentDamaged(DataError):
+    """What the data store keeps is not what was put there."""
+
+    code = "RC224"
+
+
+class DataInTheWay(DataError):
+    """Data would be lost by putting others in their place."""
+
+    code = "RC225"
+
+
+class DvcFailed(DataError):
+    """DVC did not give what it tracks."""
+
+    code = "RC226"
+
+
 # RC3xx: models, features, metrics
 
 
@@ -539,3 +594,73 @@ class PromotionOvertaken(GateError):
     """Somebody else moved the alias while a model version was being judged."""
 
     code = "RC703"
+
+
+class NotReproduced(GateError):
+    """A run was run again, and did not come out as equal as was asked for."""
+
+    code = "RC704"
+
+
+# RC8xx: running recorded runs again
+
+
+class ReplayError(RuncardError):
+    """A recorded run cannot be run again, or did not come out the same."""
+
+    code = "RC800"
+    exit_code = EXIT_GATE
+
+
+class NotReplayable(ReplayError):
+    """MLflow does not have what it takes to run a run again and to judge it."""
+
+    code = "RC801"
+
+
+class CodeUnrecorded(ReplayError):
+    """A run's code was in no git commit."""
+
+    code = "RC802"
+
+
+class CommitMissing(ReplayError):
+    """The commit of a run is neither in this clone nor at its remotes."""
+
+    code = "RC803"
+
+
+class CodeNotRestored(ReplayError):
+    """The uncommitted part of a run's code cannot be put back as it was."""
+
+    code = "RC804"
+
+
+class PythonMissing(ReplayError):
+    """The Python of a run is not to be had."""
+
+    code = "RC805"
+
+
+class PackageGone(ReplayError):
+    """A package of a run cannot be installed in its recorded version."""
+
+    code = "RC806"
+
+
+class RuncardDiffers(ReplayError):
+    """A run was made by another build of runcard, which is not to be had."""
+
+    code = "RC807"
+
+
+class VenvFailed(ReplayError):
+    """The environment of a run cannot be made for a reason of this machine."""
+
+    code = "RC808"
+
+
+class ReplayUnanswered(ReplayError):
+    """The replay in the rebuilt environment ended without a verdict."""
+
+    code = "RC809"

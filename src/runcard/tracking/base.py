@@ -35,10 +35,22 @@ METRICS_FILE = "non_finite_metrics.json"
 OUR_TAGS = "runcard."
 """How the names of runcard's tags begin."""
 
+EXACT_PARAMS_TAG = "runcard.params"
+"""Tag with a trial's hyperparameters as JSON: as parameters, `10` and `"10"` look alike."""
+EXACT_PARAMS_FILE = "exact_params.json"
+OUTPUTS_TAG = "runcard.outputs"
+"""Tag with the digests of what a trial's model said on each fold, as JSON."""
+OUTPUTS_FILE = "outputs.json"
+TEST_OUTPUTS_TAG = "runcard.test_outputs"
+
+REPLAY_OF_TAG = "runcard.replay_of"
+"""Tag of a replay: the id of the run that was run again."""
+VERDICT_TAG = "runcard.verdict"
+
 PARENT_TAG = "mlflow.parentRunId"
 """MLflow's own tag for the run that a run belongs to."""
 
-RunKind = Literal["card", "trial"]
+RunKind = Literal["card", "trial", "replay"]
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 
@@ -177,7 +189,7 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class RunScope:
-    """Which runs are meant; none that is deleted."""
+    """Which runs are meant; none that is deleted, and a replay only if it is named itself."""
 
     experiments: tuple[str, ...]
     """Names of experiments."""
@@ -231,6 +243,15 @@ class RunReader(Protocol):
 
     def find_runs(self, name: str) -> list[RunRow]:
         """Find runs by their id, the beginning of it (six digits or more), or their name; newest first, ten at most."""
+
+    def read_replays(self, run_id: str) -> list[RunRow]:
+        """List the replays of a run, newest first, a hundred at most."""
+
+    def is_deleted(self, run_id: str) -> bool:
+        """Tell whether a run was there and was deleted."""
+
+    def files_of(self, run_id: str) -> str:
+        """Say where the files of a run are: an address, or nothing if that is not known."""
 
     def metric_names(self, scope: RunScope) -> list[str]:
         """Name the metrics of the runs; of many runs in a server, those of the newest thousand."""
@@ -306,6 +327,12 @@ def safe_params(params: Mapping[str, object]) -> tuple[tuple[Param | TextArtifac
     if overflow:
         items.append(TextArtifact(json.dumps(texts, indent=2, ensure_ascii=False), PARAMS_FILE))
     return tuple(items), overflow
+
+
+def safe_json(tag: str, value: object, *, file: str) -> Tag | TextArtifact:
+    """Keep a value as JSON: in a tag, or as a file where it is too long for one."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return Tag(tag, text) if len(text) <= TAG_LIMIT else TextArtifact(text, file)
 
 
 def safe_metrics(metrics: Iterable[Metric]) -> tuple[Metric | Tag | TextArtifact, ...]:

@@ -1,0 +1,27 @@
+"""How a run is to be run again; nothing here changes a number."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+MODE_VARIABLE = "RUNCARD_REPLAY_MODE"
+"""Set to `isolated` for the process that runs a replay in a rebuilt environment, so that the replay says so."""
+
+
+def present_mode() -> str:
+    """Say where this process runs a replay: `here`, or `isolated`."""
+    return "isolated" if os.environ.get(MODE_VARIABLE) == "isolated" else "here"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user may ask of a replay."""
+
+    repeat: int = 1
+    """How many times it is run."""
+    workers: int | None = None
+    """How many processes train; None for the setting, else one for each core."""
+    note: Callable[[str], None] = lambda line: None
+    """Told, in a line, what is being done."""
