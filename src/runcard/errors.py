@@ -539,3 +539,9 @@ class PromotionOvertaken(GateError):
     """Somebody else moved the alias while a model version was being judged."""
 
     code = "RC703"
+
+
+class AuditFailed(GateError):
+    """Fewer items of an audit hold than are required."""
+
+    code = "RC705"

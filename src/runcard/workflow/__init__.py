@@ -1,5 +1,6 @@
 """Composes everything else; the one place where effects are ordered."""
 
+from runcard.workflow.audit import audit_run
 from runcard.workflow.compare import compare_runs
 from runcard.workflow.execute import run
 from runcard.workflow.listener import Counts, Listener
@@ -20,6 +21,7 @@ __all__ = [
     "Selection",
     "ServedModel",
     "Wish",
+    "audit_run",
     "compare_runs",
     "predict",
     "promote",

@@ -25,15 +25,20 @@ def capture_circumstances(project: Project, *, seed: int) -> Circumstances:
     """Look at code, environment and hardware; takes some tenths of a second."""
     from runcard import __version__
     from runcard.provenance.code import capture_code, mlflow_tags
+    from runcard.provenance.container import capture_container
     from runcard.provenance.environment import capture_environment
     from runcard.provenance.hardware import capture_hardware
+    from runcard.provenance.notebooks import capture_notebooks
 
     code = capture_code(project.root)
     environment = capture_environment(project.root).as_dict()
+    container = capture_container()
     parts = {
         "code": code.as_dict(),
         "environment": environment,
         "hardware": capture_hardware().as_dict(),
+        "container": container.as_dict() if container else None,
+        "notebooks": capture_notebooks(project.root).as_dict(),
         "seeds": {
             "random_state": seed,
             "set_in": ["random", "numpy", "torch when it is imported", "every estimator"],
