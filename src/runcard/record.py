@@ -51,6 +51,8 @@ class Record:
     """After how many boosting rounds, epochs or folds it was stopped."""
     curves: Curves = field(default_factory=dict)
     """Name of a metric -> boosting rounds, epochs or folds -> its value after them."""
+    outputs: tuple[str, ...] = ()
+    """One digest per fold of what the model said of its rows: equal only if that is, byte by byte."""
 
     def mean(self, metric: str) -> float | None:
         """Average a metric over the folds; None where there are no folds."""
@@ -78,6 +80,8 @@ class FinalRecord:
     trace: str = ""
     unsaved: str | None = None
     """Why its model is not kept, though its scores are."""
+    outputs: str = ""
+    """Digest of what the model said of the test rows."""
 
 
 @dataclass(slots=True)
@@ -165,6 +169,7 @@ def make_record(draft: Draft, plan: Plan) -> Record:
         trace=draft.trace,
         stopped_at=draft.stopped_at,
         curves={name: dict(sorted(points.items())) for name, points in draft.curves.items()},
+        outputs=tuple(stage.outputs for stage in folds) if done else (),
     )
 
 
@@ -184,6 +189,7 @@ def make_final(result: FinalResult, record: Record) -> FinalRecord:
         warnings=result.warnings,
         error=result.error,
         trace=result.trace,
+        outputs=result.digest if result.error is None else "",
     )
 
 
@@ -196,8 +202,8 @@ def read_record(text: str) -> Record:
     """Read a trial's record back, equal to what was written."""
     fields = json.loads(text)
     fields["scores"] = {name: tuple(scores) for name, scores in fields["scores"].items()}
-    for name in ("fit_seconds", "score_seconds", "warnings"):
-        fields[name] = tuple(fields[name])
+    for name in ("fit_seconds", "score_seconds", "warnings", "outputs"):
+        fields[name] = tuple(fields.get(name, ()))  # the outputs of what an older runcard wrote are not known
     fields["curves"] = {
         name: {int(step): value for step, value in points.items()} for name, points in fields["curves"].items()
     }

@@ -39,7 +39,30 @@ def _collect(thing: Any, home: Path | None, texts: dict[str, str]) -> None:
             if _is_own(sys.modules.get(value.__module__), home):
                 _collect(inspect.unwrap(value), home, texts)
         elif isinstance(value, _PLAIN):
-            texts[f"{name}:{used}"] = repr(value)
+            texts[f"{name}:{used}"] = _spelt(value, home, texts)
+
+
+def _spelt(value: Any, home: Path | None, texts: dict[str, str], above: tuple[int, ...] = ()) -> str:
+    """Write a value as `repr` does, but alike in every process: sets in order, functions by name and text."""
+    if id(value) in above:
+        return "..."
+    kind = type(value)
+    if isinstance(value, FunctionType | type):
+        if _is_own(sys.modules.get(value.__module__), home):
+            _collect(inspect.unwrap(value), home, texts)
+        return f"{value.__module__}.{value.__qualname__}"
+    if kind not in (list, tuple, dict, set, frozenset):
+        return repr(value)
+
+    def spelt(item: Any) -> str:
+        return _spelt(item, home, texts, (*above, id(value)))
+
+    if kind is dict:
+        return "{" + ", ".join(f"{spelt(name)}: {spelt(item)}" for name, item in value.items()) + "}"
+    inner = [spelt(item) for item in value]
+    if kind in (set, frozenset):
+        return f"{kind.__name__}({', '.join(sorted(inner))})"  # their order depends on PYTHONHASHSEED
+    return f"[{', '.join(inner)}]" if kind is list else f"({', '.join(inner)}{',' * (len(inner) == 1)})"
 
 
 def _used(thing: Any) -> Iterator[tuple[str, Any]]:

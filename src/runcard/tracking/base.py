@@ -35,10 +35,18 @@ METRICS_FILE = "non_finite_metrics.json"
 OUR_TAGS = "runcard."
 """How the names of runcard's tags begin."""
 
+EXACT_PARAMS_TAG = "runcard.params"
+"""Tag with a trial's hyperparameters as JSON: as parameters, `10` and `"10"` look alike."""
+EXACT_PARAMS_FILE = "exact_params.json"
+OUTPUTS_TAG = "runcard.outputs"
+"""Tag with the digests of what a trial's model said on each fold, as JSON."""
+OUTPUTS_FILE = "outputs.json"
+TEST_OUTPUTS_TAG = "runcard.test_outputs"
+
 PARENT_TAG = "mlflow.parentRunId"
 """MLflow's own tag for the run that a run belongs to."""
 
-RunKind = Literal["card", "trial"]
+RunKind = Literal["card", "trial", "replay"]
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 
@@ -306,6 +314,12 @@ def safe_params(params: Mapping[str, object]) -> tuple[tuple[Param | TextArtifac
     if overflow:
         items.append(TextArtifact(json.dumps(texts, indent=2, ensure_ascii=False), PARAMS_FILE))
     return tuple(items), overflow
+
+
+def safe_json(tag: str, value: object, *, file: str) -> Tag | TextArtifact:
+    """Keep a value as JSON: in a tag, or as a file where it is too long for one."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return Tag(tag, text) if len(text) <= TAG_LIMIT else TextArtifact(text, file)
 
 
 def safe_metrics(metrics: Iterable[Metric]) -> tuple[Metric | Tag | TextArtifact, ...]:

@@ -12,8 +12,14 @@ from typing import Any
 
 from runcard.comparison import deviation
 from runcard.execution import Execution
+from runcard.provenance.modules import text_digest
 from runcard.record import FinalRecord, Record
 from runcard.tracking.base import (
+    EXACT_PARAMS_FILE,
+    EXACT_PARAMS_TAG,
+    OUTPUTS_FILE,
+    OUTPUTS_TAG,
+    TEST_OUTPUTS_TAG,
     Artifact,
     DatasetInput,
     Distinction,
@@ -25,6 +31,7 @@ from runcard.tracking.base import (
     RunStatus,
     Tag,
     TextArtifact,
+    safe_json,
     safe_metrics,
     safe_params,
 )
@@ -69,6 +76,8 @@ def opened_log(execution: Execution) -> RunLog:
         "runcard.selection": json.dumps(execution.plan["selection"]),
         "runcard.metrics": json.dumps(execution.plan["directions"]),
         "runcard.version": str(execution.provenance.get("runcard", "")),
+        "runcard.card_digest": text_digest(execution.card),
+        "runcard.card_path": str(execution.provenance.get("card_path", "")),
     }
     items: tuple[Item, ...] = (*_tags(tags), TextArtifact(execution.card, "card.yaml"))
     return _card_log(execution, items, "RUNNING")
@@ -127,6 +136,7 @@ def trial_log(record: Record, experiment: str, parent_run_id: str | None) -> Run
         parent_run_id=parent_run_id,
         items=(
             *_tags(_trial_tags(record)),
+            *_exactly(record),
             *params,
             *safe_metrics(_trial_metrics(record, at)),
             *_trace(record),
@@ -143,6 +153,7 @@ def final_log(final: FinalRecord, record: Record, experiment: str, parent_run_id
         "runcard.finalist": "true",
         "runcard.test_error": final.error,
         "runcard.model_unsaved": final.unsaved,
+        TEST_OUTPUTS_TAG: final.outputs,
         "runcard.model_digest": model_digest(folder / MODEL_FOLDER) if has_model else None,
     }
     tags = {name: text for name, text in found.items() if text}
@@ -216,6 +227,12 @@ def _trial_tags(record: Record) -> dict[str, str]:
     if record.warnings:
         tags["runcard.warnings"] = "\n".join(record.warnings)
     return tags
+
+
+def _exactly(record: Record) -> tuple[Item, ...]:
+    """Tell what it takes to run a trial again, and to see that the same came out."""
+    outputs = (safe_json(OUTPUTS_TAG, list(record.outputs), file=OUTPUTS_FILE),) if any(record.outputs) else ()
+    return (safe_json(EXACT_PARAMS_TAG, dict(record.params), file=EXACT_PARAMS_FILE), *outputs)
 
 
 def _trial_metrics(record: Record, at: int) -> list[Metric]:

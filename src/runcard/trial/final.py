@@ -16,7 +16,7 @@ from runcard.data.target import Target
 from runcard.trial.circumstances import last_line, quiet, trace_of
 from runcard.trial.latency import percentile_95, time_calls
 from runcard.trial.matrices import load_part, load_transformer, read_rows
-from runcard.trial.outputs import compute_outputs, not_finite, score_all
+from runcard.trial.outputs import compute_outputs, digest_outputs, not_finite, score_all
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,6 +57,8 @@ class FinalResult:
     pickled: bytes = b""
     """The fitted Pipeline, for `pipeline` to load."""
     outputs: Outputs | None = None
+    digest: str = ""
+    """Of these outputs, byte by byte."""
     example: pd.DataFrame | None = None
     """The first raw test rows."""
     feature_names: tuple[str, ...] = ()
@@ -133,6 +135,7 @@ def _score(model: Any, task: FinalTask) -> dict[str, Any]:
         "scores": scores,
         "pickled": pickled,
         "outputs": outputs,
+        "digest": digest_outputs(outputs),
         "example": raw.head(_EXAMPLE_ROWS),
         "feature_names": _feature_names(pipeline),
         "predict_ms_p95": percentile_95(calls),

@@ -17,7 +17,7 @@ from runcard.trial.circumstances import last_line, quiet, trace_of
 from runcard.trial.curve import Curves, cut_curves, learning_curves
 from runcard.trial.latency import pickled_bytes, time_calls
 from runcard.trial.matrices import Part, load_part
-from runcard.trial.outputs import compute_outputs, not_finite, score_all
+from runcard.trial.outputs import compute_outputs, digest_outputs, not_finite, score_all
 
 _LATENCY_CALLS = 20
 _LATENCY_SECONDS = 0.02
@@ -61,6 +61,8 @@ class StageResult:
     model_bytes: int | None = None
     error: str | None = None
     curves: Curves = field(default_factory=dict)
+    outputs: str = ""
+    """Digest of what the model said of the fold's score rows, byte by byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ def _score_stage(estimator: Any, stage: Stage, fit_seconds: float, part: Part, t
         predict_ms,
         model_bytes,
         error=not_finite(scores),
+        outputs=digest_outputs(outputs),
     )
 
 

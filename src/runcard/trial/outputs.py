@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -59,9 +60,33 @@ def score_all(metrics: Sequence[Metric], truth: np.ndarray, outputs: Outputs, ta
     return {metric.name: score(metric, truth, outputs, classes=classes, positive=target.positive) for metric in metrics}
 
 
+def digest_outputs(outputs: Outputs) -> str:
+    """Hash what a model said of some rows: names, types, shapes and bytes; sha256, 16 hex digits; NaN is NaN."""
+    hashed = hashlib.sha256()
+    named = {"predictions": outputs.predictions, "probabilities": outputs.probabilities, "scores": outputs.scores}
+    for name, array in named.items():
+        if array is not None:
+            plain = _plain(array)
+            hashed.update(f"{name} {plain.dtype.str} {plain.shape} ".encode())
+            hashed.update(plain.data if plain.size else b"")
+    return hashed.hexdigest()[:16]
+
+
 def not_finite(scores: Mapping[str, float]) -> str | None:
     """Name the scores that are not finite numbers, or give None."""
     return "; ".join(f"{name} is {value}" for name, value in scores.items() if not math.isfinite(value)) or None
+
+
+def _plain(array: Any) -> np.ndarray:
+    """Give an array whose bytes are its values: no pointers to objects, one kind of NaN, rows one after the other."""
+    import numpy as np
+
+    found = np.ascontiguousarray(array)
+    if found.dtype.hasobject:
+        return np.ascontiguousarray([repr(value) for value in found.ravel().tolist()])
+    if found.dtype.kind == "f" and (gaps := np.isnan(found)).any():
+        found = np.where(gaps, found.dtype.type("nan"), found)
+    return found
 
 
 def _predictions(model: Any, rows: Any, probabilities: Any) -> np.ndarray:

@@ -11,6 +11,9 @@ from typing import Any
 
 from runcard.project import Project
 
+MODULES = "modules"
+"""The folder, below `provenance`, of the project's own modules."""
+
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
@@ -21,20 +24,28 @@ class Circumstances:
     """Path below the run's artifacts -> content."""
 
 
-def capture_circumstances(project: Project, *, seed: int) -> Circumstances:
-    """Look at code, environment and hardware; takes some tenths of a second."""
+def capture_circumstances(project: Project, *, seed: int, card: Path | None = None) -> Circumstances:
+    """Look at code, environment and hardware; takes some tenths of a second.
+
+    Parameters
+    ----------
+    card
+        The file that the card was read from.
+    """
     from runcard import __version__
     from runcard.provenance.code import capture_code, mlflow_tags
     from runcard.provenance.container import capture_container
     from runcard.provenance.environment import capture_environment
     from runcard.provenance.hardware import capture_hardware
+    from runcard.provenance.modules import capture_modules
     from runcard.provenance.notebooks import capture_notebooks
 
     code = capture_code(project.root)
+    modules = capture_modules(project.root, project.settings.modules)
     environment = capture_environment(project.root).as_dict()
     container = capture_container()
     parts = {
-        "code": code.as_dict(),
+        "code": code.as_dict() | {"modules": modules.digests},
         "environment": environment,
         "hardware": capture_hardware().as_dict(),
         "container": container.as_dict() if container else None,
@@ -47,8 +58,11 @@ def capture_circumstances(project: Project, *, seed: int) -> Circumstances:
     files = {f"provenance/{name}.json": _json(part) for name, part in parts.items()}
     files["provenance/requirements.txt"] = _requirements(environment["packages"])
     files |= {f"provenance/{name}": content for name, content in code.files().items()}
+    files |= {f"provenance/{MODULES}/{name}": content for name, content in modules.kept().items()}
     entry = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
     described = {"runcard": __version__, "mlflow_tags": mlflow_tags(code, entry)}
+    if card is not None and card.absolute().is_relative_to(project.root):
+        described["card_path"] = card.absolute().relative_to(project.root).as_posix()
     return Circumstances(described, files)
 
 

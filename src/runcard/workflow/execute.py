@@ -125,7 +125,7 @@ class _Run:
                 return self._nothing_to_run(journal, previous, comparison, decision)
         if not self.engine.is_running:
             stack.enter_context(self.engine)
-        found = capture_circumstances(self.project, seed=self.plan.seed)
+        found = capture_circumstances(self.project, seed=self.plan.seed, card=self.plan.card.path)
         execution = self._begin(journal, previous, found)
         outbox = stack.enter_context(JournalOutbox(self.project.home))
         with Delivery(outbox, self.project.tracking_uri, lambda: connect(self.project)) as delivery:
