@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,7 +60,7 @@ def notebooks(evidence: Evidence) -> Finding:
     if not full:
         return passed(f"{len(found)} notebooks, none with output: {several([each['path'] for each in found])}")
     shown = [f"{each['path']} ({_outputs(each)})" for each in full]
-    names = " ".join(f"'{each['path']}'" for each in full[:5])
+    names = shlex.join(each["path"] for each in full)
     return failed(f"with output: {several(shown)}", f"jupyter nbconvert --clear-output --inplace {names}")
 
 

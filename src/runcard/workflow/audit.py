@@ -1,0 +1,163 @@
+"""Gathering the evidence for an audit: what MLflow and the data store have of a run, digests computed again.
+
+Of the present work tree nothing is looked at, and of this clone only whether a commit that was not pushed is by now.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runcard import errors
+from runcard.audit import Audit, Evidence, FileState, KeptModel, make_audit
+from runcard.project import Project, find_project
+from runcard.provenance.git import GitSilent, ask_git
+from runcard.tracking.base import EXACT_PARAMS_FILE, EXACT_PARAMS_TAG, RunReader, RunRow
+from runcard.tracking.modelfiles import model_digest
+from runcard.tracking.runfiles import RunFiles
+from runcard.workflow.chosen import meaning_of, only_card
+from runcard.workflow.replay.subject import Subject, find_subject, find_trial
+from runcard.workflow.sync import open_reader
+from runcard.yaml import parse
+
+if TYPE_CHECKING:
+    from runcard.tracking.mlflow import MlflowDetails
+
+_PROVENANCE = "provenance/"
+_PARTS = ("code", "environment", "hardware", "container", "notebooks", "seeds")
+
+
+def audit_run(name: str | None = None, project: Project | None = None) -> Audit:
+    """Tick the reproducibility checklist of a run.
+
+    Parameters
+    ----------
+    name
+        A run, by id or name; or a card or experiment, whose latest card's run is meant. A card's run stands for its
+        chosen trial. None for the project's only card.
+
+    Raises
+    ------
+    RunUnknown, ExperimentUnknown, NotReplayable, TrackingAway, TrackingError
+    """
+    from runcard.tracking.mlflow import MlflowDetails
+
+    project = project or find_project()
+    with open_reader(project) as reader, MlflowDetails(project.tracking_uri) as details:
+        reader.probe()
+        subject = _subject(name or only_card(project, "audit"), project, reader)
+        return make_audit(_Gathering(subject, project, reader, details).evidence())
+
+
+def _subject(name: str, project: Project, reader: RunReader) -> Subject:
+    """Find the run that is meant: of a card its chosen trial, if it has one by now."""
+    meant = meaning_of(name, [name], project, reader)
+    if isinstance(meant, str):
+        cards = reader.read_cards(meant)
+        if not cards:
+            raise errors.UsageError(
+                f"which run of the experiment `{meant}`?",
+                why="no card was run for it, so there is no latest one",
+                hint="name a run: `runcard audit RUN`",
+            )
+        meant = cards[0]
+    try:
+        return find_trial(meant.run_id, reader, project)
+    except errors.NotReplayable:  # no finalist: what the card's run has can be audited all the same
+        return find_subject(meant.run_id, reader, project)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gathering:
+    """Where the evidence of one run comes from."""
+
+    subject: Subject
+    project: Project
+    reader: RunReader
+    details: MlflowDetails
+
+    def evidence(self) -> Evidence:
+        run, card = self.subject.run, self.subject.card
+        if card is None:
+            return self._of_plain(run)
+        files = self._files(card)
+        kept = {path.removeprefix(_PROVENANCE): text for path, text in files.read_all(_PROVENANCE).items()}
+        parts = {name: json.loads(kept[f"{name}.json"]) for name in _PARTS if f"{name}.json" in kept}
+        code = parts.get("code") or {}
+        return Evidence(
+            run_id=run.run_id,
+            name=run.name,
+            experiment=run.experiment,
+            card_run_id=card.run_id,
+            tags={**card.tags, **run.tags},
+            params=run.params,
+            card=_card(files.read("card.yaml")),
+            plan=_json(files.read("plan.json")),
+            parts=parts,
+            files=_states(code, kept),
+            pushed_since=self._is_pushed(code) if code.get("pushed") is False else None,
+            hyperparameters=self._hyperparameters(run),
+            feature_set=run.tags.get("runcard.features"),
+            model=self._model(run),
+        )
+
+    def _of_plain(self, run: RunRow) -> Evidence:
+        """Gather what MLflow itself keeps of a run."""
+        return Evidence(
+            run_id=run.run_id,
+            name=run.name,
+            experiment=run.experiment,
+            tags=self.details.tags_of(run.run_id),
+            params=run.params,
+            model=self._model(run),
+        )
+
+    def _files(self, run: RunRow) -> RunFiles:
+        return RunFiles(self.project.tracking_uri, run.run_id, self.reader.files_of(run.run_id))
+
+    def _hyperparameters(self, run: RunRow) -> Mapping[str, Any] | None:
+        text: str | bytes | None = run.tags.get(EXACT_PARAMS_TAG)
+        return _json(text or self._files(run).read(EXACT_PARAMS_FILE))
+
+    def _model(self, run: RunRow) -> KeptModel | None:
+        digest = run.tags.get("runcard.model_digest")
+        if digest is None:
+            return KeptModel(None, None) if self.details.has_model(run.run_id) else None
+        with tempfile.TemporaryDirectory(prefix="runcard-") as place:
+            folder = self.details.fetch_model(run.run_id, Path(place))
+            if folder is None:
+                return KeptModel(digest, "gone")
+            return KeptModel(digest, "same" if model_digest(folder) == digest else "changed")
+
+    def _is_pushed(self, code: Mapping[str, Any]) -> bool | None:
+        try:
+            return bool(ask_git(self.project.root, "branch", "--remotes", "--contains", str(code["commit"])).strip())
+        except GitSilent:  # this clone does not have it
+            return None
+
+
+def _states(code: Mapping[str, Any], kept: Mapping[str, bytes]) -> dict[str, FileState]:
+    """Say of the diff and of each uncommitted source whether it is what was recorded."""
+    recorded = {"diff.patch": code["diff"]} if code.get("diff") else {}
+    recorded |= {f"untracked/{name}": digest for name, digest in (code.get("untracked") or {}).items()}
+    return {name: _state(kept.get(name), digest["sha256"]) for name, digest in recorded.items()}
+
+
+def _state(content: bytes | None, sha256: str) -> FileState:
+    if content is None:
+        return "gone"
+    return "same" if hashlib.sha256(content).hexdigest() == sha256 else "changed"
+
+
+def _card(content: bytes | None) -> Mapping[str, Any] | None:
+    found = parse(content.decode("utf-8"), "card.yaml").value if content is not None else None
+    return found if isinstance(found, Mapping) else None
+
+
+def _json(content: str | bytes | None) -> Mapping[str, Any] | None:
+    return json.loads(content) if content else None
