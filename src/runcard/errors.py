@@ -9,6 +9,7 @@ RuncardError                      exit 1
 ├── RunError                      exit 1   RC4xx  while trials run, and the journal
 ├── TrackingError                 exit 1   RC5xx  MLflow and what is in it
 ├── GateError                     exit 3   RC7xx  a gate or a rule said no
+├── ReplayError                   exit 3   RC8xx  a recorded run cannot be run again, or came out otherwise
 └── Interrupted                   exit 130 RC601  Ctrl-C
 """
 
@@ -541,7 +542,29 @@ class PromotionOvertaken(GateError):
     code = "RC703"
 
 
+class NotReproduced(GateError):
+    """A run was run again, and did not come out as equal as was asked for."""
+
+    code = "RC704"
+
+
 class AuditFailed(GateError):
     """Fewer items of an audit hold than are required."""
 
     code = "RC705"
+
+
+# RC8xx: running recorded runs again
+
+
+class ReplayError(RuncardError):
+    """A recorded run cannot be run again, or did not come out the same."""
+
+    code = "RC800"
+    exit_code = EXIT_GATE
+
+
+class NotReplayable(ReplayError):
+    """MLflow does not have what it takes to run a run again and to judge it."""
+
+    code = "RC801"

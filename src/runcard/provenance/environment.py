@@ -71,8 +71,8 @@ class Environment:
     """Name and current offset: `Europe/Berlin, UTC+01:00`."""
     variables: Mapping[str, str]
     """The few environment variables that change numbers or speed, where set."""
-    runcard: Mapping[str, str]
-    """Its version, and the digest of its own source: two states of one version compute differently."""
+    runcard_source: str
+    """Digest of runcard's own source: two states of one version may compute differently."""
 
     def as_dict(self) -> dict[str, Any]:
         """Describe the environment as JSON."""
@@ -91,7 +91,7 @@ def capture_environment(root: Path) -> Environment:
         encoding=locale.getpreferredencoding(do_setlocale=False),
         timezone=_timezone(),
         variables={name: redact(os.environ[name]) for name in _VARIABLES if name in os.environ},
-        runcard=_own_version(),
+        runcard_source=_own_source(),
     )
 
 
@@ -170,15 +170,13 @@ def _installed() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def _own_version() -> dict[str, str]:
-    from runcard import __version__
-
+def _own_source() -> str:
     home = Path(__file__).parents[1]
     hashed = hashlib.sha256()
     for path in sorted(path for path in home.rglob("*") if path.suffix in (".py", ".json")):
         hashed.update(f"{path.relative_to(home).as_posix()}\0".encode())
         hashed.update(hashlib.sha256(path.read_bytes()).digest())
-    return {"version": __version__, "source": hashed.hexdigest()}
+    return hashed.hexdigest()
 
 
 def _locks(root: Path) -> dict[str, str]:

@@ -240,6 +240,12 @@ class RunReader(Protocol):
     def find_runs(self, name: str) -> list[RunRow]:
         """Find runs by their id, the beginning of it (six digits or more), or their name; newest first, ten at most."""
 
+    def is_deleted(self, run_id: str) -> bool:
+        """Tell whether a run was there and was deleted."""
+
+    def files_of(self, run_id: str) -> str:
+        """Say where the files of a run are: an address, or nothing if that is not known."""
+
     def metric_names(self, scope: RunScope) -> list[str]:
         """Name the metrics of the runs; of many runs in a server, those of the newest thousand."""
 

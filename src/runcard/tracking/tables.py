@@ -106,6 +106,17 @@ class TableReader:
         with self._reading() as read:
             return _rows(read, read.scalars(_newest_first(_ids().where(sa.or_(begins, named))).limit(10)).all())
 
+    def is_deleted(self, run_id: str) -> bool:
+        """Tell whether a run was there and was deleted."""
+        wanted = sa.select(RUNS.c.lifecycle_stage).where(RUNS.c.run_uuid == run_id)
+        with self._reading() as read:
+            return read.scalar(wanted) == "deleted"
+
+    def files_of(self, run_id: str) -> str:
+        """Say where the files of a run are: an address."""
+        with self._reading() as read:
+            return read.scalar(sa.select(RUNS.c.artifact_uri).where(RUNS.c.run_uuid == run_id)) or ""
+
     def metric_names(self, scope: RunScope) -> list[str]:
         """Name the metrics of the runs."""
         chosen = self._chosen(scope, metric="").subquery()

@@ -6,6 +6,7 @@ exception of MLflow, its server or its database becomes a TrackingError.
 
 from runcard.tracking.mlflow.connection import quiet_mlflow
 from runcard.tracking.mlflow.details import MlflowDetails
+from runcard.tracking.mlflow.files import MlflowFiles
 from runcard.tracking.mlflow.ledger import MlflowLedger
 from runcard.tracking.mlflow.models import load_model, load_with_code, save_model, signature_of
 from runcard.tracking.mlflow.origin import read_origin
@@ -16,6 +17,7 @@ from runcard.tracking.mlflow.tracker import MlflowTracker
 
 __all__ = [
     "MlflowDetails",
+    "MlflowFiles",
     "MlflowLedger",
     "MlflowReader",
     "MlflowRegistry",

@@ -63,6 +63,25 @@ class MlflowReader(Connection):
             newest = sorted(found.values(), key=lambda run: (-run.info.start_time, run.info.run_id))
             return [_ours(run_row(run, self._name_of(run))) for run in newest[:10]]
 
+    def is_deleted(self, run_id: str) -> bool:
+        """Tell whether a run was there and was deleted."""
+        return self._info(run_id, "lifecycle_stage") == "deleted"
+
+    def files_of(self, run_id: str) -> str:
+        """Say where the files of a run are: an address, or nothing if that is not known."""
+        return self._info(run_id, "artifact_uri")
+
+    def _info(self, run_id: str, name: str) -> str:
+        from mlflow.exceptions import MlflowException
+
+        with self.translated(_NOT_READ):
+            try:
+                return str(getattr(self.client.get_run(run_id).info, name))
+            except MlflowException as error:
+                if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    raise
+        return ""
+
     def metric_names(self, scope: base.RunScope) -> list[str]:
         """Name the metrics of the runs; of many, those of the newest thousand."""
         with self.translated(_NOT_READ):

@@ -1,0 +1,54 @@
+"""The files of runs: read where they lie if that is on this machine, else fetched by MLflow's client."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlparse
+
+from runcard.tracking import faults
+
+
+class RunFiles:
+    """The files of one run.
+
+    Parameters
+    ----------
+    uri
+        The tracking address.
+    address
+        Where the run's files are, as MLflow writes it.
+    """
+
+    def __init__(self, uri: str, run_id: str, address: str) -> None:
+        self._uri, self._run_id = uri, run_id
+        self._folder = local_folder(address)
+
+    def read(self, name: str) -> bytes | None:
+        """Read a file; None if there is none of that name."""
+        return self.read_all(name).get(name)
+
+    def read_all(self, name: str) -> dict[str, bytes]:
+        """Read a file, or all files below a folder: path among the run's files -> content."""
+        if self._folder is not None:
+            with faults.translated(self._uri, f"the files of the run {self._run_id} could not be read"):
+                return _below(self._folder, name)
+        from runcard.tracking.mlflow import MlflowFiles
+
+        with MlflowFiles(self._uri) as files, tempfile.TemporaryDirectory(prefix="runcard-") as place:
+            return _below(Path(place), name) if files.fetch(self._run_id, name, Path(place)) else {}
+
+
+def local_folder(address: str) -> Path | None:
+    """Give the folder that an address of files means, if it is one that is there on this machine."""
+    parsed = urlparse(address)
+    if parsed.scheme not in ("", "file") or parsed.netloc not in ("", "localhost"):
+        return None
+    folder = Path(unquote(parsed.path) if parsed.scheme else address)
+    return folder if folder.is_absolute() and folder.is_dir() else None
+
+
+def _below(root: Path, name: str) -> dict[str, bytes]:
+    place = root.joinpath(*PurePosixPath(name).parts)
+    files = [place] if place.is_file() else sorted(path for path in place.rglob("*") if path.is_file())
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}

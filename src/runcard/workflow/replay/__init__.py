@@ -1,0 +1,1 @@
+"""Running recorded runs again, and judging whether they came out the same."""

@@ -1,0 +1,235 @@
+"""A trial's run as MLflow has it, with all that it takes to run it again and to judge what comes out."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from runcard import errors
+from runcard.project import Project
+from runcard.provenance.modules import text_digest
+from runcard.redact import redact
+from runcard.replay import Account, Outcome
+from runcard.tracking.base import (
+    EXACT_PARAMS_FILE,
+    EXACT_PARAMS_TAG,
+    OUTPUTS_FILE,
+    OUTPUTS_TAG,
+    TEST_OUTPUTS_TAG,
+    RunReader,
+    RunRow,
+)
+from runcard.tracking.runfiles import RunFiles
+from runcard.workflow.replay.subject import Subject
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PROVENANCE = "provenance"
+_MODULES = f"{_PROVENANCE}/modules/"
+PREDICTIONS_FILE = "predictions.parquet"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recorded:
+    """A run that can be run again."""
+
+    run: RunRow
+    """Of the trial."""
+    card_run: RunRow
+    chosen_as: str
+    """Why it is this trial that is meant, where a card or a version was named; else empty."""
+    account: Account
+    card_digest: str
+    """What the card's text must hash to."""
+    card_path: str
+    """Where the card lay below the project's root; empty if elsewhere."""
+    provenance: Mapping[str, bytes]
+    """The files under `provenance/` of the card's run: path from there -> content."""
+    is_finalist: bool
+    trial_index: int
+
+    @property
+    def experiment(self) -> str:
+        """The experiment that both runs are in."""
+        return self.run.experiment
+
+    @property
+    def fingerprint(self) -> str:
+        """The digest of the data, 64 hex digits."""
+        return str(self.account.plan["data"]["digest"])
+
+    @property
+    def commit(self) -> str | None:
+        """The commit that was checked out."""
+        return self.account.code.get("commit")
+
+    @property
+    def python(self) -> str:
+        """The version of Python."""
+        return str(self.account.environment["python"])
+
+    @property
+    def packages(self) -> Mapping[str, str]:
+        """Every installed package and its version."""
+        found: Mapping[str, str] = self.account.environment["packages"]
+        return found
+
+
+def read_recorded(subject: Subject, reader: RunReader, project: Project) -> Recorded:
+    """Read all of a trial that was run by a card.
+
+    Raises
+    ------
+    NotReplayable
+        Something that it takes is not there.
+    """
+    run, card = subject.run, subject.card
+    _require_ended(run, project)
+    if card is None:
+        raise _not_ours(run, project)
+    files = RunFiles(project.tracking_uri, card.run_id, reader.files_of(card.run_id))
+    kept = files.read_all(_PROVENANCE)
+    account = _account(run, card, files, kept, reader, project)
+    _require_complete(account, run, card, project)
+    return Recorded(
+        run=run,
+        card_run=card,
+        chosen_as=subject.chosen_as,
+        account=account,
+        card_digest=card.tags.get("runcard.card_digest", ""),
+        card_path=card.tags.get("runcard.card_path", ""),
+        provenance={name.removeprefix(f"{_PROVENANCE}/"): content for name, content in kept.items()},
+        is_finalist="runcard.finalist" in run.tags,
+        trial_index=int(run.tags.get("runcard.index", 0)),
+    )
+
+
+def read_account(subject: Subject, reader: RunReader, project: Project) -> Account:
+    """Read whatever a run tells, be it a trial's or a card's; what is not known is empty."""
+    run, card = subject.run, subject.card
+    if card is None:
+        return Account(run.name)
+    files = RunFiles(project.tracking_uri, card.run_id, reader.files_of(card.run_id))
+    return _account(run, card, files, files.read_all(_PROVENANCE), reader, project)
+
+
+def _account(
+    run: RunRow, card: RunRow, files: RunFiles, kept: Mapping[str, bytes], reader: RunReader, project: Project
+) -> Account:
+    own = RunFiles(project.tracking_uri, run.run_id, reader.files_of(run.run_id))
+    plan = _mapping(files.read("plan.json"))
+    is_trial = run.run_id != card.run_id
+    return Account(
+        name=run.name,
+        card=(files.read("card.yaml") or b"").decode("utf-8", "replace"),
+        plan=plan,
+        code=_mapping(kept.get(f"{_PROVENANCE}/code.json")),
+        modules={
+            name.removeprefix(_MODULES): content.decode("utf-8", "replace")
+            for name, content in kept.items()
+            if name.startswith(_MODULES)
+        },
+        environment=_mapping(kept.get(f"{_PROVENANCE}/environment.json")),
+        hardware=_mapping(kept.get(f"{_PROVENANCE}/hardware.json")),
+        model=run.tags.get("runcard.model", ""),
+        params=_exact(run, own, EXACT_PARAMS_TAG, EXACT_PARAMS_FILE, {}) if is_trial else {},
+        features=run.tags.get("runcard.features", ""),
+        trial_key=run.tags.get("runcard.trial_key", ""),
+        outcome=_outcome(run, own, plan, reader) if is_trial else Outcome(),
+    )
+
+
+def _outcome(run: RunRow, own: RunFiles, plan: Mapping[str, Any], reader: RunReader) -> Outcome:
+    folds = {name: reader.read_folds([run.run_id], name).get(run.run_id, ()) for name in plan.get("metrics", ())}
+    test = {name.removeprefix("test_"): value for name, value in run.metrics.items() if name.startswith("test_")}
+    return Outcome(
+        folds={name: scores for name, scores in folds.items() if scores},
+        test=test,
+        outputs=tuple(_exact(run, own, OUTPUTS_TAG, OUTPUTS_FILE, [])),
+        test_outputs=run.tags.get(TEST_OUTPUTS_TAG, ""),
+        predictions=_table(own.read(PREDICTIONS_FILE)) if test else None,
+    )
+
+
+def _exact(run: RunRow, own: RunFiles, tag: str, file: str, absent: Any) -> Any:
+    text: str | bytes | None = run.tags.get(tag) or own.read(file)
+    return absent if text is None else json.loads(text)
+
+
+def _table(content: bytes | None) -> pd.DataFrame | None:
+    import pandas as pd
+
+    return None if content is None else pd.read_parquet(io.BytesIO(content))
+
+
+def _mapping(content: bytes | None) -> Mapping[str, Any]:
+    found = json.loads(content) if content else {}
+    return found if isinstance(found, dict) else {}
+
+
+# What may be missing
+
+
+def _require_ended(run: RunRow, project: Project) -> None:
+    stopped = run.tags.get("runcard.stopped_at")
+    if stopped is not None:
+        why = f"a search stopped it after {stopped} of its steps, so it has no scores to be compared"
+    elif run.status == "FAILED":
+        why = f"it failed: {run.tags.get('runcard.error') or run.tags.get('runcard.test_error') or 'no reason is kept'}"
+    elif run.status != "FINISHED":
+        why = f"it has not ended: MLflow has it as {run.status}"
+    else:
+        return
+    hint = "name a trial that was scored to its end; `runcard compare` lists them"
+    raise refusal(f"there is nothing to be reproduced of `{run.name}`", project, why, hint)
+
+
+def _not_ours(run: RunRow, project: Project) -> errors.NotReplayable:
+    why = "it has no tags of runcard's: how it was made is not known"
+    return refusal(f"runcard did not make the run `{run.name}`", project, why, "put it into a card, and run that")
+
+
+def _require_complete(account: Account, run: RunRow, card: RunRow, project: Project) -> None:
+    texts = {
+        "card.yaml": account.card,
+        "plan.json": account.plan,
+        "provenance/code.json": account.code,
+        "provenance/environment.json": account.environment,
+        "provenance/hardware.json": account.hardware,
+    }
+    gone = [name for name, content in texts.items() if not content]
+    if gone and card.status == "RUNNING":
+        why = "it has not ended yet, and they come with its end"
+        raise refusal(f"the card's run `{card.name}` lacks {errors.listing(gone)}", project, why, "wait for it")
+    if gone:
+        why = "its artifacts were deleted, or lie where this machine cannot read them"
+        hint = "restore them, or run the card again: its new runs can be reproduced"
+        raise refusal(f"files of the card's run `{card.name}` are gone: {errors.listing(gone)}", project, why, hint)
+    known = {
+        "its card's digest": "runcard.card_digest" in card.tags,
+        "its exact hyperparameters": EXACT_PARAMS_TAG in run.tags or bool(account.params),
+        "what its model said on the folds": bool(account.outcome.outputs) or not account.outcome.folds,
+        "what its model said of the test rows": bool(account.outcome.test_outputs) or not account.outcome.test,
+        "the project's own modules": "modules" in account.code,
+        "runcard's own source": "runcard_source" in account.environment,
+    }
+    missing = [name for name, is_known in known.items() if not is_known]
+    if missing:
+        made = card.tags.get("runcard.version", "")
+        why = f"the runcard {made} that made it did not record {errors.listing(missing)}".replace("  ", " ")
+        hint = "run the card again with `runcard run CARD --fresh`: its new runs can be reproduced"
+        raise refusal(f"`{run.name}` was made by an older runcard", project, why, hint)
+
+
+def refusal(what: str, project: Project, why: str, hint: str) -> errors.NotReplayable:
+    """Build the error for a run that cannot be run again."""
+    return errors.NotReplayable(what, where=redact(project.tracking_uri), why=why, hint=hint)
+
+
+def is_as_recorded(recorded: Recorded) -> bool:
+    """Tell whether the text of the card is the one that was run."""
+    return text_digest(recorded.account.card) == recorded.card_digest
