@@ -57,8 +57,8 @@ def command(name: str | None, require: int | None, tracking_uri: str | None, as_
 def _failed(audit: Audit, require: int) -> errors.AuditFailed:
     names = [item.name for item in audit.items if item.finding.verdict == "failed"]
     return errors.AuditFailed(
-        f"{audit.n_held} items of the audit hold, and {require} are required",
+        f"{audit.n_held} of {len(audit.items)} items hold, and {require} are required",
         where=f"{audit.experiment}, run {audit.name}",
-        why=f"failed: {errors.listing(names, len(names))}",
+        why=f"failed: {errors.listing(names)}",
         hint="each of them says above what mends it",
     )

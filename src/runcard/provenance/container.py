@@ -59,8 +59,8 @@ def _kind(root: Path, given: Mapping[str, str]) -> str | None:
         return "podman"
     if (root / ".dockerenv").exists():
         return "docker"
-    if found := _CGROUPS.search(_read(root / "proc/1/cgroup")):
-        return found[0]
+    if named := _CGROUPS.search(_read(root / "proc/1/cgroup")):
+        return named[0]
     if given.get("container"):  # what systemd asks of whoever starts a container
         return given["container"]
     return "unknown" if given.get(IMAGE_VARIABLE) else None
