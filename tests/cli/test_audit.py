@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ import runcard
 from runcard.cli import main
 
 pytestmark = pytest.mark.slow
+
+OPEN = {"notebooks stripped of output", "non-determinism known"}
 
 WORDS = {"name": "customers", "manual_steps": "Removed two test customers from the export."}
 DATA = {"raw_path": "table.csv", "id": "customer", "description": "Export of the billing system, May.", "na_values": []}
@@ -40,8 +44,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory, empty_mlflow_db: Path) -> tupl
 
 
 @pytest.fixture
-def project(ran: tuple[Path, runcard.Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the project to look at; what changes it works on its own copy of the artifacts."""
+def project(ran: tuple[Path, runcard.Result], monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(ran[0])
     return ran[0]
 
@@ -56,8 +59,107 @@ def items(*arguments: str) -> dict[str, dict[str, str]]:
     return {item["item"]: item for item in json.loads(ask(*arguments, "--json").stdout)["items"]}
 
 
-def failed(found: dict[str, dict[str, str]]) -> set[str]:
-    return {name for name, item in found.items() if item["verdict"] == "failed"}
+def failed(*arguments: str) -> set[str]:
+    return {name for name, item in items(*arguments).items() if item["verdict"] == "failed"}
 
 
-OPEN = {"notebooks stripped of output", "non-determinism known"}
+def files_of(run_id: str, folder: Path) -> Path:
+    uri = MlflowClient(f"sqlite:///{folder}/mlflow.db").get_run(run_id).info.artifact_uri
+    return Path(uri.removeprefix("file://"))
+
+
+@contextmanager
+def otherwise(path: Path, content: bytes | None) -> Iterator[None]:
+    """Have a file hold something else, or not be there, for a while."""
+    before = path.read_bytes()
+    path.unlink() if content is None else path.write_bytes(content)
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
+
+
+def test_a_card_stands_for_its_chosen_trial_and_all_names_for_the_same_run(project: Path, ran: Any) -> None:
+    found = json.loads(ask("card", "--json").stdout)
+    chosen = ran[1].decision.winner
+    assert found["run"].endswith(chosen.id[:8])
+    assert found["card_run_id"] == ran[1].run_id
+    for name in ("customers", "configs/card.yaml", found["run_id"], found["run_id"][:8], found["card_run_id"]):
+        assert json.loads(ask(name, "--json").stdout) == found
+
+
+def test_what_was_recorded_holds_and_what_was_not_says_how_to_mend_it(project: Path) -> None:
+    found = items()
+    assert {name for name, item in found.items() if item["verdict"] == "failed"} == OPEN
+    assert found["notebooks stripped of output"]["evidence"] == "with output: look.ipynb (1 cell)"
+    assert "jupyter nbconvert --clear-output --inplace look.ipynb" in found["notebooks stripped of output"]["mend"]
+    assert "the diff and 1 uncommitted file" in found["uncommitted changes kept"]["evidence"]
+    assert "Removed two test customers" in found["manual steps written down"]["evidence"]
+    assert "ghcr.io/team/train@sha256:0123" in found["container image"]["evidence"]
+    assert "128 train, 32 test rows, 3 folds" in found["split indices kept"]["evidence"]
+
+
+def test_it_looks_at_the_record_and_not_at_the_work_tree(project: Path) -> None:
+    before = items()
+    with (
+        otherwise(project / "look.ipynb", b"{}"),
+        otherwise(project / "table.csv", b"a\n1\n"),
+        otherwise(project / "notes.py", None),
+        otherwise(project / "configs" / "card.yaml", b"{}"),
+    ):
+        assert items("customers") == before
+
+
+@pytest.mark.parametrize("content", [None, b"other"])
+@pytest.mark.parametrize(
+    ("name", "item"),
+    [
+        ("provenance/diff.patch", "uncommitted changes kept"),
+        ("provenance/untracked/notes.py", "uncommitted changes kept"),
+        ("split.parquet", "split indices kept"),
+        ("provenance/seeds.json", "seeds"),
+        ("card.yaml", "collection described"),
+    ],
+)
+def test_a_file_that_is_gone_or_was_touched_is_noticed(
+    project: Path, ran: Any, name: str, item: str, content: bytes | None
+) -> None:
+    with otherwise(files_of(ran[1].run_id, project) / name, content):
+        assert failed() >= OPEN | {item}
+
+
+@pytest.mark.parametrize("name", ["MLmodel", "model.skops"])
+def test_a_model_that_was_touched_or_deleted_is_noticed(project: Path, ran: Any, name: str) -> None:
+    run_id = json.loads(ask("--json").stdout)["run_id"]
+    path = next(
+        path for path in (project / "mlartifacts").rglob(name) if run_id in (path.parent / "MLmodel").read_text()
+    )
+    with otherwise(path, path.read_bytes() + b"\nextra: 1\n"):
+        assert items()["model kept"]["evidence"].startswith("the files of the model are not those that were saved")
+    shutil.move(path.parent, path.parent.with_name("away"))
+    try:
+        assert items()["model kept"]["evidence"] == "the files of the model are gone"
+    finally:
+        shutil.move(path.parent.with_name("away"), path.parent)
+
+
+def test_require_counts_what_holds(project: Path) -> None:
+    n_held = 16 - len(OPEN)
+    assert f"{n_held} of 16 hold" in ask("--require", str(n_held)).stdout
+    said = ask("--require", str(n_held + 1), code=3)
+    assert "`notebooks stripped of output`, `non-determinism known`" in said.stderr
+    assert "mend: runcard reproduce" in said.stdout
+    ask("--require", "17", code=2)
+
+
+def test_runs_of_others_are_audited_by_what_mlflow_has(project: Path) -> None:
+    client = MlflowClient(f"sqlite:///{project}/mlflow.db")
+    experiment = client.create_experiment("notebooks", artifact_location=str(project / "mlartifacts"))
+    tags = {"mlflow.source.git.commit": "c" * 40}
+    run_id = client.create_run(experiment, run_name="by hand", tags=tags).info.run_id
+    client.log_param(run_id, "depth", "3")
+    client.set_terminated(run_id)
+    found = items("by hand")
+    assert {name for name, item in found.items() if item["verdict"] != "failed"} == {"commit pinned"}
+    assert found["all hyperparameters"]["evidence"] == "1 parameters as text; whether they are all is not known"
+    assert "no card was run for it" in ask("notebooks", code=2).stderr

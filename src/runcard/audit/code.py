@@ -67,7 +67,7 @@ def notebooks(evidence: Evidence) -> Finding:
 def manual_steps(evidence: Evidence) -> Finding:
     """Judge whether somebody said what was done by hand, or that nothing was."""
     if evidence.card is None:
-        return unrecorded("card", evidence)
+        return unrecorded("card as it was run", evidence)
     steps = str(evidence.section("experiment").get("manual_steps") or "").strip()
     if steps:
         return passed(f"experiment.manual_steps in card.yaml: {first_line(steps)}")

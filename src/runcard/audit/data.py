@@ -27,7 +27,7 @@ def versioned(evidence: Evidence) -> Finding:
 def collection(evidence: Evidence) -> Finding:
     """Judge whether somebody said how the data were collected."""
     if evidence.card is None:
-        return unrecorded("card", evidence)
+        return unrecorded("card as it was run", evidence)
     section = evidence.section("data")
     if words := str(section.get("description") or "").strip():
         return passed(f"data.description in card.yaml: {first_line(words)}")

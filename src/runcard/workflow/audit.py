@@ -9,6 +9,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from runcard import errors
 from runcard.audit import Audit, Evidence, FileState, KeptModel, make_audit
 from runcard.project import Project, find_project
 from runcard.provenance.git import GitSilent, ask_git
+from runcard.provenance.modules import text_digest
 from runcard.tracking.base import EXACT_PARAMS_FILE, EXACT_PARAMS_TAG, RunReader, RunRow
 from runcard.tracking.modelfiles import model_digest
 from runcard.tracking.runfiles import RunFiles
@@ -87,7 +89,7 @@ class _Gathering:
             return self._of_plain(run)
         files = self._files(card)
         kept = {path.removeprefix(_PROVENANCE): text for path, text in files.read_all(_PROVENANCE).items()}
-        parts = {name: json.loads(kept[f"{name}.json"]) for name in _PARTS if f"{name}.json" in kept}
+        parts = _parts(kept)
         code = parts.get("code") or {}
         return Evidence(
             run_id=run.run_id,
@@ -96,8 +98,8 @@ class _Gathering:
             card_run_id=card.run_id,
             tags={**card.tags, **run.tags},
             params=run.params,
-            card=_card(files.read("card.yaml")),
-            plan=_json(files.read("plan.json")),
+            card=_card(files.read("card.yaml"), card.tags.get("runcard.card_digest")),
+            plan=_mapping(files.read("plan.json")),
             parts=parts,
             files=_states(code, kept),
             pushed_since=self._is_pushed(code) if code.get("pushed") is False else None,
@@ -122,7 +124,7 @@ class _Gathering:
 
     def _hyperparameters(self, run: RunRow) -> Mapping[str, Any] | None:
         text: str | bytes | None = run.tags.get(EXACT_PARAMS_TAG)
-        return _json(text or self._files(run).read(EXACT_PARAMS_FILE))
+        return _mapping(text or self._files(run).read(EXACT_PARAMS_FILE))
 
     def _model(self, run: RunRow) -> KeptModel | None:
         digest = run.tags.get("runcard.model_digest")
@@ -154,10 +156,27 @@ def _state(content: bytes | None, sha256: str) -> FileState:
     return "same" if hashlib.sha256(content).hexdigest() == sha256 else "changed"
 
 
-def _card(content: bytes | None) -> Mapping[str, Any] | None:
-    found = parse(content.decode("utf-8"), "card.yaml").value if content is not None else None
+def _parts(kept: Mapping[str, bytes]) -> dict[str, Any]:
+    """Read what surrounded a run; what cannot be read any more is as good as not recorded."""
+    parts = {}
+    for name in _PARTS:
+        with suppress(KeyError, ValueError):
+            parts[name] = json.loads(kept[f"{name}.json"])
+    return parts
+
+
+def _card(content: bytes | None, digest: str | None) -> Mapping[str, Any] | None:
+    """Parse a card, if it still is the one that was run."""
+    text = (content or b"").decode("utf-8", "replace")
+    if text_digest(text) != digest:
+        return None
+    found = parse(text, "card.yaml").value
     return found if isinstance(found, Mapping) else None
 
 
-def _json(content: str | bytes | None) -> Mapping[str, Any] | None:
-    return json.loads(content) if content else None
+def _mapping(content: str | bytes | None) -> Mapping[str, Any] | None:
+    try:
+        found = json.loads(content or "null")
+    except ValueError:
+        return None
+    return found if isinstance(found, Mapping) else None
