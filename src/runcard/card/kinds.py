@@ -121,7 +121,7 @@ class MappingOf:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """One of several kinds; a list is for the one that is a list."""
+    """One of several kinds; a list is for the one that is a list, a mapping for the one that is a mapping."""
 
     kinds: Sequence[Kind]
 
@@ -132,9 +132,10 @@ class Either:
 
     def read(self, value: Any, path: KeyPath, faults: Faults) -> Any:
         """Read the value as the first kind that accepts it."""
-        lists = [kind for kind in self.kinds if isinstance(kind, ListOf)]
-        if isinstance(value, list) and lists:
-            return lists[0].read(value, path, faults)
+        for shape, kinds in ((list, ListOf), (dict, MappingOf)):
+            inner = next((kind for kind in self.kinds if isinstance(kind, kinds)), None)
+            if isinstance(value, shape) and inner is not None:
+                return inner.read(value, path, faults)
         plain = [kind for kind in self.kinds if isinstance(kind, Plain)]
         for kind in plain:
             if kind.accepts(value):

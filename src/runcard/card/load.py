@@ -44,6 +44,16 @@ def load_card(source: str | Path | Mapping[str, Any], *, project: Project | None
     return _build(document, project or find_project(path), path, text)
 
 
+def read_card(text: str, *, project: Project, name: str = "card.yaml") -> Card:
+    """Read and check a card that was kept as text.
+
+    Raises
+    ------
+    CardErrors
+    """
+    return _build(parse(text.encode(), name), project, None, text)
+
+
 def find_card(name: str | Path, project: Project | None = None) -> Path:
     """Find a card by path, or by bare name under `configs/` of the project.
 

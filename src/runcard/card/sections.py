@@ -194,6 +194,12 @@ class Evaluation:
         default=None,
     )
     cv_repeats: int = key(whole(1, 1000), "Repeat the folds with new shuffles.", default=1)
+    tolerance: float | Mapping[str, float] | None = key(
+        Either((number(at_least=0), MappingOf(number(at_least=0)))),
+        "By how much metrics may differ when a run is reproduced, in their own units: for all, or metric -> number. "
+        "Default: they may not.",
+        default=None,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ _COMMANDS = {
     "list": "List what a card can name.",
     "predict": "Predict the rows of a file with a registered model.",
     "promote": "Move an alias to a model version when every gate holds.",
+    "reproduce": "Run a recorded run again and say whether it came out the same.",
     "register": "Make a version of a registered model from a decision.",
     "rollback": "Return production to the version that held it before.",
     "run": "Run a card.",

@@ -21,6 +21,7 @@ from runcard.plan.faults import Gathered, unknown_column, unknown_columns
 from runcard.plan.featureset import make_feature_sets, set_name
 from runcard.plan.plan import Plan
 from runcard.plan.split import split_rows
+from runcard.plan.tolerance import make_tolerance
 
 DEFAULT_METRICS: Mapping[Task, tuple[str, ...]] = {
     "classification": ("accuracy", "balanced_accuracy", "f1"),
@@ -49,6 +50,7 @@ def make_plan(card: Card, table: Table, catalog: Catalog) -> Plan:
     sets = gather(lambda: make_feature_sets(card, table, columns, catalog), columns)
     split = gather(lambda: split_rows(card, table, target, task, n_trials=n_trials), columns, target)
     choice = gather(lambda: make_choice(card, metrics, split.folds), metrics, split)
+    tolerance = gather(lambda: make_tolerance(card, metrics), metrics)
     errors.raise_all(gather.faults)
     print_of_data = fingerprint(table.frame)
     parts = {
@@ -74,6 +76,7 @@ def make_plan(card: Card, table: Table, catalog: Catalog) -> Plan:
         metrics=metrics,
         primary=primary,
         choice=choice,
+        tolerance=tolerance,
         seed=card.data.random_state,
         feature_sets=sets,
         specs=specs,

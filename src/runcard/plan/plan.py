@@ -21,6 +21,7 @@ from runcard.plan.digest import describe_split
 from runcard.plan.draw import Draw, Trial
 from runcard.plan.featureset import FeatureSet
 from runcard.plan.fits import Fit, share_fits
+from runcard.plan.tolerance import Tolerance
 from runcard.search.strategy import BayesianSearch
 
 
@@ -38,6 +39,8 @@ class Plan:
     metrics: tuple[Metric, ...]
     primary: Metric
     choice: Choice
+    tolerance: Tolerance
+    """By how much it may come out otherwise and still count as reproduced."""
     seed: int
     feature_sets: Mapping[str, FeatureSet]
     specs: Mapping[str, ModelSpec]
@@ -103,6 +106,7 @@ class Plan:
             "n_trials": self.n_trials,
             "search": asdict(self.card.search),
             "selection": self.choice.as_dict(),
+            "tolerance": self.tolerance,
             "test_share": self.test_share,
             "trials": [
                 {"key": t.key, "model": t.model, "params": dict(t.params), "features": t.features} for t in self.trials

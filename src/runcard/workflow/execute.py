@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +33,7 @@ from runcard.workflow.listener import Listener
 from runcard.workflow.outbox import JournalOutbox
 from runcard.workflow.resolve import CardSource, Resolved, open_card, resolve
 from runcard.workflow.result import Result
+from runcard.workflow.scratch import scratch
 from runcard.workflow.summary import chosen_of, summarize
 from runcard.workflow.sweep import Asked, Sweep, sweep
 from runcard.workflow.sync import connect
@@ -184,7 +182,7 @@ class _Run:
 
     def _execute(self, journal: Journal, execution: Execution, delivery: Delivery, begun: BegunTrials) -> Result:
         try:
-            with _scratch(self.project.home) as folder:
+            with scratch(self.project.home) as folder:
                 bench = self._set_up(folder, begun)
                 self._train(journal, execution, delivery, bench)
                 comparison = self.tally.compare()
@@ -416,26 +414,3 @@ def _was_finished(project: Project, text: str) -> bool:
         return False
     with open_journal(project.home) as journal:
         return journal.has_finished(text)
-
-
-@contextmanager
-def _scratch(home: Path) -> Iterator[Path]:
-    """Give a folder for this process, and remove those of processes that are gone."""
-    place = home / "scratch"
-    place.mkdir(parents=True, exist_ok=True)
-    for left in place.iterdir():
-        pid = left.name.partition("-")[0]
-        if pid.isdigit() and not _is_alive(int(pid)):
-            shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=place, prefix=f"{os.getpid()}-", ignore_cleanup_errors=True) as folder:
-        yield Path(folder)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

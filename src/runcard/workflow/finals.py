@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from runcard import errors
 from runcard.engine.base import LATER, Lost
 from runcard.journal import stage_files
-from runcard.plan import Plan
+from runcard.plan import Plan, Trial
 from runcard.project import Project
 from runcard.record import FinalRecord, Record, make_final
 from runcard.report.figures import FinalistView, classification_report, draw_figures
@@ -46,7 +46,7 @@ def refit_finalists(plan: Plan, records: Sequence[Record], bench: Bench, project
     def tasks() -> Iterator[FinalTask | FinalistView | Any]:  # or LATER
         for place, record in enumerate(ordered):
             jobs.append(place)
-            yield _task(plan, record, bench)
+            yield final_task(plan, record, bench)
         while to_draw or len(results) < len(ordered):
             if to_draw:
                 jobs.append(to_draw.popleft())
@@ -76,7 +76,8 @@ def _or_failed(found: FinalResult | dict[str, bytes] | Lost) -> FinalResult:
     return FinalResult(now, now, error=found.reason if isinstance(found, Lost) else "no result")
 
 
-def _task(plan: Plan, record: Record, bench: Bench) -> FinalTask:
+def final_task(plan: Plan, record: Record | Trial, bench: Bench) -> FinalTask:
+    """Make the task of refitting a trial on all training rows, whose matrices are prepared."""
     return FinalTask(
         folder=matrices_folder(bench, record.features, TEST),
         table=bench.table,
@@ -104,7 +105,7 @@ def _keep(
             for name, png in figures.items():
                 (folder / name).write_bytes(png)
             _write_report(view, folder)
-            _predictions(plan, result, bench).to_parquet(folder / "predictions.parquet", index=False)
+            predictions_table(plan, result, bench).to_parquet(folder / "predictions.parquet", index=False)
             final = replace(final, unsaved=_try_to_save(plan, result, folder, project))
         if result.trace:
             (folder / "test_traceback.txt").write_text(result.trace)
@@ -137,7 +138,7 @@ def _write_report(view: FinalistView, folder: Path) -> None:
         (folder / "feature_importance.csv").write_text("feature,importance\n" + rows)
 
 
-def _predictions(plan: Plan, result: FinalResult, bench: Bench) -> pd.DataFrame:
+def predictions_table(plan: Plan, result: FinalResult, bench: Bench) -> pd.DataFrame:
     """Put row number, id, truth, prediction and probabilities side by side, one line a test row."""
     import pandas as pd
 

@@ -1,0 +1,88 @@
+"""`runcard reproduce`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from runcard import errors
+from runcard.cli import options
+from runcard.cli.console import say
+
+if TYPE_CHECKING:
+    from runcard.replay import Replay
+
+_REQUIRED = {"identical": "identical", "equivalent": "equivalent", "within-tolerance": "within tolerance"}
+
+
+@click.command("reproduce")
+@click.argument("name", metavar="RUN")
+@click.option(
+    "--isolated/--here",
+    "isolated",
+    default=True,
+    help="In a tree and an environment made as they were (default), or in this environment and work tree.",
+)
+@click.option(
+    "--require",
+    type=click.Choice(list(_REQUIRED)),
+    default="equivalent",
+    show_default=True,
+    help="The weakest verdict that ends with exit code 0.",
+)
+@click.option(
+    "--repeat", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N", help="Run it N times."
+)
+@click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes that train; default: cores.")
+@options.tracking_uri
+@options.as_json
+def command(
+    name: str,
+    isolated: bool,
+    require: str,
+    repeat: int,
+    workers: int | None,
+    tracking_uri: str | None,
+    as_json: bool,
+) -> None:
+    """Run a recorded run again and say whether it came out the same.
+
+    RUN is the run of a trial or of a card, by its id, the first six digits of it or more, or its name; or a version
+    of a registered model, MODEL@ALIAS or MODEL/VERSION. The verdict is identical, equivalent, within tolerance,
+    different or not comparable; when it does not reach what --require asks for, the exit code is 3. The original
+    run and the work tree stay as they are; the replay becomes a run of its own in MLflow.
+    """
+    from runcard.workflow.replay import reproduce
+
+    replay = reproduce(name, isolated=isolated, repeat=repeat, workers=workers, tracking_uri=tracking_uri, note=say)
+    _show(replay, as_json=as_json)
+    if replay.kept is not None:
+        say(f"The replay is not in MLflow: {replay.kept}")
+    if not replay.reaches(_REQUIRED[require]):
+        raise _refused(replay, require)
+
+
+def _show(replay: Replay, *, as_json: bool) -> None:
+    from runcard.replay import to_json
+
+    if as_json:
+        click.echo(to_json(replay))
+        return
+    from runcard.cli.console import results_console
+    from runcard.report.replay import describe_replay
+
+    console = results_console()
+    console.print(describe_replay(replay, width=console.width))
+
+
+def _refused(replay: Replay, require: str) -> errors.NotReproduced:
+    is_unsure = replay.verdict == "different" and replay.is_deterministic is None
+    return errors.NotReproduced(
+        f"`{replay.run_name}` is {replay.words}; asked: {require.replace('-', ' ')}",
+        where=replay.run_id,
+        why=replay.first_divergence or replay.why,
+        hint=f"`runcard reproduce {replay.run_id[:8]} --repeat 2` tells whether it is deterministic"
+        if is_unsure
+        else "",
+    )

@@ -1,0 +1,237 @@
+"""The difference: one thing that two runs do not have in common, by the part of their making that it belongs to."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from runcard.replay.account import Account
+
+DECIDING = (
+    "record",
+    "card",
+    "code",
+    "data",
+    "target",
+    "split",
+    "features",
+    "metrics",
+    "seed",
+    "trial",
+    "packages needed",
+)
+"""Parts that say which number is to come out: where one differs, nothing can be reproduced."""
+ENVIRONMENT = ("python", "package", "runcard")
+"""Parts that compute it: where one differs, the last digits may."""
+NOTED = ("commit", "cpu", "gpu", "blas", "threads", "system", "setting")
+"""Parts that should not matter; the first to look at where the outcome differs."""
+PARTS = (*DECIDING, *ENVIRONMENT, *NOTED)
+
+_PROTOCOL = ("target", "split", "features", "metrics", "seed")
+_SHORT = 12
+_MOST_LINES = 400
+_LONGEST = 200
+_SETTINGS = ("locale", "encoding", "timezone")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What one part was in one run and is in the other; None where it is not there."""
+
+    part: str
+    name: str
+    recorded: str | None
+    now: str | None
+    lines: tuple[str, ...] = ()
+    """Of texts, a unified diff."""
+
+    @property
+    def decides(self) -> bool:
+        """Whether it makes the two runs different things."""
+        return self.part in DECIDING
+
+    @property
+    def is_environment(self) -> bool:
+        """Whether it is of what computes."""
+        return self.part in ENVIRONMENT
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        name = f"{self.part} {self.name}".strip()
+        if self.recorded is None:
+            return f"{name}: not there before, now {self.now}"
+        return f"{name}: {self.recorded}, now {'not there' if self.now is None else self.now}"
+
+
+def find_differences(recorded: Account, now: Account) -> list[Difference]:
+    """Set what two runs were made of side by side, part by part, what decides first."""
+    return [
+        *card_differences(recorded.card, now.card),
+        *code_differences(recorded, now),
+        *data_differences(recorded.plan, now.plan),
+        *protocol_differences(recorded.plan, now.plan),
+        *environment_differences(recorded.environment, now.environment),
+        *machine_differences(recorded, now),
+    ]
+
+
+def card_differences(recorded: str, now: str) -> list[Difference]:
+    """Compare two cards line by line."""
+    if recorded == now:
+        return []
+    lines = unified(recorded, now)
+    return [Difference("card", "", _count(recorded), _count(now), lines)]
+
+
+def code_differences(recorded: Account, now: Account) -> list[Difference]:
+    """Compare the project's own modules file by file, whatever the commit is called."""
+    found = []
+    before, after = recorded.code.get("modules") or {}, now.code.get("modules") or {}
+    for name, old, new in _pairs(before, after):
+        texts = recorded.modules.get(name, ""), now.modules.get(name, "")
+        found.append(Difference("code", name, _shortened(old), _shortened(new), unified(*texts)))
+    return found
+
+
+def data_differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
+    """Compare two tables by their fingerprints: rows, and column by column its type and values."""
+    before, after = recorded.get("data") or {}, now.get("data") or {}
+    if not (before and after) or before["digest"] == after["digest"]:
+        return []
+    found = []
+    if before["n_rows"] != after["n_rows"]:
+        found.append(Difference("data", "rows", f"{before['n_rows']:,}", f"{after['n_rows']:,}"))
+    old, new = _columns(before), _columns(after)
+    found += [Difference("data", f"column `{name}`", was, found_now) for name, was, found_now in _pairs(old, new)]
+    if not found:
+        found.append(Difference("data", "order of columns", ", ".join(old), ", ".join(new)))
+    return found
+
+
+def protocol_differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
+    """Compare target, split, features, metrics and seed by the hashes of the protocol's parts."""
+    before, after = recorded.get("parts") or {}, now.get("parts") or {}
+    return [
+        Difference(part, "", *_told_apart(part, recorded, now))
+        for part in _PROTOCOL
+        if before and after and before.get(part) != after.get(part)
+    ]
+
+
+def environment_differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
+    """Compare Python, every package, and runcard's own source."""
+    if not (recorded and now):
+        return []
+    was, is_now = (f"{side.get('implementation')} {side.get('python')}" for side in (recorded, now))
+    found = [Difference("python", "", was, is_now)] if was != is_now else []
+    packages = _pairs(recorded.get("packages") or {}, now.get("packages") or {})
+    found += [Difference("package", name, old, new) for name, old, new in packages]
+    old_source, new_source = recorded.get("runcard_source"), now.get("runcard_source")
+    if old_source != new_source:
+        found.append(Difference("runcard", "source", _shortened(old_source), _shortened(new_source)))
+    return found
+
+
+def machine_differences(recorded: Account, now: Account) -> list[Difference]:
+    """Compare what should not matter: commit, processor, libraries with threads, locale and the like."""
+    before, after = recorded.hardware, now.hardware
+    found = [
+        *_one("commit", "", recorded.code, now.code, "commit"),
+        *_one("cpu", "", before, after, "cpu"),
+        *_one("system", "", before, after, "os"),
+        *_one("gpu", "", before, after, "gpus"),
+    ]
+    old, new = _libraries(before), _libraries(after)
+    for name in [name for name in old if name in new]:  # which are loaded depends on what was imported so far
+        if old[name][0] != new[name][0]:
+            found.append(Difference("blas", name, old[name][0], new[name][0]))
+        if old[name][1] != new[name][1]:
+            found.append(Difference("threads", name, old[name][1], new[name][1]))
+    for name in _SETTINGS:
+        found += _one("setting", name, recorded.environment, now.environment, name)
+    if recorded.environment and now.environment:
+        variables = [side.get("variables") or {} for side in (recorded.environment, now.environment)]
+        found += [Difference("setting", name, was, is_now) for name, was, is_now in _pairs(*variables)]
+    return found
+
+
+def unified(recorded: str, now: str) -> tuple[str, ...]:
+    """Write a unified diff of two texts, both of which are at hand; nothing else."""
+    if not (recorded and now):
+        return ()
+    lines = list(difflib.unified_diff(recorded.splitlines(), now.splitlines(), "recorded", "now", lineterm="", n=1))
+    more = [f"... {len(lines) - _MOST_LINES} more lines"] if len(lines) > _MOST_LINES else []
+    return (*lines[:_MOST_LINES], *more)
+
+
+def read_difference(fields: Mapping[str, Any]) -> Difference:
+    """Read back what `asdict` gave."""
+    return Difference(**{**fields, "lines": tuple(fields["lines"])})
+
+
+def as_dicts(differences: list[Difference] | tuple[Difference, ...]) -> list[dict[str, Any]]:
+    """Describe differences as plain JSON."""
+    return [{**asdict(each), "lines": list(each.lines)} for each in differences]
+
+
+def _pairs(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[tuple[str, str | None, str | None]]:
+    for name in sorted({*before, *after}):
+        if before.get(name) != after.get(name):
+            yield name, before.get(name), after.get(name)
+
+
+def _one(part: str, name: str, before: Mapping[str, Any], after: Mapping[str, Any], key: str) -> list[Difference]:
+    if not (before and after) or before.get(key) == after.get(key):
+        return []
+    sides = [None if side.get(key) is None else _text(side[key]) for side in (before, after)]
+    return [Difference(part, name, sides[0], sides[1])]
+
+
+def _columns(data: Mapping[str, Any]) -> dict[str, str]:
+    return {name: f"{kind} {digest[:_SHORT]}" for name, kind, digest in map(_as_column, data["columns"])}
+
+
+def _as_column(column: Any) -> tuple[str, str, str]:
+    return tuple(column.values()) if isinstance(column, Mapping) else tuple(column)
+
+
+def _libraries(hardware: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Give, by name and version, the kernels that a library chose for the processor, and its number of threads."""
+    return {
+        " ".join(filter(None, (each["library"], each["version"]))): (str(each["architecture"]), str(each["n_threads"]))
+        for each in hardware.get("threads") or ()
+    }
+
+
+_TELL: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
+    "target": lambda plan: [plan["columns"].get("target"), plan["task"], *plan["classes"], plan["positive"]],
+    "split": lambda plan: {name: plan["split"][name] for name in ("kind", "n_train", "n_test", "n_folds")},
+    "features": lambda plan: {name: plan["columns"].get(name) for name in ("numerical", "categorical")},
+    "metrics": lambda plan: plan["metrics"],
+    "seed": lambda plan: plan["seed"],
+}
+
+
+def _told_apart(part: str, recorded: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, str]:
+    """Say what a part of the protocol is on both sides, in words if they tell it apart."""
+    was, is_now = (_text(_TELL[part](plan)) for plan in (recorded, now))
+    if was != is_now:
+        return was, is_now
+    return recorded["parts"][part][:_SHORT], now["parts"][part][:_SHORT]
+
+
+def _text(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def _shortened(digest: str | None) -> str | None:
+    return None if digest is None else digest[:_SHORT]
+
+
+def _count(text: str) -> str | None:
+    n_lines = len(text.splitlines())
+    return f"{n_lines} lines" if n_lines else None

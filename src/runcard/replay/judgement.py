@@ -1,0 +1,283 @@
+"""The judgement: what came out of a trial the second time, set beside the first, to the last byte."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from runcard.replay.account import Outcome
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+Verdict = Literal["identical", "equivalent", "within tolerance", "different", "not comparable"]
+VERDICTS: tuple[Verdict, ...] = ("identical", "equivalent", "within tolerance", "different", "not comparable")
+"""The strongest first."""
+
+LARGEST_OUTPUT_DIFFERENCE = 1e-9
+"""For `equivalent`: of a probability, absolute; of a predicted number, relative to the recorded one."""
+LARGEST_METRIC_DIFFERENCE = 1e-6
+"""For `equivalent`: of a metric; relative to it where it is above 1, so that its unit does not matter."""
+_DESCRIBING = ("row", "truth", "prediction")
+_PROBABILITY = "probability_"
+
+Tolerance = float | Mapping[str, float] | None
+"""By how much metrics may differ, in their own units, all of them or by name; None where the card allows nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """The first thing that came out otherwise."""
+
+    what: str
+    """`outputs`, the name of a metric, or a column of the predictions."""
+    fold: int | None = None
+    """From 1; None for the test rows."""
+    row: int | None = None
+    """The row's number in the table, from 0."""
+    id: str | None = None
+    """What the card's id column calls the row."""
+    recorded: str = ""
+    now: str = ""
+    by: float | None = None
+    """How much the two differ, where they are numbers."""
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        place = "on the test rows" if self.fold is None else f"on fold {self.fold}"
+        named = f", id {self.id}" if self.id is not None else ""
+        row = "" if self.row is None else f", row {self.row}{named}"
+        much = "" if self.by is None else f", {self.by:.3g} apart"
+        return f"{self.what} {place}{row}: {self.recorded}, now {self.now}{much}"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a trial's second outcome is beside the first, by itself."""
+
+    verdict: Verdict
+    why: str
+    """In one sentence."""
+    divergence: Divergence | None = None
+    largest_metric: float = 0.0
+    """The largest difference of any metric on any fold or the test rows."""
+    largest_output: float | None = None
+    """The largest difference of a probability, or relative difference of a number; None where none were kept."""
+    n_labels: int | None = None
+    """How many labels differ; None where none were kept."""
+    folds: tuple[int, ...] = ()
+    """The folds, from 1, on which the outputs are not the same bytes."""
+
+
+def judge(recorded: Outcome, now: Outcome, tolerance: Tolerance = None) -> Judgement:
+    """Judge a second outcome by the first; both are of the same trial on the same data."""
+    folds = tuple(_differing(recorded.outputs, now.outputs))
+    metrics = list(_metric_divergences(recorded, now))
+    rows = _beside(recorded.predictions, now.predictions)
+    same_test = recorded.test_outputs == now.test_outputs
+    if not (folds or metrics) and same_test and (rows is None or rows.is_same):
+        return Judgement("identical", _every_byte(recorded), largest_output=0.0 if rows else None)
+    largest = max((math.inf if d.by is None else d.by for d in metrics), default=0.0)
+    shared: dict[str, Any] = {
+        "divergence": _first(recorded, now, folds, metrics, rows),
+        "largest_metric": largest,
+        "largest_output": rows.largest if rows else None,
+        "n_labels": rows.n_labels if rows else None,
+        "folds": folds,
+    }
+    metrics_agree = all(_is_close(d) for d in metrics)
+    # Where no byte of the outputs differs, nothing can be nearer than that.
+    outputs_agree = rows.agrees if rows else not folds and same_test
+    if metrics_agree and outputs_agree:
+        return Judgement("equivalent", _nearly(rows), **shared)
+    kept = "" if rows or recorded.test else "; it is no finalist, so no predictions are kept that could be equivalent"
+    if tolerance is not None and all(_is_close(d) or _is_tolerated(d, tolerance) for d in metrics):
+        return Judgement("within tolerance", f"{_apart(largest)}, which the card tolerates{kept}", **shared)
+    return Judgement("different", f"{_apart(largest)}{kept}", **shared)
+
+
+def weakest(verdicts: Sequence[Verdict]) -> Verdict:
+    """Give the weakest of some verdicts."""
+    return max(verdicts, key=VERDICTS.index)
+
+
+def reaches(verdict: str, required: str) -> bool:
+    """Tell whether a verdict is as strong as one that is required."""
+    return VERDICTS.index(verdict) <= VERDICTS.index(required)
+
+
+# Outputs by their digests
+
+
+def _differing(recorded: Sequence[str], now: Sequence[str]) -> Iterator[int]:
+    for number in range(max(len(recorded), len(now))):
+        if recorded[number : number + 1] != now[number : number + 1]:
+            yield number + 1
+
+
+# Metrics
+
+
+def _metric_divergences(recorded: Outcome, now: Outcome) -> Iterator[Divergence]:
+    """Give all scores that are not the same number, fold by fold, then those on the test rows."""
+    n_folds = max((len(scores) for scores in (*recorded.folds.values(), *now.folds.values())), default=0)
+    names = list(dict.fromkeys([*recorded.folds, *now.folds]))
+    for fold in range(n_folds):
+        for name in names:
+            sides = (_at(recorded.folds.get(name, ()), fold), _at(now.folds.get(name, ()), fold))
+            yield from _unless_same(name, fold + 1, *sides)
+    for name in dict.fromkeys([*recorded.test, *now.test]):
+        yield from _unless_same(name, None, recorded.test.get(name), now.test.get(name))
+
+
+def _unless_same(name: str, fold: int | None, was: float | None, now: float | None) -> Iterator[Divergence]:
+    if was is None or now is None:
+        if was is not now:
+            yield Divergence(name, fold, recorded=str(was), now=str(now))
+    elif was != now and not (math.isnan(was) and math.isnan(now)):
+        by = abs(now - was)
+        yield Divergence(name, fold, recorded=repr(was), now=repr(now), by=math.inf if math.isnan(by) else by)
+
+
+def _is_close(found: Divergence) -> bool:
+    if found.by is None:
+        return False
+    return found.by <= LARGEST_METRIC_DIFFERENCE * max(1.0, abs(float(found.recorded)))
+
+
+def _is_tolerated(found: Divergence, tolerance: float | Mapping[str, float]) -> bool:
+    allowed = tolerance.get(found.what) if isinstance(tolerance, Mapping) else tolerance
+    return found.by is not None and allowed is not None and found.by <= allowed
+
+
+def _at(scores: Sequence[float], fold: int) -> float | None:
+    return scores[fold] if fold < len(scores) else None
+
+
+# Predictions, row by row
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Two tables of predictions side by side."""
+
+    is_same: bool
+    largest: float
+    n_labels: int
+    agrees: bool
+    first: Divergence | None
+
+
+def _beside(recorded: pd.DataFrame | None, now: pd.DataFrame | None) -> _Rows | None:
+    """Compare two tables of predictions; None where one was not kept."""
+    if recorded is None or now is None:
+        return None
+    if list(recorded.columns) != list(now.columns) or len(recorded) != len(now):
+        shapes = [f"{len(table):,} rows of {', '.join(table.columns)}" for table in (recorded, now)]
+        return _Rows(False, math.inf, 0, False, Divergence("predictions", recorded=shapes[0], now=shapes[1]))
+    firsts: list[Divergence] = []
+    largest, n_labels = 0.0, 0
+    for name in recorded.columns:
+        is_probability = name.startswith(_PROBABILITY)
+        apart, by = _apart_in(recorded[name], now[name], relative=not is_probability)
+        if not apart.any():
+            continue
+        firsts.append(_divergence_at(recorded, now, name, int(apart.argmax())))
+        if by is None or name == "row":
+            n_labels += int(apart.sum())
+        else:
+            largest = max(largest, float(by.max()))
+    first = min(firsts, key=lambda found: (_place_of(recorded, found), found.what == "prediction"), default=None)
+    agrees = n_labels == 0 and largest <= LARGEST_OUTPUT_DIFFERENCE
+    return _Rows(not firsts, largest, n_labels, agrees, first)
+
+
+def _apart_in(recorded: pd.Series, now: pd.Series, *, relative: bool) -> tuple[np.ndarray, np.ndarray | None]:
+    """Tell of each row whether two columns differ, and by how much if they hold fractions; NaN equals NaN."""
+    import numpy as np
+
+    if recorded.dtype.kind == now.dtype.kind == "f":
+        old, new = recorded.to_numpy(), now.to_numpy()
+        gaps = np.isnan(old) | np.isnan(new)
+        if old.dtype != new.dtype:
+            return np.ones(len(old), dtype=bool), np.full(len(old), np.inf)
+        same = (old == new) | (np.isnan(old) & np.isnan(new))
+        with np.errstate(all="ignore"):
+            by = np.abs(new - old) / np.where(relative & (old != 0), np.abs(old), 1.0)
+        return ~same, np.where(same, 0.0, np.where(gaps, np.inf, by))
+    pairs = zip(recorded.tolist(), now.tolist(), strict=True)
+    kinds = recorded.dtype.kind == now.dtype.kind
+    return np.array([not kinds or not _is_same_value(old, new) for old, new in pairs], dtype=bool), None
+
+
+def _is_same_value(old: Any, new: Any) -> bool:
+    """Compare two labels by value and type: `1`, `1.0`, `"1"` and `True` are four."""
+    if isinstance(old, float) and isinstance(new, float) and math.isnan(old) and math.isnan(new):
+        return True
+    return type(old) is type(new) and bool(old == new)
+
+
+def _divergence_at(recorded: pd.DataFrame, now: pd.DataFrame, name: str, place: int) -> Divergence:
+    old, new = recorded[name].iloc[place], now[name].iloc[place]
+    is_number = recorded[name].dtype.kind == now[name].dtype.kind == "f"
+    ids = [column for column in recorded.columns if column not in _DESCRIBING and not column.startswith(_PROBABILITY)]
+    return Divergence(
+        name,
+        row=int(recorded["row"].iloc[place]) if "row" in recorded else place,
+        id=str(recorded[ids[0]].iloc[place]) if ids else None,
+        recorded=_shown(old),
+        now=_shown(new),
+        by=float(abs(new - old)) if is_number else None,
+    )
+
+
+def _place_of(recorded: pd.DataFrame, found: Divergence) -> int:
+    if "row" not in recorded or found.row is None:
+        return 0
+    return int((recorded["row"] == found.row).to_numpy().argmax())
+
+
+def _shown(value: Any) -> str:
+    plain = value.item() if hasattr(value, "item") else value
+    return repr(plain) if isinstance(plain, float) else str(plain)
+
+
+# Words
+
+
+def _first(
+    recorded: Outcome, now: Outcome, folds: Sequence[int], metrics: Sequence[Divergence], rows: _Rows | None
+) -> Divergence | None:
+    """Find the first thing that differs: the first fold, and on it by how much; else the first of the test rows."""
+    on_folds = next((found for found in metrics if found.fold is not None), None)
+    if folds and (on_folds is None or folds[0] <= (on_folds.fold or 0)):
+        if on_folds is not None and on_folds.fold == folds[0]:
+            return on_folds
+        was, is_now = (side.outputs[folds[0] - 1 : folds[0]] for side in (recorded, now))
+        return Divergence("outputs", folds[0], recorded="".join(was) or "none", now="".join(is_now) or "none")
+    if on_folds is not None:
+        return on_folds
+    if rows is not None and rows.first is not None:
+        return rows.first
+    if recorded.test_outputs != now.test_outputs:
+        return Divergence("outputs", recorded=recorded.test_outputs, now=now.test_outputs)
+    return next(iter(metrics), None)
+
+
+def _every_byte(recorded: Outcome) -> str:
+    n_folds = len(recorded.outputs)
+    places = [f"{n_folds} folds"] * (n_folds > 0) + ["the test rows"] * bool(recorded.test_outputs)
+    return f"every byte that the model said on {' and on '.join(places)} is the same, and so is every metric"
+
+
+def _nearly(rows: _Rows | None) -> str:
+    if rows is None:
+        return f"every byte that the model said is the same; metrics differ by {LARGEST_METRIC_DIFFERENCE:g} at most"
+    return f"the same labels, outputs at most {rows.largest:.2g} apart, metrics at most {LARGEST_METRIC_DIFFERENCE:g}"
+
+
+def _apart(largest: float) -> str:
+    return f"metrics differ by up to {largest:.3g}" if largest else "what the model said differs, though no metric does"

@@ -1,0 +1,134 @@
+"""The replay: a recorded run, run again, and what was found."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from runcard.replay.difference import Difference, as_dicts, read_difference
+from runcard.replay.judgement import Divergence, Verdict, reaches
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One metric before and now: on the folds its mean, or on the test rows."""
+
+    name: str
+    """As MLflow has it: `cv_roc_auc_mean`, `test_roc_auc`."""
+    recorded: float | None
+    now: float | None
+    largest: float
+    """The largest difference: of the folds, or of this one number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A recorded run that was run again, and whether it came out the same."""
+
+    run_id: str
+    run_name: str
+    card_run_id: str
+    experiment: str
+    model: str
+    params: Mapping[str, Any]
+    trial_key: str
+    verdict: Verdict
+    why: str
+    """In a sentence."""
+    same_environment: bool
+    """Whether Python, every package and runcard's own source are what they were."""
+    is_deterministic: bool | None
+    """Whether several replays were equal to each other, byte by byte; None for a single one."""
+    differences: tuple[Difference, ...]
+    """What differs in what it is made of, what decides first."""
+    divergence: Divergence | None
+    """The first thing that came out otherwise."""
+    scores: tuple[Score, ...]
+    evidence: Mapping[str, Any]
+    """How far the outputs lie apart, and the digests of both sides' circumstances."""
+    mode: str
+    """`here` or `isolated`."""
+    at: str
+    """ISO 8601, UTC."""
+    seconds: float
+    n_repeats: int
+    chosen_as: str = ""
+    """Why it is this run that was meant, where a card or a version was named."""
+    notes: tuple[str, ...] = ()
+    replay_run_id: str | None = None
+    """The replay's own run in MLflow; None where that could not be told."""
+    kept: str | None = None
+    """Where its files are, if they are not in MLflow."""
+    schema: int = field(default=SCHEMA)
+
+    @property
+    def words(self) -> str:
+        """The verdict as a person reads it."""
+        if self.verdict == "equivalent" and not self.same_environment:
+            return "equivalent in a different environment"
+        return self.verdict
+
+    @property
+    def first_divergence(self) -> str:
+        """Name the first thing that is not as recorded, in a line; empty where nothing is."""
+        deciding = next((each for each in self.differences if each.decides), None)
+        if deciding is not None:
+            return str(deciding)
+        if self.divergence is not None:
+            return str(self.divergence)
+        first = next((each for each in self.differences if each.is_environment), None)
+        return "" if first is None else str(first)
+
+    def reaches(self, required: str) -> bool:
+        """Tell whether the verdict is as strong as one that is required."""
+        return reaches(self.verdict, required)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Describe it as plain JSON; numbers that JSON has no word for as text."""
+        found: dict[str, Any] = _plain({**asdict(self), "words": self.words, "differences": as_dicts(self.differences)})
+        return found
+
+
+def to_json(replay: Replay) -> str:
+    """Write a replay as `replay.json` has it."""
+    return json.dumps(replay.as_dict(), indent=2, ensure_ascii=False, allow_nan=False, default=str)
+
+
+def read_replay(text: str) -> Replay:
+    """Read a replay back."""
+    fields = {name: value for name, value in json.loads(text).items() if name != "words"}
+    divergence = fields["divergence"]
+    return Replay(
+        **{
+            **fields,
+            "differences": tuple(read_difference(each) for each in fields["differences"]),
+            "divergence": divergence and Divergence(**{**divergence, "by": _number(divergence["by"])}),
+            "scores": tuple(
+                Score(each["name"], *(_number(each[key]) for key in ("recorded", "now", "largest")))  # type: ignore[arg-type]
+                for each in fields["scores"]
+            ),
+            "notes": tuple(fields["notes"]),
+        }
+    )
+
+
+def kept_at(replay: Replay, run_id: str | None, place: str | None = None) -> Replay:
+    """Say where a replay is kept."""
+    return replace(replay, replay_run_id=run_id, kept=place)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,203 @@
+"""A recorded run, run again in this environment and this work tree, and judged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from statistics import fmean
+
+from runcard import errors
+from runcard.card import Card
+from runcard.engine.memory import give_back_large_arrays
+from runcard.plan import digest
+from runcard.project import Project
+from runcard.replay import Account, Judgement, Outcome, Replay, Score, judge, weakest
+from runcard.trial import stage_table
+from runcard.workflow.engines import choose_engine
+from runcard.workflow.replay.options import Options
+from runcard.workflow.replay.outcome import Again, carry_out
+from runcard.workflow.replay.present import Present, look_around, open_recorded_card, unreadable
+from runcard.workflow.replay.recorded import Recorded
+from runcard.workflow.scratch import scratch
+from runcard.workflow.train import Bench
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Done:
+    """A replay, and what it leaves to be kept."""
+
+    replay: Replay
+    present: Present
+    again: Again
+    """The first of the repetitions."""
+
+
+def replay_here(recorded: Recorded, project: Project, options: Options) -> Done:
+    """Run a recorded trial again and judge what comes out.
+
+    What differs in what it is made of is looked for first: where that decides, nothing is trained. The journal, the
+    original run and the work tree are not touched.
+
+    Raises
+    ------
+    RunError
+        A worker died.
+    """
+    began = time.time()
+    give_back_large_arrays()
+    try:
+        card = open_recorded_card(recorded, project)
+    except errors.RuncardError as error:
+        present = unreadable(recorded, error, project)
+        several: list[Again] = []
+    else:
+        present, several = _look_and_run(recorded, card, project, options)
+    replay = _judged(recorded, present, several)
+    seconds = time.time() - began
+    return Done(replace(replay, seconds=seconds), present, several[0] if several else Again(Outcome()))
+
+
+def _look_and_run(recorded: Recorded, card: Card, project: Project, options: Options) -> tuple[Present, list[Again]]:
+    with ExitStack() as stack:
+        engine = choose_engine(_alone(card, recorded), project, workers=options.workers)
+        stack.enter_context(engine)  # workers import what they need while the table is read
+        present = look_around(recorded, card, project)
+        if not present.is_comparable or present.resolved is None or present.trial is None:
+            return present, []
+        plan, trial = present.resolved.plan, present.trial
+        folder = stack.enter_context(scratch(project.home))
+        stage_table(present.resolved.table.frame, plan.target.values, folder / "table")
+        several = []
+        for number in range(options.repeat):
+            options.note(
+                f"Running {recorded.run.name} again" + (f", {number + 1} of {options.repeat}" * (options.repeat > 1))
+            )
+            bench = Bench(engine, folder / "table", folder / str(number), lambda key: None)
+            several.append(carry_out(plan, trial, bench, is_finalist=recorded.is_finalist))
+        return present, several
+
+
+def _alone(card: Card, recorded: Recorded) -> Card:
+    """Leave a card only the model that is to be run, so that the workers import nothing else."""
+    return replace(card, models=tuple(model for model in card.models if model.name == recorded.account.model))
+
+
+# The verdict
+
+
+def _judged(recorded: Recorded, present: Present, several: Sequence[Again]) -> Replay:
+    found = _judge_all(recorded, present, several)
+    failed = next((again.error for again in several if again.error), "")
+    outcome = several[0].outcome if several and not failed else None
+    return Replay(
+        run_id=recorded.run.run_id,
+        run_name=recorded.run.name,
+        card_run_id=recorded.card_run.run_id,
+        experiment=recorded.experiment,
+        model=recorded.account.model,
+        params=recorded.account.params,
+        trial_key=recorded.account.trial_key,
+        verdict=found.verdict,
+        why=found.why,
+        same_environment=present.same_environment,
+        is_deterministic=_is_deterministic(several),
+        differences=present.differences,
+        divergence=found.divergence,
+        scores=tuple(scores_beside(recorded.account.outcome, outcome)) if outcome else (),
+        evidence=_evidence(recorded, present, found, several),
+        mode="here",
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=0.0,
+        n_repeats=len(several),
+        chosen_as=recorded.chosen_as,
+        notes=_notes(present, several, found),
+    )
+
+
+def _judge_all(recorded: Recorded, present: Present, several: Sequence[Again]) -> Judgement:
+    """Judge every repetition; the weakest verdict counts."""
+    if not several:
+        deciding = [each for each in present.differences if each.decides]
+        parts = ", ".join(dict.fromkeys(each.part for each in deciding))
+        return Judgement("not comparable", f"not as recorded: {parts}; nothing was trained")
+    failed = next((again.error for again in several if again.error), "")
+    if failed and not present.same_environment:
+        return Judgement("not comparable", f"it cannot be run in this environment: {failed}")
+    if failed:
+        return Judgement("different", f"it was scored before, now it fails: {failed}")
+    tolerance = present.resolved.plan.tolerance if present.resolved else None
+    every = [judge(recorded.account.outcome, again.outcome, tolerance) for again in several]
+    found = next(each for each in every if each.verdict == weakest([one.verdict for one in every]))
+    if _is_deterministic(several) is False:
+        return replace(found, why=f"not deterministic: {len(several)} replays differ from each other; {found.why}")
+    if len(several) > 1 and found.verdict not in ("identical", "equivalent"):
+        found = replace(
+            found, why=f"{len(several)} replays are equal to each other, so the result changed; {found.why}"
+        )
+    if found.verdict == "identical" and not present.same_environment:
+        return replace(found, verdict="equivalent")
+    return found
+
+
+def _is_deterministic(several: Sequence[Again]) -> bool | None:
+    if len(several) < 2:
+        return None
+    first = several[0].outcome
+    return all(judge(first, again.outcome).verdict == "identical" for again in several[1:])
+
+
+def _notes(present: Present, several: Sequence[Again], found: Judgement) -> tuple[str, ...]:
+    notes = []
+    if several and found.verdict == "different" and len(several) == 1:
+        notes.append("`--repeat 2` tells a model that is not deterministic from one whose result changed")
+    changed = [each for each in present.differences if each.part == "card file"]
+    notes += [f"{each.name} was changed since, not where it matters to this trial" for each in changed]
+    return tuple(notes)
+
+
+# Evidence
+
+
+def scores_beside(recorded: Outcome, now: Outcome) -> list[Score]:
+    """Set every metric side by side: means over the folds, then the test rows."""
+    found = []
+    for name, scores in recorded.folds.items():
+        again = now.folds.get(name, ())
+        largest = max((abs(a - b) for a, b in zip(scores, again, strict=False)), default=0.0)
+        found.append(Score(f"cv_{name}_mean", fmean(scores), fmean(again) if again else None, largest))
+    for name, score in recorded.test.items():
+        again_test = now.test.get(name)
+        largest = 0.0 if again_test is None else abs(score - again_test)
+        found.append(Score(f"test_{name}", score, again_test, largest))
+    return found
+
+
+def _evidence(recorded: Recorded, present: Present, found: Judgement, several: Sequence[Again]) -> dict[str, object]:
+    return {
+        "folds": len(recorded.account.outcome.outputs),
+        "folds_that_differ": list(found.folds),
+        "largest_metric_difference": found.largest_metric if several else None,
+        "largest_output_difference": found.largest_output,
+        "labels_that_differ": found.n_labels,
+        "outputs": {
+            "recorded": [*recorded.account.outcome.outputs, recorded.account.outcome.test_outputs],
+            "now": [[*again.outcome.outputs, again.outcome.test_outputs] for again in several],
+        },
+        "circumstances": {"recorded": _digests(recorded.account), "now": _digests(present.account)},
+    }
+
+
+def _digests(account: Account) -> dict[str, str]:
+    """Digest each side's circumstances, to be found again in other replays."""
+    environment = {name: account.environment.get(name) for name in ("python", "packages", "runcard_source")}
+    parts = {
+        "card": account.card,
+        "data": account.plan.get("data", {}).get("digest"),
+        "code": account.code.get("modules"),
+        "environment": environment,
+        "hardware": {name: account.hardware.get(name) for name in ("cpu", "os", "gpus")},
+    }
+    return {name: digest(part) for name, part in parts.items()}

@@ -1,0 +1,163 @@
+"""A replay as a run of its own in MLflow, beside the original, which stays as it is."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from runcard import errors
+from runcard.project import Project
+from runcard.replay import Replay, kept_at, to_json
+from runcard.tracking.base import (
+    Artifact,
+    Item,
+    Metric,
+    RunLog,
+    Tag,
+    TextArtifact,
+    Tracker,
+    safe_metrics,
+    safe_params,
+)
+from runcard.workflow.replay.here import Done
+from runcard.workflow.replay.recorded import PREDICTIONS_FILE, Recorded
+from runcard.workflow.replay.subject import REPLAY_OF_TAG
+from runcard.workflow.sync import connect
+
+REPLAYS = "replays"
+REPLAY_FILE = "replay.json"
+VERDICT_TAG = "runcard.verdict"
+Given = TypeVar("Given")
+
+
+class Teller:
+    """MLflow, connected to in a thread of its own while the trial is run: importing it takes seconds."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._pool = ThreadPoolExecutor(1, "tracking")
+        self._exits = ExitStack()
+        self._tracker: Future[Tracker] = self._pool.submit(self._connect)
+
+    def ask(self, question: Callable[[Tracker], Given]) -> Given:
+        """Have something done with the tracker."""
+        return self._pool.submit(lambda: question(self._tracker.result())).result()
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._pool.submit(self._exits.close).result()
+        self._pool.shutdown()
+
+    def _connect(self) -> Tracker:
+        tracker = self._exits.enter_context(connect(self._project))
+        tracker.probe()
+        return tracker
+
+
+@contextmanager
+def telling(project: Project) -> Iterator[Teller]:
+    """Connect to MLflow in the background."""
+    teller = Teller(project)
+    try:
+        yield teller
+    finally:
+        teller.close()
+
+
+def keep(done: Done, recorded: Recorded, project: Project, teller: Teller) -> Replay:
+    """Write a replay down here, then as a run in MLflow; what cannot be told there stays here, and it says so."""
+    replay = done.replay
+    folder = project.home / REPLAYS / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:8]}"
+    folder.mkdir(parents=True)
+    if done.again.predictions:
+        (folder / PREDICTIONS_FILE).write_bytes(done.again.predictions)
+    (folder / REPLAY_FILE).write_text(to_json(replay), encoding="utf-8")
+    try:
+        told = teller.ask(lambda tracker: _tell(tracker, done, recorded, folder))
+    except errors.TrackingError as error:
+        kept = kept_at(replay, None, f"{project.shown(folder)} ({error.what})")
+        (folder / REPLAY_FILE).write_text(to_json(kept), encoding="utf-8")
+        return kept
+    shutil.rmtree(folder, ignore_errors=True)
+    return told
+
+
+def _tell(tracker: Tracker, done: Done, recorded: Recorded, folder: Path) -> Replay:
+    log = _log(done, recorded, ())
+    run_id = tracker.open_run(log)
+    replay = kept_at(done.replay, run_id)
+    files: tuple[Item, ...] = (
+        TextArtifact(to_json(replay), REPLAY_FILE),
+        TextArtifact(recorded.account.card, "card.yaml"),
+        *(_text(name, content) for name, content in done.present.circumstances.files.items() if _is_own(name)),
+    )
+    predictions = folder / PREDICTIONS_FILE
+    files += (Artifact(predictions),) if predictions.is_file() else ()
+    tracker.fill_run(run_id, _log(done, recorded, files))
+    return replay
+
+
+def _log(done: Done, recorded: Recorded, files: tuple[Item, ...]) -> RunLog:
+    replay = done.replay
+    ended = int(time.time() * 1000)
+    params, _ = safe_params(
+        {"model": replay.model, **{_unclashed(name): value for name, value in replay.params.items()}}
+    )
+    return RunLog(
+        record_id=uuid.uuid4().hex,
+        kind="replay",
+        name=f"replay-of-{replay.run_name}",
+        experiment=replay.experiment,
+        started_ms=ended - int(replay.seconds * 1000),
+        status="FINISHED",
+        ended_ms=ended,
+        parent_run_id=replay.run_id,
+        items=(*_tags(done, recorded), *params, *safe_metrics(_metrics(done, ended)), *files),
+    )
+
+
+def _tags(done: Done, recorded: Recorded) -> list[Tag]:
+    replay = done.replay
+    tags = {
+        REPLAY_OF_TAG: replay.run_id,
+        "runcard.replay_of_card": replay.card_run_id,
+        "runcard.replay_mode": replay.mode,
+        VERDICT_TAG: replay.verdict,
+        "runcard.environment_same": str(replay.same_environment).lower(),
+        "runcard.deterministic": "" if replay.is_deterministic is None else str(replay.is_deterministic).lower(),
+        "runcard.first_divergence": replay.first_divergence,
+        "runcard.why": replay.why,
+        "runcard.card_digest": recorded.card_digest,
+        "runcard.replayed_key": replay.trial_key,
+        "mlflow.note.content": f"**{replay.words}**: {replay.why}",
+        **done.present.circumstances.described.get("mlflow_tags", {}),
+    }
+    return [Tag(name, value) for name, value in tags.items() if value]
+
+
+def _metrics(done: Done, at: int) -> list[Metric]:
+    outcome = done.again.outcome
+    found = []
+    for name, scores in outcome.folds.items():
+        found += [Metric(f"cv_{name}", score, fold, at) for fold, score in enumerate(scores)]
+        found.append(Metric(f"cv_{name}_mean", sum(scores) / len(scores), 0, at))
+    found += [Metric(f"test_{name}", score, 0, at) for name, score in outcome.test.items()]
+    return found
+
+
+def _is_own(name: str) -> bool:
+    return name.count("/") == 1 and name.endswith((".json", ".txt"))
+
+
+def _text(name: str, content: bytes) -> TextArtifact:
+    return TextArtifact(content.decode("utf-8", "replace"), name)
+
+
+def _unclashed(name: str) -> str:
+    return f"model__{name}" if name == "model" else name

@@ -1,0 +1,59 @@
+"""Reproducing: a run is found, run again, judged, and what was found is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from runcard.project import Project, find_project
+from runcard.replay import Replay
+from runcard.workflow.replay.here import replay_here
+from runcard.workflow.replay.keeping import keep, telling
+from runcard.workflow.replay.options import Options
+from runcard.workflow.replay.recorded import Recorded, read_recorded
+from runcard.workflow.replay.subject import find_trial
+from runcard.workflow.sync import open_reader
+
+
+def reproduce(
+    name: str,
+    *,
+    isolated: bool = True,
+    repeat: int = 1,
+    workers: int | None = None,
+    tracking_uri: str | None = None,
+    project: Project | None = None,
+    note: Callable[[str], None] = lambda line: None,
+) -> Replay:
+    """Run a recorded run again, and judge whether it came out the same.
+
+    Parameters
+    ----------
+    name
+        A trial's run or a card's, by its id, the first digits of it or its name; or a registered version,
+        `MODEL@ALIAS` or `MODEL/3`.
+    isolated
+        In a tree and an environment made as they were, instead of this environment and work tree.
+    repeat
+        How many times to run it: two replays that differ tell that it is not deterministic.
+    workers
+        How many processes train; default: the setting, else one for each core.
+
+    Raises
+    ------
+    NotReplayable, RunUnknown, ModelVersionUnknown
+        It cannot be run again, and why.
+    TrackingAway
+        MLflow does not answer.
+    """
+    project = (project or find_project()).with_settings(tracking_uri=tracking_uri, workers=workers)
+    recorded = find_recorded(name, project)
+    options = Options(repeat, workers, note)
+    with telling(project) as teller:
+        done = replay_here(recorded, project, options)
+        return keep(done, recorded, project, teller)
+
+
+def find_recorded(name: str, project: Project) -> Recorded:
+    """Find what a name stands for, and read all that it takes to run it again."""
+    with open_reader(project) as reader:
+        return read_recorded(find_trial(name, reader, project), reader, project)
