@@ -43,7 +43,7 @@ WHOLE = Evidence(
     split="same",
     data=StoredData("kept in the data store"),
     model=KeptModel("f" * 64, "same"),
-    replays=(RecordedReplay("e" * 32, "identical", 1, None, "2026-05-01"),),
+    replays=(RecordedReplay("e" * 32, "identical", None, "2026-05-01"),),
 )
 DIRTY = {"commit": "c" * 40, "dirty": True, "diff": {"bytes": 3}, "untracked": {"new.py": {}}, "left_out": {}}
 FULL = [{"path": "look.ipynb", "n_outputs": 2, "reason": ""}, {"path": "b.ipynb", "n_outputs": None, "reason": "huge"}]
@@ -65,8 +65,8 @@ def data(**changed: Any) -> dict[str, Any]:
     return {"card": {"data": changed}}
 
 
-def replayed(verdict: str, n: int = 1, is_deterministic: bool | None = None) -> dict[str, Any]:
-    return {"replays": (RecordedReplay("e" * 32, verdict, n, is_deterministic, "2026-05-01"),)}
+def replayed(verdict: str, is_deterministic: bool | None = None) -> dict[str, Any]:
+    return {"replays": (RecordedReplay("e" * 32, verdict, is_deterministic, "2026-05-01"),)}
 
 
 NOT = "not applicable"
@@ -153,7 +153,7 @@ CASES: list[tuple[str, dict[str, Any], str, str, str]] = [
     ("non-determinism known", {"replays": ()}, "failed", "never run again", "runcard reproduce aaaaaaaa --repeat 2"),
     ("non-determinism known", replayed("different"), "failed", "does not tell why", "--repeat 2"),
     ("non-determinism known", replayed("not comparable"), "failed", "not comparable", "--repeat 2"),
-    ("non-determinism known", replayed("different", 2, False), "passed", "it is not deterministic", ""),
+    ("non-determinism known", replayed("different", False), "passed", "it is not deterministic", ""),
 ]
 
 

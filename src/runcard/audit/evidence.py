@@ -37,9 +37,8 @@ class RecordedReplay:
 
     run_id: str
     verdict: str
-    n_repeats: int
     is_deterministic: bool | None
-    """Whether its repeats came out the same; None where there was one."""
+    """Whether it came out the same each time; None where it was run once."""
     date: str
 
 

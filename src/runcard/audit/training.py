@@ -5,7 +5,7 @@ from __future__ import annotations
 from runcard.audit.evidence import Evidence
 from runcard.audit.finding import Finding, failed, first_line, passed, several, unrecorded
 
-_JUDGED = ("identical", "equivalent", "equivalent in a different environment", "within tolerance")
+_JUDGED = ("identical", "equivalent", "within tolerance")
 
 _ALONE = "put this model with these hyperparameters alone in a card, then runcard run CARD"
 
@@ -60,8 +60,8 @@ def determinism(evidence: Evidence) -> Finding:
     for replay in evidence.replays:
         shown = f"replay {replay.run_id[:8]} of {replay.date}: {replay.verdict}"
         if replay.is_deterministic is not None:
-            word = "equal: it is deterministic" if replay.is_deterministic else "different: it is not deterministic"
-            return passed(f"{shown}; {replay.n_repeats} repeats came out {word}")
+            word = "is" if replay.is_deterministic else "is not"
+            return passed(f"{shown}; run several times, it {word} deterministic")
         if replay.verdict in _JUDGED:
             return passed(shown)
     if evidence.replays:

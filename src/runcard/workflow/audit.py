@@ -11,11 +11,12 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runcard import errors
-from runcard.audit import Audit, Evidence, FileState, KeptModel, make_audit
+from runcard.audit import Audit, Evidence, FileState, KeptModel, RecordedReplay, make_audit
 from runcard.project import Project, find_project
 from runcard.provenance.git import GitSilent, ask_git
 from runcard.provenance.modules import text_digest
@@ -23,7 +24,8 @@ from runcard.tracking.base import EXACT_PARAMS_FILE, EXACT_PARAMS_TAG, RunReader
 from runcard.tracking.modelfiles import model_digest
 from runcard.tracking.runfiles import RunFiles
 from runcard.workflow.chosen import meaning_of, only_card
-from runcard.workflow.replay.subject import Subject, find_subject, find_trial
+from runcard.workflow.replay.keeping import VERDICT_TAG
+from runcard.workflow.replay.subject import REPLAY_OF_TAG, Subject, find_subject, find_trial
 from runcard.workflow.sync import open_reader
 from runcard.yaml import parse
 
@@ -106,6 +108,7 @@ class _Gathering:
             hyperparameters=self._hyperparameters(run),
             feature_set=run.tags.get("runcard.features"),
             model=self._model(run),
+            replays=tuple(map(_replay, self.details.referring(REPLAY_OF_TAG, run.run_id))),
         )
 
     def _of_plain(self, run: RunRow) -> Evidence:
@@ -141,6 +144,13 @@ class _Gathering:
             return bool(ask_git(self.project.root, "branch", "--remotes", "--contains", str(code["commit"])).strip())
         except GitSilent:  # this clone does not have it
             return None
+
+
+def _replay(row: RunRow) -> RecordedReplay:
+    tags = row.tags
+    day = datetime.fromtimestamp(row.started_ms / 1000, UTC).date().isoformat()
+    is_deterministic = {"true": True, "false": False}.get(tags.get("runcard.deterministic", ""))
+    return RecordedReplay(row.run_id, tags.get(VERDICT_TAG, "without a verdict"), is_deterministic, day)
 
 
 def _states(code: Mapping[str, Any], kept: Mapping[str, bytes]) -> dict[str, FileState]:
