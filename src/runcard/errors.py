@@ -129,6 +129,12 @@ class PackageMissing(UsageError):
     code = "RC006"
 
 
+class TreeDirty(UsageError):
+    """Files are not committed, and the project allows runs of committed code only."""
+
+    code = "RC010"
+
+
 # RC1xx: the card
 
 
@@ -568,3 +574,51 @@ class NotReplayable(ReplayError):
     """MLflow does not have what it takes to run a run again and to judge it."""
 
     code = "RC801"
+
+
+class CodeUnrecorded(ReplayError):
+    """A run's code was in no git commit."""
+
+    code = "RC802"
+
+
+class CommitMissing(ReplayError):
+    """The commit of a run is neither in this clone nor at its remotes."""
+
+    code = "RC803"
+
+
+class CodeNotRestored(ReplayError):
+    """The uncommitted part of a run's code cannot be put back as it was."""
+
+    code = "RC804"
+
+
+class PythonMissing(ReplayError):
+    """The Python of a run is not to be had."""
+
+    code = "RC805"
+
+
+class PackageGone(ReplayError):
+    """A package of a run cannot be installed in its recorded version."""
+
+    code = "RC806"
+
+
+class RuncardDiffers(ReplayError):
+    """A run was made by another build of runcard, which is not to be had."""
+
+    code = "RC807"
+
+
+class VenvFailed(ReplayError):
+    """The environment of a run cannot be made for a reason of this machine."""
+
+    code = "RC808"
+
+
+class ReplayUnanswered(ReplayError):
+    """The replay in the rebuilt environment ended without a verdict."""
+
+    code = "RC809"

@@ -22,6 +22,7 @@ from runcard import errors
 CARD_FOLDER = "configs"
 HOME = ".runcard"
 MODEL_FORMATS = ("skops", "cloudpickle")
+DIRTY = ("capture", "warn", "forbid")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Settings:
     """The address of a Dask cluster's scheduler; empty for processes on this machine."""
     model_format: str = "skops"
     """How models are saved: `skops`, or `cloudpickle` for types skops does not trust."""
+    dirty: str = "capture"
+    """What happens to a run of code that is not committed: it is kept with it, or a warning comes too, or it stops."""
     gates: Mapping[str, Any] = field(default_factory=dict)
     """What a promotion takes where the card does not say it: `[tool.runcard.gates]`, keys as in `registry.gates`."""
 
@@ -200,6 +203,7 @@ def _from_environment() -> dict[str, tuple[str, Any]]:
         "RUNCARD_WORKERS": ("workers", _whole),
         "RUNCARD_ON": ("on", str),
         "RUNCARD_MODEL_FORMAT": ("model_format", str),
+        "RUNCARD_DIRTY": ("dirty", str),
     }
     return {
         variable: (key, read(os.environ[variable]))
@@ -246,6 +250,7 @@ _SETTINGS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     ),
     "gates": ("a table, `[tool.runcard.gates]`", lambda value: isinstance(value, dict)),
     "on": ("text, such as `tcp://host:8786`", lambda value: isinstance(value, str)),
+    "dirty": (errors.listing(DIRTY).replace(",", " or"), lambda value: value in DIRTY),
     "model_format": (errors.listing(MODEL_FORMATS).replace(",", " or"), lambda value: value in MODEL_FORMATS),
 }
 

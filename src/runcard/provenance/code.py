@@ -4,49 +4,27 @@ from __future__ import annotations
 
 import getpass
 import hashlib
-import re
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from runcard.provenance.cleaned import Cleaned, text_of
 from runcard.provenance.git import GitSilent, ask_git
-from runcard.provenance.secrets import holds_secret, named_like_secret
+from runcard.provenance.index import plain_index
+from runcard.provenance.patch import read_patch
+from runcard.provenance.untracked import read_sources
 from runcard.redact import REMOVED, redact
 
-LARGEST_SOURCE_BYTES = 512 * 1024
-MOST_SOURCE_BYTES = 16 * 1024 * 1024
-MOST_SOURCE_FILES = 2_000
-
-_CODE = (
-    ".py",
-    ".pyi",
-    ".pyx",
-    ".pxd",
-    ".ipynb",
-    ".r",
-    ".jl",
-    ".sql",
-    ".sh",
-    ".c",
-    ".h",
-    ".cpp",
-    ".hpp",
-    ".rs",
-)
-_TEXT = (".yaml", ".yml", ".toml", ".cfg", ".ini", ".json", ".md", ".rst", ".txt", ".mk", ".lock")
-_SOURCE_NAMES = frozenset({"makefile", "dockerfile", "justfile", "snakefile", "procfile"})
 # What runcard and MLflow write themselves is no code, even where somebody committed it.
 _OUTPUTS = ("**/.runcard/**", "**/mlflow.db*", "**/mlartifacts/**", "**/mlruns/**")
 _PATHS = ("--", ":(top)", *(f":(top,exclude,glob){pattern}" for pattern in _OUTPUTS))
-# Every switch undoes a setting that would make a patch `git apply` does not take.
-_DIFF = (
-    *("diff", "HEAD", "--binary", "--find-renames", "--no-color", "--no-ext-diff", "--no-textconv"),
-    *("--src-prefix=a/", "--dst-prefix=b/", "--unified=3"),
-    *("--submodule=short", "--ignore-submodules=dirty"),
+_STATUS = (
+    *("status", "--porcelain=v2", "--branch", "-z", "--no-renames"),
+    *("--untracked-files=all", "--ignore-submodules=none"),
 )
-_STATUS = ("status", "--porcelain=v2", "--branch", "-z", "--no-renames", "--untracked-files=all")
-_BINARY_PATCH = b"\nGIT binary patch\n"
+_ABSENT, _SUBMODULE = "000000", "160000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,62 +36,103 @@ class Code:
     """None on a detached head too."""
     remote: str | None = None
     """Without credentials: of `origin`, or the only or first other one."""
+    pushed: bool | None = None
+    """Whether the clone knows the commit on a branch of a remote."""
+    folder: str = "."
+    """The project's root, from the repository's top."""
     dirty: bool | None = None
     """Whether the commit alone is not the whole code."""
     diff: bytes = b""
     """From commit to working tree, for `git apply` at the top; sources may be in any encoding."""
+    changed: Mapping[str, Mapping[str, str] | None] = field(default_factory=dict)
+    """Files that the commit holds otherwise: path -> git's mode and, unless it could tell a secret, the SHA-256 of
+    what is there; None for a file that is not part of the code any more."""
     untracked: Mapping[str, bytes] = field(default_factory=dict)
-    """Sources git does not know: path from the repository's top -> content."""
+    """Sources git does not know: path from the repository's top -> content, of a link its target."""
+    modes: Mapping[str, str] = field(default_factory=dict)
+    """Git's mode of untracked sources that are no plain file."""
     left_out: Mapping[str, str] = field(default_factory=dict)
     """Changed or unknown files that are in neither of the two: path -> why."""
-    redacted: bool = False
-    """Whether credentials were taken out of the diff or the sources; such a diff may not apply."""
+    altered: tuple[str, ...] = ()
+    """Files in the diff or the sources that credentials were taken out of."""
+    line_endings: Mapping[str, str] = field(default_factory=dict)
+    """Git's settings under which the files were checked out: `core.autocrlf`, `core.eol`."""
     reason: str | None = None
-    """Why there is no commit."""
+    """Why there is no commit, or no diff."""
+
+    @property
+    def redacted(self) -> bool:
+        """Whether credentials were taken out; such a diff may not apply."""
+        return bool(self.altered)
+
+    @property
+    def uncommitted(self) -> tuple[str, ...]:
+        """The files that the commit does not hold as they are."""
+        return tuple(sorted({*self.changed, *self.untracked, *self.left_out}))
+
+    def top_above(self, root: Path) -> Path:
+        """Return the repository's top, given the project's root."""
+        return root.resolve().joinpath(*[".."] * len(PurePosixPath(self.folder).parts)).resolve()
 
     def as_dict(self) -> dict[str, Any]:
         """Describe the code as JSON, file contents as size and digest."""
+        untracked = {name: _digest(content) for name, content in self.untracked.items()}
+        for name, mode in self.modes.items():
+            untracked[name]["mode"] = mode
         return {
             "commit": self.commit,
             "branch": self.branch,
             "remote": self.remote,
+            "pushed": self.pushed,
+            "folder": self.folder,
             "dirty": self.dirty,
             "diff": _digest(self.diff) if self.diff else None,
-            "untracked": {name: _digest(content) for name, content in self.untracked.items()},
+            "changed": {name: found and dict(found) for name, found in self.changed.items()},
+            "untracked": untracked,
             "left_out": dict(self.left_out),
             "redacted": self.redacted,
+            "altered": list(self.altered),
+            "line_endings": dict(self.line_endings),
             "reason": self.reason,
         }
-
-    def files(self) -> dict[str, bytes]:
-        """Return what to keep beside the description: `diff.patch` and `untracked/<path>`."""
-        kept = {f"untracked/{name}": content for name, content in self.untracked.items()}
-        return ({"diff.patch": self.diff} if self.diff else {}) | kept
 
 
 def capture_code(root: Path) -> Code:
     """Look at the repository that a folder is in; never raises for what git says or lacks."""
     try:
-        top = Path(_text(ask_git(root, "rev-parse", "--show-toplevel")).removesuffix("\n"))
-        status = _text(ask_git(top, *_STATUS, *_PATHS)).split("\0")
+        top = Path(text_of(ask_git(root, "rev-parse", "--show-toplevel")).removesuffix("\n"))
+        prefix = text_of(ask_git(root, "rev-parse", "--show-prefix")).removesuffix("\n")
+        if _is_ignored(root):
+            return Code(reason="the repository around the folder ignores it")
+        with plain_index(top) as variables:
+            return _look(top, PurePosixPath(prefix).as_posix(), variables)
     except GitSilent as error:
         return Code(reason=redact(str(error)))
-    if _is_ignored(root):
-        return Code(reason="the repository around the folder ignores it")
+
+
+def _look(top: Path, folder: str, variables: Mapping[str, str]) -> Code:
+    status = text_of(ask_git(top, *_STATUS, *_PATHS, variables=variables)).split("\0")
     head = dict(line[2:].split(" ", 1) for line in status if line.startswith("# branch."))
     commit = None if head["branch.oid"] == "(initial)" else head["branch.oid"]
-    changed = any(line.startswith(("1 ", "u ")) for line in status)
-    patch = _read_patch(top) if commit and changed else _Cleaned()
-    sources = _read_sources(top, _unknown_files(status, commit))
+    modes = _changed_files(status)
+    patch = read_patch(top, *_PATHS, variables=variables) if commit and modes else Cleaned()
+    sources = read_sources(top, _unknown_files(status, commit))
+    left_out = _submodules_at_work(status) | patch.left_out | sources.left_out
+    silent = {*left_out, *patch.altered}
     return Code(
         commit=commit,
         branch=None if head["branch.head"] == "(detached)" else head["branch.head"],
         remote=_remote(top),
-        dirty=changed or bool(sources.kept or sources.left_out),
+        pushed=_is_pushed(top) if commit else None,
+        folder=folder,
+        dirty=bool(modes or sources.kept or left_out),
         diff=b"".join(patch.kept.values()),
+        changed={name: _state(top, name, modes[name], silent) for name in sorted(modes)} if commit else {},
         untracked=sources.kept,
-        left_out=patch.left_out | sources.left_out,
-        redacted=patch.redacted or sources.redacted,
+        modes=sources.modes,
+        left_out=left_out,
+        altered=(*patch.altered, *sources.altered),
+        line_endings=_line_endings(top),
         reason=patch.reason if commit else "no commit yet",
     )
 
@@ -131,90 +150,40 @@ def mlflow_tags(code: Code, entry: str) -> dict[str, str]:
     return {tag: value for tag, value in known.items() if value}
 
 
-@dataclass(slots=True)
-class _Cleaned:
-    kept: dict[str, bytes] = field(default_factory=dict)
-    left_out: dict[str, str] = field(default_factory=dict)
-    redacted: bool = False
-    reason: str | None = None
-
-    def keep(self, name: str, content: bytes) -> None:
-        self.kept[name] = redact(_text(content)).encode("utf-8", "surrogateescape")
-        self.redacted |= self.kept[name] != content
+def _changed_files(status: list[str]) -> dict[str, str]:
+    """Map each file that differs from the commit to its mode in the working tree."""
+    fields = [line.split(" ", 8) for line in status if line.startswith("1 ")]
+    unmerged = [line.split(" ", 10) for line in status if line.startswith("u ")]
+    return {words[8]: words[5] for words in fields} | {words[10]: words[6] for words in unmerged}
 
 
-def _read_patch(top: Path) -> _Cleaned:
-    """Read the patch file by file without those that look like secrets; the rest still applies."""
-    try:
-        diff = ask_git(top, *_DIFF, *_PATHS)
-    except GitSilent as error:
-        return _Cleaned(reason=f"no diff: {error}")
-    clean = _Cleaned()
-    for section in _sections(diff):
-        old, name = _names_of(section)
-        binary = _BINARY_PATCH in section
-        if named_like_secret(old) or named_like_secret(name) or (not binary and holds_secret(section)):
-            clean.left_out[name] = "changed; looks like a secret"
-        elif binary:  # what looks like a token in base 85 is none
-            clean.kept[name] = section
-        else:
-            clean.keep(name, section)
-    return clean
+def _submodules_at_work(status: list[str]) -> dict[str, str]:
+    """Name the submodules with changes of their own, which the diff does not hold."""
+    fields = [line.split(" ", 8) for line in status if line.startswith("1 ")]
+    return {
+        words[8]: "a submodule with changes of its own"
+        for words in fields
+        if words[2].startswith("S") and words[2][2:] != ".."
+    }
 
 
-def _names_of(section: bytes) -> tuple[str, str]:
-    old, _, new = _text(section.partition(b"\n")[0]).removeprefix("diff --git ").rpartition("b/")
-    return old.strip('" ').removeprefix("a/"), new.strip('"')
-
-
-def _sections(diff: bytes) -> Iterator[bytes]:
-    # The content of a file is indented by a mark, so this cannot be found within one.
-    starts = [found.start() for found in re.finditer(rb"^diff --git ", diff, re.MULTILINE)]
-    for start, end in zip(starts, [*starts[1:], len(diff)], strict=True):
-        yield diff[start:end]
-
-
-def _read_sources(top: Path, names: Iterable[str]) -> _Cleaned:
-    clean = _Cleaned()
-    total = 0
-    sources = [name for name in names if named_like_secret(name) or _is_source(name)]
-    for place, name in enumerate(sources):
-        if total > MOST_SOURCE_BYTES or len(clean.kept) >= MOST_SOURCE_FILES:
-            # Packages or data that somebody forgot to have ignored: reading on would hold up the run.
-            clean.left_out["..."] = f"untracked; {len(sources) - place} more files, too many to keep"
-            break
-        if named_like_secret(name):
-            clean.left_out[name] = "untracked; looks like a secret"
-        elif (content := _read(top / name)) is not None:
-            total += len(content)
-            if why := _why_left_out(content):
-                clean.left_out[name] = f"untracked; {why}"
-            else:
-                clean.keep(name, content)
-    return clean
-
-
-def _why_left_out(content: bytes) -> str | None:
-    if len(content) > LARGEST_SOURCE_BYTES:
-        return f"larger than {LARGEST_SOURCE_BYTES // 1024} KB"
-    if b"\0" in content:
-        return "not text"
-    return "looks like a secret" if holds_secret(content) else None
-
-
-def _read(path: Path) -> bytes | None:
-    if path.is_symlink() or not path.is_file():  # a link may lead out of the repository
+def _state(top: Path, name: str, mode: str, silent: set[str]) -> dict[str, str] | None:
+    if mode == _ABSENT:
         return None
+    # The digest of a file with a password in it would let the password be guessed at.
+    digest = None if mode == _SUBMODULE or name in silent else digest_file(top / name)
+    return {"mode": mode} | ({"sha256": digest} if digest else {})
+
+
+def digest_file(path: Path) -> str | None:
+    """Return the SHA-256 of a file, or of a link's target; None for what is not there."""
     try:
+        if path.is_symlink():
+            return hashlib.sha256(os.fsencode(os.readlink(path))).hexdigest()
         with path.open("rb") as file:
-            return file.read(LARGEST_SOURCE_BYTES + 1)
-    except OSError:  # gone or closed to us: git names it, nobody can read it
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
         return None
-
-
-def _is_source(name: str) -> bool:
-    path = PurePosixPath(name.lower())
-    return path.suffix in (*_CODE, *_TEXT) or path.name in _SOURCE_NAMES
 
 
 def _unknown_files(status: list[str], commit: str | None) -> list[str]:
@@ -232,20 +201,33 @@ def _is_ignored(root: Path) -> bool:
     return True
 
 
-def _remote(top: Path) -> str | None:
+def _is_pushed(top: Path) -> bool | None:
     try:
-        lines = _text(ask_git(top, "config", "--get-regexp", r"^remote\..*\.url$")).splitlines()
-    except GitSilent:  # no remote at all
+        return bool(ask_git(top, "for-each-ref", "--contains=HEAD", "--count=1", "refs/remotes"))
+    except GitSilent:
         return None
-    pairs = [line.partition(" ") for line in lines]
-    first = {name: url for name, _, url in reversed(pairs)}  # a remote may have several addresses
-    url = first.get("remote.origin.url", pairs[0][2])
+
+
+def _remote(top: Path) -> str | None:
+    pairs = _config(top, r"^remote\..*\.url$")
+    if not pairs:
+        return None
+    first = dict(reversed(pairs))  # a remote may have several addresses
+    url = first.get("remote.origin.url", pairs[0][1])
     # MLflow's page makes a link of it, so nothing may stand for what was removed.
     return redact(url).replace(f"{REMOVED}@", "")
 
 
-def _text(content: bytes) -> str:
-    return content.decode("utf-8", "surrogateescape")
+def _line_endings(top: Path) -> dict[str, str]:
+    return dict(_config(top, r"^core\.(autocrlf|eol)$"))
+
+
+def _config(top: Path, pattern: str) -> list[tuple[str, str]]:
+    try:
+        lines = text_of(ask_git(top, "config", "--get-regexp", pattern)).splitlines()
+    except GitSilent:  # nothing is set
+        return []
+    return [(name, value) for name, _, value in (line.partition(" ") for line in lines)]
 
 
 def _digest(content: bytes) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from runcard.provenance.builds import digest_own_source, normalised, sources_of
 from runcard.redact import redact
 
 _LOCKS = (
@@ -28,7 +29,7 @@ _LOCKS = (
 )
 _LOCK_PATTERNS = ("pylock*.toml", "requirements*.txt", "requirements/*.txt")
 # The environment holds secrets: only what changes numbers or speed is read, by name.
-_VARIABLES = (
+VARIABLES = (
     *("PYTHONHASHSEED", "PYTHONOPTIMIZE", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
     *(
         "OPENBLAS_CORETYPE",
@@ -61,6 +62,8 @@ class Environment:
     implementation: str
     packages: Mapping[str, str]
     """Normalised name of every installed distribution -> version."""
+    sources: Mapping[str, Mapping[str, Any]]
+    """Of those that do not come from an index: where from, as `builds.source_of` tells."""
     locks: Mapping[str, str]
     """Lock and requirements file -> SHA-256."""
     argv: tuple[str, ...]
@@ -79,19 +82,29 @@ class Environment:
         return asdict(self) | {"argv": list(self.argv)}
 
 
-def capture_environment(root: Path) -> Environment:
-    """Describe the running interpreter and the lock files at a project's root."""
+def capture_environment(root: Path, *, top: Path | None = None) -> Environment:
+    """Describe the running interpreter and the lock files at a project's root.
+
+    Parameters
+    ----------
+    root
+        The project's root.
+    top
+        The top of the repository that it is in; packages installed from below it are named by their folder there.
+    """
+    packages = list(importlib.metadata.distributions())
     return Environment(
         python=platform.python_version(),
         implementation=platform.python_implementation(),
-        packages=_installed(),
+        packages=_installed(packages),
+        sources=sources_of(packages, top or root),
         locks=_locks(root),
         argv=tuple(redact(word) for word in sys.argv),
         locale=locale.setlocale(locale.LC_ALL),  # with one argument it only reads
         encoding=locale.getpreferredencoding(do_setlocale=False),
         timezone=_timezone(),
-        variables={name: redact(os.environ[name]) for name in _VARIABLES if name in os.environ},
-        runcard_source=_own_source(),
+        variables={name: redact(os.environ[name]) for name in VARIABLES if name in os.environ},
+        runcard_source=digest_own_source(),
     )
 
 
@@ -150,33 +163,24 @@ def _distributions_of(modules: Iterable[str]) -> set[str]:
     for module in set(modules) - set(sys.stdlib_module_names):
         name = next(filter(_version, _DISTRIBUTIONS.get(module, (module,))), None)
         if name:
-            found.add(_normalised(name))
+            found.add(normalised(name))
         else:
             unknown.append(module)
     if unknown:  # reads what every installed package holds: some tenths of a second
         known = importlib.metadata.packages_distributions()
-        found.update(_normalised(name) for module in unknown for name in known.get(module, ()))
+        found.update(normalised(name) for module in unknown for name in known.get(module, ()))
     return found
 
 
-def _installed() -> dict[str, str]:
+def _installed(packages: Iterable[importlib.metadata.Distribution]) -> dict[str, str]:
     # The header is read as text: parsing all of the metadata takes ten times as long.
     found: dict[str, str] = {}
-    for package in importlib.metadata.distributions():
+    for package in packages:
         text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
         header = dict(_HEADER.findall(text.partition("\n\n")[0]))
         if "Name" in header:  # what was half removed has none; of two, the first on the path is imported
-            found.setdefault(_normalised(header["Name"]), header.get("Version", ""))
+            found.setdefault(normalised(header["Name"]), header.get("Version", ""))
     return dict(sorted(found.items()))
-
-
-def _own_source() -> str:
-    home = Path(__file__).parents[1]
-    hashed = hashlib.sha256()
-    for path in sorted(path for path in home.rglob("*") if path.suffix in (".py", ".json")):
-        hashed.update(f"{path.relative_to(home).as_posix()}\0".encode())
-        hashed.update(hashlib.sha256(path.read_bytes()).digest())
-    return hashed.hexdigest()
 
 
 def _locks(root: Path) -> dict[str, str]:
@@ -205,7 +209,3 @@ def _version(name: str) -> str | None:
         return importlib.metadata.version(name)
     except (importlib.metadata.PackageNotFoundError, KeyError, ValueError):
         return None
-
-
-def _normalised(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 TIMEOUT_SECONDS = 20.0
 
-_QUIET = ("core.fsmonitor=false", "core.quotePath=false", "core.safecrlf=false", "advice.statusHints=false")
+_QUIET = (
+    *("core.fsmonitor=false", "core.quotePath=false", "core.safecrlf=false", "core.hooksPath=/dev/null"),
+    "advice.statusHints=false",
+)
 # A git hook sets GIT_DIR and GIT_INDEX_FILE for its own repository: only configuration is passed on.
 _PASSED_ON = ("GIT_CONFIG_", "GIT_CEILING_", "GIT_EXEC_PATH")
 
@@ -17,23 +21,39 @@ class GitSilent(Exception):
     """Git gave no answer; the message says why, for a record and not for a stop."""
 
 
-def ask_git(root: Path, *words: str) -> bytes:
+def ask_git(
+    root: Path,
+    *words: str,
+    feed: bytes = b"",
+    patience: float = 1.0,
+    variables: Mapping[str, str] | None = None,
+) -> bytes:
     """Return what a git command prints.
+
+    Parameters
+    ----------
+    feed
+        What the command reads from its standard input.
+    patience
+        How many times `TIMEOUT_SECONDS` it may take.
+    variables
+        Environment variables put over those that keep git quiet.
 
     Raises
     ------
     GitSilent
-        Git is missing, says no, or takes longer than `TIMEOUT_SECONDS`.
+        Git is missing, says no, or takes longer than it may.
     """
+    seconds = patience * TIMEOUT_SECONDS
     settings = [part for setting in _QUIET for part in ("-c", setting)]
     command = ["git", "--no-pager", "-C", str(root), *settings, *words]
     try:
         done = subprocess.run(
             command,
-            stdin=subprocess.DEVNULL,
+            input=feed,
             capture_output=True,
-            timeout=TIMEOUT_SECONDS,
-            env=_environment(),
+            timeout=seconds,
+            env=_environment() | dict(variables or {}),
             check=False,
         )
     except FileNotFoundError:
@@ -41,7 +61,7 @@ def ask_git(root: Path, *words: str) -> bytes:
     except OSError as error:
         raise GitSilent(f"git cannot be started: {error.strerror}") from None
     except subprocess.TimeoutExpired:
-        raise GitSilent(f"`git {words[0]}` took longer than {TIMEOUT_SECONDS:g} s") from None
+        raise GitSilent(f"`git {words[0]}` took longer than {seconds:g} s") from None
     if done.returncode:
         raise GitSilent(_first_line(done.stderr) or f"`git {words[0]}` ended with {done.returncode}")
     return done.stdout

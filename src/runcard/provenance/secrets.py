@@ -36,16 +36,22 @@ _NAMES = (
     ".git-credentials",
     "kubeconfig*",
 )
-_CONTENT = re.compile(
-    rb"""-----BEGIN\ (?:[A-Z0-9]+\ )*PRIVATE\ KEY
-    | \b(?:AKIA|ASIA)[0-9A-Z]{16}\b
-    | (?i:aws_secret_access_key)["']?\s*[=:]\s*["']?[A-Za-z0-9/+]{40}
-    | \bgh[pousr]_[A-Za-z0-9]{36} | \bgithub_pat_[A-Za-z0-9_]{40} | \bglpat-[A-Za-z0-9_\-]{20}
-    | \bxox[abprs]-[A-Za-z0-9\-]{10} | \bAIza[A-Za-z0-9_\-]{35} | \bhf_[A-Za-z0-9]{30}
-    | \bsk-(?:proj-|ant-)?[A-Za-z0-9]{32}
-    """,
-    re.VERBOSE,
-)
+# What each pattern cannot do without, in lower case -> the pattern: a search for a word takes a hundredth of the time.
+_CONTENT = {
+    words: re.compile(pattern)
+    for words, pattern in {
+        (b"private key",): rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY",
+        (b"akia", b"asia"): rb"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
+        (b"aws_secret",): rb"""(?i:aws_secret_access_key)["']?\s*[=:]\s*["']?[A-Za-z0-9/+]{40}""",
+        (b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_"): rb"\bgh[pousr]_[A-Za-z0-9]{36}",
+        (b"github_pat_",): rb"\bgithub_pat_[A-Za-z0-9_]{40}",
+        (b"glpat-",): rb"\bglpat-[A-Za-z0-9_\-]{20}",
+        (b"xox",): rb"\bxox[abprs]-[A-Za-z0-9\-]{10}",
+        (b"aiza",): rb"\bAIza[A-Za-z0-9_\-]{35}",
+        (b"hf_",): rb"\bhf_[A-Za-z0-9]{30}",
+        (b"sk-",): rb"\bsk-(?:proj-|ant-)?[A-Za-z0-9]{32}",
+    }.items()
+}
 
 
 def named_like_secret(name: str) -> bool:
@@ -56,4 +62,9 @@ def named_like_secret(name: str) -> bool:
 
 def holds_secret(content: bytes) -> bool:
     """Say whether a text holds a private key or a token of a known form."""
-    return _CONTENT.search(content) is not None
+    lowered = content.lower()
+    return any(
+        pattern.search(content) is not None
+        for words, pattern in _CONTENT.items()
+        if any(word in lowered for word in words)
+    )

@@ -7,9 +7,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runcard.project import Project
+
+if TYPE_CHECKING:
+    from runcard.provenance.code import Code
 
 MODULES = "modules"
 """The folder, below `provenance`, of the project's own modules."""
@@ -22,6 +25,7 @@ class Circumstances:
     described: Mapping[str, Any]
     files: Mapping[str, bytes]
     """Path below the run's artifacts -> content."""
+    code: Code
 
 
 def capture_circumstances(project: Project, *, seed: int, card: Path | None = None) -> Circumstances:
@@ -37,12 +41,13 @@ def capture_circumstances(project: Project, *, seed: int, card: Path | None = No
     from runcard.provenance.container import capture_container
     from runcard.provenance.environment import capture_environment
     from runcard.provenance.hardware import capture_hardware
+    from runcard.provenance.kept import files_of
     from runcard.provenance.modules import capture_modules
     from runcard.provenance.notebooks import capture_notebooks
 
     code = capture_code(project.root)
     modules = capture_modules(project.root, project.settings.modules)
-    environment = capture_environment(project.root).as_dict()
+    environment = capture_environment(project.root, top=code.top_above(project.root)).as_dict()
     container = capture_container()
     parts = {
         "code": code.as_dict() | {"modules": modules.digests},
@@ -57,13 +62,13 @@ def capture_circumstances(project: Project, *, seed: int, card: Path | None = No
     }
     files = {f"provenance/{name}.json": _json(part) for name, part in parts.items()}
     files["provenance/requirements.txt"] = _requirements(environment["packages"])
-    files |= {f"provenance/{name}": content for name, content in code.files().items()}
+    files |= {f"provenance/{name}": content for name, content in files_of(code).items()}
     files |= {f"provenance/{MODULES}/{name}": content for name, content in modules.kept().items()}
     entry = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else "python"
     described = {"runcard": __version__, "mlflow_tags": mlflow_tags(code, entry)}
     if card is not None and card.absolute().is_relative_to(project.root):
         described["card_path"] = card.absolute().relative_to(project.root).as_posix()
-    return Circumstances(described, files)
+    return Circumstances(described, files, code)
 
 
 def _json(value: object) -> bytes:

@@ -39,6 +39,7 @@ from runcard.workflow.sweep import Asked, Sweep, sweep
 from runcard.workflow.sync import connect
 from runcard.workflow.tally import Tally
 from runcard.workflow.train import Bench, rehearse_on_training_rows, train
+from runcard.workflow.uncommitted import uncommitted_remark
 
 _LAST_DELIVERY_SECONDS = 10.0
 
@@ -124,6 +125,8 @@ class _Run:
         if not self.engine.is_running:
             stack.enter_context(self.engine)
         found = capture_circumstances(self.project, seed=self.plan.seed, card=self.plan.card.path)
+        if remark := uncommitted_remark(found.code, self.project):
+            self.listener.warn(remark)
         execution = self._begin(journal, previous, found)
         outbox = stack.enter_context(JournalOutbox(self.project.home))
         with Delivery(outbox, self.project.tracking_uri, lambda: connect(self.project)) as delivery:

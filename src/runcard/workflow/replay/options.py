@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+
+MODE_VARIABLE = "RUNCARD_REPLAY_MODE"
+"""Set to `isolated` for the process that runs a replay in a rebuilt environment, so that the replay says so."""
+
+
+def present_mode() -> str:
+    """Say where this process runs a replay: `here`, or `isolated`."""
+    return "isolated" if os.environ.get(MODE_VARIABLE) == "isolated" else "here"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from runcard.project import Project, find_project
 from runcard.replay import Replay
 from runcard.workflow.replay.here import replay_here
+from runcard.workflow.replay.isolated import replay_isolated
 from runcard.workflow.replay.keeping import keep, telling
 from runcard.workflow.replay.options import Options
 from runcard.workflow.replay.recorded import Recorded, read_recorded
@@ -44,10 +45,14 @@ def reproduce(
         It cannot be run again, and why.
     TrackingAway
         MLflow does not answer.
+    ReplayError
+        Isolated: its code or environment cannot be made again.
     """
     project = (project or find_project()).with_settings(tracking_uri=tracking_uri, workers=workers)
     recorded = find_recorded(name, project)
     options = Options(repeat, workers, note)
+    if isolated:
+        return replay_isolated(recorded, project, options)
     with telling(project) as teller:
         done = replay_here(recorded, project, options)
         return keep(done, recorded, project, teller)

@@ -1,0 +1,83 @@
+"""The patch from a commit to the working tree, file by file."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from pathlib import Path
+
+from runcard.provenance.cleaned import Cleaned, text_of
+from runcard.provenance.git import GitSilent, ask_git
+from runcard.provenance.secrets import holds_secret, named_like_secret
+
+# Every switch undoes a setting that would make a patch `git apply` does not take.
+_DIFF = (
+    *("diff", "HEAD", "--binary", "--find-renames", "--no-color", "--no-ext-diff", "--no-textconv"),
+    *("--src-prefix=a/", "--dst-prefix=b/", "--unified=3"),
+    *("--submodule=short", "--ignore-submodules=dirty"),
+)
+_BINARY = b"\nGIT binary patch\n"
+_PATIENCE = 6.0  # a diff of gigabytes takes minutes
+
+
+def read_patch(top: Path, *paths: str, variables: Mapping[str, str]) -> Cleaned:
+    """Read the patch without the files that look like secrets; the rest still applies."""
+    try:
+        diff = ask_git(top, *_DIFF, *paths, variables=variables, patience=_PATIENCE)
+    except GitSilent as error:
+        return Cleaned(reason=f"no diff: {error}")
+    clean = Cleaned()
+    for section in sections_of(diff):
+        old, name = names_of(section)
+        binary = _BINARY in section
+        if named_like_secret(old) or named_like_secret(name) or holds_secret(_text_in(section, top / name)):
+            clean.left_out[name] = "changed; looks like a secret"
+        elif binary:  # what looks like credentials in base 85 is none
+            clean.kept[name] = clean.kept.get(name, b"") + section
+        else:
+            clean.keep(name, section)
+    for name in clean.left_out:  # a file that became a link has two sections
+        clean.kept.pop(name, None)
+    return clean
+
+
+def _text_in(section: bytes, path: Path) -> bytes:
+    """Return what a secret could be read in: of a binary patch, the file itself."""
+    if _BINARY not in section:
+        return section
+    try:
+        return path.read_bytes()
+    except OSError:  # it was removed
+        return b""
+
+
+def sections_of(diff: bytes) -> Iterator[bytes]:
+    """Split a patch into one for each file."""
+    # The content of a file is indented by a mark, so this cannot be found within one.
+    starts = [found.start() for found in re.finditer(rb"^diff --git ", diff, re.MULTILINE)]
+    for start, end in pairwise([*starts, len(diff)]):
+        yield diff[start:end]
+
+
+def names_of(section: bytes) -> tuple[str, str]:
+    """Tell a file's path before and after."""
+    header = section.partition(b"\n@@")[0].partition(_BINARY)[0]
+    first, *lines = header.split(b"\n")
+    renamed = [
+        line.removeprefix(word) for word in (b"rename from ", b"rename to ") for line in lines if line.startswith(word)
+    ]
+    if len(renamed) == 2:
+        return _unquoted(renamed[0]), _unquoted(renamed[1])
+    both = first.removeprefix(b"diff --git ")
+    name = _unquoted(both[len(both) // 2 + 1 :]).removeprefix("b/")  # `a/NAME b/NAME`
+    return name, name
+
+
+def _unquoted(name: bytes) -> str:
+    """Undo how git writes a path with a quote, a backslash or a control character: as in C."""
+    if not name.startswith(b'"'):
+        return text_of(name)
+    content, _ = codecs.escape_decode(name[1:-1])
+    return text_of(content)

@@ -1,0 +1,314 @@
+"""A virtual environment with exactly the Python and the packages of a recorded run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+from typing import Any
+
+from runcard import errors
+from runcard.provenance.builds import digest_own_source, normalised
+from runcard.provenance.uv import UvRefused, ask_uv
+from runcard.redact import redact
+
+RUNCARD = "runcard"
+_MARK = "runcard-venv.json"
+_INSTALL = ("pip", "install", "--quiet", "--no-deps", "--python")
+# What is asked of a finished environment: its Python, and every distribution it can import.
+_ASK = """
+import importlib.metadata, json, platform, re, sys
+found = {}
+for package in importlib.metadata.distributions():
+    if package.name:
+        found.setdefault(re.sub(r"[-_.]+", "-", package.name).lower(), package.version)
+print(json.dumps([platform.python_version(), found]))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What an environment must hold, sorted by how it is had."""
+
+    python: str
+    """Implementation and exact version: `cpython@3.11.7`."""
+    requirements: tuple[str, ...]
+    """Lines for uv: exact versions, and addresses with a commit or digest."""
+    own: Mapping[str, Mapping[str, Any]]
+    """Distributions from the repository itself: name -> source."""
+    versions: Mapping[str, str]
+    """Of all distributions."""
+    copied: bool
+    """Whether the running runcard is copied in."""
+
+    @property
+    def digest(self) -> str:
+        """Name what is shared by all runs with these packages."""
+        shared = [self.python, self.requirements, self.copied, digest_own_source() if self.copied else "", sys.platform]
+        return hashlib.sha256(json.dumps(shared).encode()).hexdigest()[:16]
+
+
+def want(environment: Mapping[str, Any]) -> Wanted:
+    """Say how each package of a recorded environment is to be had.
+
+    Raises
+    ------
+    RuncardDiffers
+        The run was made by a build of runcard that is neither this one nor at an address.
+    PackageGone
+        A package came from a folder of the machine that made the run.
+    """
+    sources = environment.get("sources", {})
+    versions = {name: version for name, version in environment["packages"].items() if version}
+    copied = _is_copied(environment)
+    own = {name: about for name, about in sources.items() if "folder" in about and not (copied and name == RUNCARD)}
+    if not copied and RUNCARD not in own and _is_local(sources.get(RUNCARD)):
+        raise _other_runcard(environment)
+    listed = [name for name in sorted(versions) if name not in own and not (copied and name == RUNCARD)]
+    return Wanted(
+        python=f"{environment['implementation'].lower()}@{environment['python']}",
+        requirements=tuple(_requirement(name, versions[name], sources.get(name)) for name in listed),
+        own=own,
+        versions=versions,
+        copied=copied,
+    )
+
+
+def make_venv(wanted: Wanted, *, shelf: Path, own: Path, top: Path) -> Path:
+    """Make the environment, or take the one that an earlier replay left, and return its Python.
+
+    Parameters
+    ----------
+    wanted
+        As `want` gives it.
+    shelf
+        The folder where environments are kept, one for each set of packages; it may be removed at any time.
+    own
+        Where an environment goes that also holds the repository's own distributions, as editable.
+    top
+        The top of the restored repository.
+
+    Raises
+    ------
+    PythonMissing, PackageGone, VenvFailed
+    """
+    from filelock import FileLock
+
+    shelf.mkdir(parents=True, exist_ok=True)
+    kept = shelf / wanted.digest
+    with FileLock(shelf / f"{wanted.digest}.lock"):
+        if not _is_sound(kept, wanted):
+            _fill(kept, wanted)
+    if not wanted.own:
+        return _python_of(kept)
+    return _add_own(kept, wanted, own, top)
+
+
+def _fill(folder: Path, wanted: Wanted) -> None:
+    """Make an environment beside its place, and move it there when it is whole."""
+    making = folder.with_name(f"{folder.name}.making")
+    for stale in (making, folder):
+        shutil.rmtree(stale, ignore_errors=True)
+    try:
+        _begin(making, wanted.python)
+        listed = making / "requirements.txt"
+        listed.write_text("".join(f"{line}\n" for line in wanted.requirements), "utf-8")
+        _install(making, wanted, "--requirements", listed)
+        if wanted.copied:
+            _copy_runcard(_packages_of(making))
+        mark = json.dumps({"packages": wanted.versions, "state": _state(making)}, indent=1)
+        (making / _MARK).write_text(mark, "utf-8")
+        making.rename(folder)
+    except OSError as error:
+        raise _trouble(folder, error.strerror or str(error)) from error
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    _check(_python_of(folder), wanted, without=set(wanted.own))
+
+
+def _is_sound(folder: Path, wanted: Wanted) -> bool:
+    """Say whether an environment is there, and nobody changed a file of it since it was made."""
+    try:
+        mark = json.loads((folder / _MARK).read_text("utf-8"))
+        return bool(mark["state"] == _state(folder)) and _ask(_python_of(folder)) is not None
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _state(folder: Path) -> str:
+    """Digest names, sizes and times of all files that Python does not compile by itself."""
+    digest = hashlib.sha256()
+    for path, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
+        for name in sorted(set(files) - {_MARK}):
+            about = os.lstat(os.path.join(path, name))
+            place = os.path.relpath(os.path.join(path, name), folder)
+            digest.update(f"{place}\0{about.st_size}\0{about.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _add_own(kept: Path, wanted: Wanted, folder: Path, top: Path) -> Path:
+    """Make an environment that sees the kept one and has the repository's distributions installed on top."""
+    _begin(folder, wanted.python)
+    line = f"import site; site.addsitedir({str(_packages_of(kept))!r})\n"
+    (_packages_of(folder) / "_runcard_kept.pth").write_text(line, "utf-8")
+    for name, about in sorted(wanted.own.items()):
+        path = top / about["folder"] / about.get("subdirectory", "")
+        editable = about.get("dir_info", {}).get("editable")
+        # A version that is counted from tags has none here.
+        key = f"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_{name.replace('-', '_').upper()}"
+        words = ["--editable", path] if editable else [path]
+        _install(folder, wanted, *words, variables={key: wanted.versions[name]})
+    _check(_python_of(folder), wanted)
+    return _python_of(folder)
+
+
+def _begin(folder: Path, python: str) -> None:
+    """Make an empty environment with the exact Python: the running one, another of this machine, or one uv brings."""
+    implementation, _, version = python.partition("@")
+    running = (sys.implementation.name, platform.python_version()) == (implementation, version)
+    asked = getattr(sys, "_base_executable", sys.executable) if running else python
+    try:
+        ask_uv("venv", "--quiet", "--no-project", "--python", asked, folder)
+    except UvRefused as refused:
+        raise errors.PythonMissing(
+            f"Python {version} ({implementation}) is not to be had",
+            where="the run's artifacts, provenance/environment.json",
+            why=str(refused),
+            hint=f"`uv python install {python}`, or put it on PATH; or `runcard reproduce RUN --here`",
+        ) from None
+
+
+def _install(folder: Path, wanted: Wanted, *words: str | Path, variables: dict[str, str] | None = None) -> None:
+    try:
+        ask_uv(*_INSTALL, _python_of(folder), *words, variables=variables)
+    except UvRefused as refused:
+        raise _gone(str(refused), wanted) from None
+
+
+def _check(python: Path, wanted: Wanted, without: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+    found = _ask(python)
+    expected = {name: version for name, version in wanted.versions.items() if name not in without}
+    if found == expected:
+        return
+    unlike = sorted(name for name in {*(found or {}), *expected} if (found or {}).get(name) != expected.get(name))
+    name = unlike[0] if unlike else ""
+    raise errors.PackageGone(
+        f"`{name}` is {(found or {}).get(name, 'not')} in the new environment, where {expected.get(name, 'none')} was",
+        where="the run's artifacts, provenance/environment.json",
+        why="the packages must be those of the run",
+        hint="`runcard reproduce RUN --here` runs it with the present packages",
+    )
+
+
+def _ask(python: Path) -> dict[str, str] | None:
+    """Return the versions of what an environment can import; None where its Python does not start."""
+    try:
+        done = subprocess.run([python, "-I", "-c", _ASK], capture_output=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    found: dict[str, str] = json.loads(done.stdout)[1]
+    return found
+
+
+def _requirement(name: str, version: str, source: Mapping[str, Any] | None) -> str:
+    if source is None:
+        return f"{name}=={version}"
+    url, part = str(source.get("url", "")), source.get("subdirectory")
+    fragment = f"#subdirectory={part}" if part else ""
+    if vcs := source.get("vcs_info"):
+        return f"{name} @ {vcs['vcs']}+{url}@{vcs['commit_id']}{fragment}"
+    if "archive_info" in source and not url.startswith("file:"):
+        digest = source["archive_info"].get("hashes", {}).get("sha256")
+        return f"{name} @ {url}{fragment}" + (f" --hash=sha256:{digest}" if digest else "")
+    raise errors.PackageGone(
+        f"`{name}` {version} was installed from {redact(url)}",
+        where="the run's artifacts, provenance/environment.json",
+        why="that is a place of the machine that made the run; what lay there then is not known",
+        hint="publish the package, or keep it in the repository; this run: `runcard reproduce RUN --here`",
+    )
+
+
+def _is_local(source: Mapping[str, Any] | None) -> bool:
+    return source is not None and "vcs_info" not in source and str(source.get("url", "")).startswith("file:")
+
+
+def _is_copied(environment: Mapping[str, Any]) -> bool:
+    """Say whether the run was made by the runcard that runs now, and no index has it."""
+    if environment.get("runcard_source") != digest_own_source():
+        return False
+    return RUNCARD in environment.get("sources", {}) or RUNCARD not in environment["packages"]
+
+
+def _own_folder() -> Path:
+    return Path(__file__).parents[1]
+
+
+def _copy_runcard(packages: Path) -> None:
+    """Copy runcard as it runs; a link to it would change with it."""
+    shutil.copytree(_own_folder(), packages / RUNCARD, ignore=shutil.ignore_patterns("__pycache__"))
+    about = _own_distribution()
+    if about is not None:
+        folder = packages / f"{normalised(RUNCARD)}-{about.version}.dist-info"
+        folder.mkdir()
+        for name in ("METADATA", "WHEEL", "entry_points.txt"):
+            if text := about.read_text(name):
+                (folder / name).write_text(text, "utf-8")
+
+
+def _own_distribution() -> Distribution | None:
+    try:
+        return distribution(RUNCARD)
+    except PackageNotFoundError:
+        return None
+
+
+def _python_of(folder: Path) -> Path:
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def _packages_of(folder: Path) -> Path:
+    return next(folder.glob("Lib/site-packages" if os.name == "nt" else "lib/python*/site-packages"))
+
+
+def _gone(said: str, wanted: Wanted) -> errors.RuncardError:
+    """Tell a package that is not to be had from a network or a disk that fails."""
+    if any(word in said.lower() for word in ("no space left", "permission denied", "disk quota")):
+        return _trouble(None, said)
+    named = [line for line in wanted.requirements if line.replace("==", " ").split()[0] in said.lower()]
+    exact = [line for line in named if line in said.replace("=v", "==")]
+    names = ", ".join(f"`{line}`" for line in (exact or named)[:3])
+    return errors.PackageGone(
+        f"{names or 'a package of the run'} cannot be installed",
+        where="the run's artifacts, provenance/requirements.txt",
+        why=said,
+        hint="set `UV_INDEX` or `UV_FIND_LINKS` to a place that has it; or `runcard reproduce RUN --here`",
+    )
+
+
+def _trouble(folder: Path | None, said: str) -> errors.VenvFailed:
+    return errors.VenvFailed(
+        "the environment of the run cannot be made",
+        where=str(folder or ""),
+        why=said,
+        hint="mend that and try again; or `runcard reproduce RUN --here`",
+    )
+
+
+def _other_runcard(environment: Mapping[str, Any]) -> errors.RuncardDiffers:
+    recorded = f"{environment['packages'].get(RUNCARD, '')}, source {str(environment.get('runcard_source', ''))[:12]}"
+    about = _own_distribution()
+    return errors.RuncardDiffers(
+        f"the run was made by another build of runcard ({recorded})",
+        where="the run's artifacts, provenance/environment.json",
+        why=f"it came from no index, and this is {about.version if about else ''}, source {digest_own_source()[:12]}",
+        hint="use the runcard that made the run; or `runcard reproduce RUN --here`",
+    )

@@ -1,0 +1,114 @@
+"""A recorded run, run again in a tree and an environment made as they were."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from runcard.project import Project
+from runcard.provenance.environment import VARIABLES
+from runcard.provenance.kept import read_code
+from runcard.provenance.restore import Restored, restore_code
+from runcard.provenance.venv import make_venv, want
+from runcard.replay import Replay, read_replay
+from runcard.workflow.replay.child import run_child, unanswered
+from runcard.workflow.replay.keeping import REPLAYS
+from runcard.workflow.replay.options import MODE_VARIABLE, Options
+from runcard.workflow.replay.recorded import Recorded
+
+VENVS = "venvs"
+# They say which modules are found, or belong to the environment that is left.
+_NOT_PASSED_ON = ("PYTHONPATH", "PYTHONHOME", "PYTHONSAFEPATH", "VIRTUAL_ENV", "CONDA_PREFIX", "__PYVENV_LAUNCHER__")
+
+
+def replay_isolated(recorded: Recorded, project: Project, options: Options) -> Replay:
+    """Rebuild a run's code and environment in a folder of its own, and have `reproduce --here` judge it there.
+
+    The work tree, the index and the branches of the clone stay as they are, whatever happens; the folder is removed at
+    the end. The environment stays below `.runcard/venvs` for the next replay of a run with the same packages.
+
+    Raises
+    ------
+    CodeUnrecorded, CommitMissing, CodeNotRestored
+        The code is not to be had.
+    PythonMissing, PackageGone, RuncardDiffers, VenvFailed
+        The environment is not to be had.
+    ReplayUnanswered
+        What ran there ended without a verdict.
+    """
+    account = recorded.account
+    code = read_code(account.code, recorded.provenance)
+    wanted = want(account.environment)
+    with _folder() as folder:
+        options.note(f"Restoring the code of {recorded.run.name} at {str(code.commit)[:12]}")
+        restored = restore_code(code, repository=project.root, into=folder / "tree")
+        for remark in restored.remarks:
+            options.note(f"{remark[0].upper()}{remark[1:]}")
+        options.note(f"Making its environment: Python {account.environment['python']}, {len(wanted.versions)} packages")
+        shelf = project.home / VENVS
+        python = make_venv(wanted, shelf=shelf, own=folder / "venv", top=restored.top)
+        _bring_data(account.plan, project, restored)
+        said = run_child(_command(python, recorded, options), restored.root, _variables(recorded, project))
+        return _taken_over(said, restored, project)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Give a folder outside of the project, whose settings must not be found from there."""
+    folder = Path(tempfile.mkdtemp(prefix="runcard-replay-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _bring_data(plan: Mapping[str, object], project: Project, restored: Restored) -> None:
+    """Copy a table that is in no commit; whether it is the recorded one is seen by its fingerprint."""
+    for name in _tables(plan):
+        here, there = project.root / name, restored.root / name
+        if here.is_file() and not os.path.lexists(there):
+            there.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(here, there)
+
+
+def _tables(plan: Mapping[str, object]) -> list[str]:
+    data = plan.get("data")
+    source = data.get("source") if isinstance(data, Mapping) else None
+    return [source] if isinstance(source, str) and not os.path.isabs(source) and "://" not in source else []
+
+
+def _command(python: Path, recorded: Recorded, options: Options) -> list[str]:
+    command = [str(python), "-P", "-m", "runcard", "reproduce", recorded.run.run_id, "--here", "--json"]
+    command += ["--repeat", str(options.repeat)]
+    return command + (["--workers", str(options.workers)] if options.workers else [])
+
+
+def _variables(recorded: Recorded, project: Project) -> dict[str, str]:
+    """Give the present variables, but those that change numbers as they were."""
+    dropped = {*_NOT_PASSED_ON, *VARIABLES}
+    present = {name: value for name, value in os.environ.items() if name not in dropped}
+    return {
+        **present,
+        **recorded.account.environment.get("variables", {}),
+        "MLFLOW_TRACKING_URI": project.tracking_uri,
+        "RUNCARD_DATA_STORE": os.environ.get("RUNCARD_DATA_STORE") or str(project.home / "data"),
+        "RUNCARD_DIRTY": "capture",  # what was not committed then is not committed now
+        MODE_VARIABLE: "isolated",
+    }
+
+
+def _taken_over(said: bytes, restored: Restored, project: Project) -> Replay:
+    """Read what the replay found, and keep here what it could not tell MLflow."""
+    try:
+        replay = read_replay(said.decode())
+    except (ValueError, KeyError, TypeError) as error:
+        raise unanswered(f"what it said is no verdict: {type(error).__name__}") from error
+    left = restored.root / project.home.name / REPLAYS
+    if replay.kept is not None and left.is_dir():
+        shutil.copytree(left, project.home / REPLAYS, dirs_exist_ok=True)
+    return replace(replay, notes=(*replay.notes, *restored.remarks))

@@ -1,0 +1,44 @@
+"""Code that is not committed: kept with the run, warned of, or not run at all, as the project says."""
+
+from __future__ import annotations
+
+from runcard import errors
+from runcard.project import Project
+from runcard.provenance.code import Code
+
+_MOST_NAMES = 20
+
+
+def uncommitted_remark(code: Code, project: Project) -> str:
+    """Say in a sentence what is not committed, if the project asks to be warned; else nothing.
+
+    Raises
+    ------
+    TreeDirty
+        The project runs committed code only.
+    """
+    is_committed = code.commit is not None and code.dirty is False
+    if is_committed or project.settings.dirty == "capture":
+        return ""
+    if project.settings.dirty == "forbid":
+        raise _forbidden(code, project)
+    if code.commit is None:
+        return f"no commit holds this code: {code.reason}"
+    return f"not committed, so kept with the run: {_listed(code)}"
+
+
+def _forbidden(code: Code, project: Project) -> errors.TreeDirty:
+    listed = _listed(code)
+    files = "file is" if len(code.uncommitted) == 1 else "files are"
+    return errors.TreeDirty(
+        f"{len(code.uncommitted)} {files} not committed" if code.commit else "no commit holds this code",
+        where=str(code.top_above(project.root)),
+        why=f'`dirty = "forbid"` is set, so only committed code is run: {listed or code.reason}',
+        hint="commit them, or have git ignore what is no code; `RUNCARD_DIRTY=capture` keeps them with this one run",
+    )
+
+
+def _listed(code: Code) -> str:
+    shown = ", ".join(code.uncommitted[:_MOST_NAMES]).encode("utf-8", "backslashreplace").decode()
+    n_more = len(code.uncommitted) - _MOST_NAMES
+    return f"{shown} and {n_more} more" if n_more > 0 else shown
