@@ -16,6 +16,9 @@ PRODUCTION = "production"
 ALIASES = ("staging", PRODUCTION)
 """What MLflow's stages were, as aliases."""
 
+REPRODUCED = ("identical", "equivalent", "within tolerance")
+"""Verdicts of a replay that let a version through; its card says what is within tolerance."""
+
 _SIGNS = {"<=": le, ">=": ge, "<": lt, ">": gt}
 _WIDER = {("integer", "long"), ("integer", "double"), ("float", "double")}
 """Types that MLflow takes for another one of its schema."""
@@ -148,12 +151,11 @@ def judge_signature(candidate: Mapping[str, Any] | None, holder: Mapping[str, An
     return Gate("signature", "passed", f"takes what {name} takes and gives what it gives")
 
 
-def judge_reproduced(recorded: str | None) -> Gate:
-    """Judge by what is recorded of running its run again."""
-    if recorded is None:
-        return Gate("reproduced", "unknown", "its run was not run again yet")
-    words = "came out equal" if recorded == "true" else "did not come out equal"
-    return Gate("reproduced", "passed" if recorded == "true" else "failed", f"run again, it {words}")
+def judge_reproduced(verdict: str | None, told: str) -> Gate:
+    """Judge by the latest replay of its run that says anything; `told` names it, or what to do to have one."""
+    if verdict is None:
+        return Gate("reproduced", "unknown", told)
+    return Gate("reproduced", "passed" if verdict in REPRODUCED else "failed", f"{verdict}: {told}")
 
 
 def _worst(bound: float) -> str:

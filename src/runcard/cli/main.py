@@ -16,6 +16,7 @@ _COMMANDS = {
     "audit": "Tick the reproducibility checklist of a run by what was recorded.",
     "check": "Check a card and its data, and print the plan.",
     "compare": "Print the ranked trials of a card or experiment, as MLflow has them.",
+    "diff": "Show what two runs do not have in common.",
     "history": "Show what happened to a registered model.",
     "import": "Turn a W&B sweep file into a card.",
     "list": "List what a card can name.",

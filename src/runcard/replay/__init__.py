@@ -1,13 +1,16 @@
 """The replay: a recorded run set beside itself run again; what differs, whether it came out the same, and where not."""
 
 from runcard.replay.account import Account, Outcome
+from runcard.replay.beside import Beside, plain_differences, set_beside
 from runcard.replay.difference import Difference, find_differences
 from runcard.replay.judgement import VERDICTS, Divergence, Judgement, Verdict, judge, reaches, weakest
-from runcard.replay.replay import Replay, Score, kept_at, read_replay, to_json
+from runcard.replay.replay import Replay, kept_at, read_replay, to_json
+from runcard.replay.score import Score, scores_beside
 
 __all__ = [
     "VERDICTS",
     "Account",
+    "Beside",
     "Difference",
     "Divergence",
     "Judgement",
@@ -18,8 +21,11 @@ __all__ = [
     "find_differences",
     "judge",
     "kept_at",
+    "plain_differences",
     "reaches",
     "read_replay",
+    "scores_beside",
+    "set_beside",
     "to_json",
     "weakest",
 ]

@@ -26,9 +26,11 @@ DECIDING = (
 """Parts that say which number is to come out: where one differs, nothing can be reproduced."""
 ENVIRONMENT = ("python", "package", "runcard")
 """Parts that compute it: where one differs, the last digits may."""
-NOTED = ("commit", "cpu", "gpu", "blas", "threads", "system", "setting")
+NOTED = ("card file", "commit", "patch", "cpu", "gpu", "blas", "threads", "system", "setting")
 """Parts that should not matter; the first to look at where the outcome differs."""
-PARTS = (*DECIDING, *ENVIRONMENT, *NOTED)
+OF_RUNS = ("model", "param", "feature set", "metric", "tag")
+"""Parts that only two different runs differ in."""
+PARTS = (*OF_RUNS, *DECIDING, *ENVIRONMENT, *NOTED)
 
 _PROTOCOL = ("target", "split", "features", "metrics", "seed")
 _SHORT = 12
@@ -90,7 +92,7 @@ def code_differences(recorded: Account, now: Account) -> list[Difference]:
     """Compare the project's own modules file by file, whatever the commit is called."""
     found = []
     before, after = recorded.code.get("modules") or {}, now.code.get("modules") or {}
-    for name, old, new in _pairs(before, after):
+    for name, old, new in pairs(before, after):
         texts = recorded.modules.get(name, ""), now.modules.get(name, "")
         found.append(Difference("code", name, _shortened(old), _shortened(new), unified(*texts)))
     return found
@@ -105,7 +107,7 @@ def data_differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> lis
     if before["n_rows"] != after["n_rows"]:
         found.append(Difference("data", "rows", f"{before['n_rows']:,}", f"{after['n_rows']:,}"))
     old, new = _columns(before), _columns(after)
-    found += [Difference("data", f"column `{name}`", was, found_now) for name, was, found_now in _pairs(old, new)]
+    found += [Difference("data", f"column `{name}`", was, found_now) for name, was, found_now in pairs(old, new)]
     if not found:
         found.append(Difference("data", "order of columns", ", ".join(old), ", ".join(new)))
     return found
@@ -127,7 +129,7 @@ def environment_differences(recorded: Mapping[str, Any], now: Mapping[str, Any])
         return []
     was, is_now = (f"{side.get('implementation')} {side.get('python')}" for side in (recorded, now))
     found = [Difference("python", "", was, is_now)] if was != is_now else []
-    packages = _pairs(recorded.get("packages") or {}, now.get("packages") or {})
+    packages = pairs(recorded.get("packages") or {}, now.get("packages") or {})
     found += [Difference("package", name, old, new) for name, old, new in packages]
     old_source, new_source = recorded.get("runcard_source"), now.get("runcard_source")
     if old_source != new_source:
@@ -154,7 +156,7 @@ def machine_differences(recorded: Account, now: Account) -> list[Difference]:
         found += _one("setting", name, recorded.environment, now.environment, name)
     if recorded.environment and now.environment:
         variables = [side.get("variables") or {} for side in (recorded.environment, now.environment)]
-        found += [Difference("setting", name, was, is_now) for name, was, is_now in _pairs(*variables)]
+        found += [Difference("setting", name, was, is_now) for name, was, is_now in pairs(*variables)]
     return found
 
 
@@ -177,7 +179,8 @@ def as_dicts(differences: list[Difference] | tuple[Difference, ...]) -> list[dic
     return [{**asdict(each), "lines": list(each.lines)} for each in differences]
 
 
-def _pairs(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[tuple[str, str | None, str | None]]:
+def pairs(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[tuple[str, str | None, str | None]]:
+    """Give the names, in order, under which two mappings do not hold the same, with both values."""
     for name in sorted({*before, *after}):
         if before.get(name) != after.get(name):
             yield name, before.get(name), after.get(name)
@@ -186,7 +189,7 @@ def _pairs(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[tupl
 def _one(part: str, name: str, before: Mapping[str, Any], after: Mapping[str, Any], key: str) -> list[Difference]:
     if not (before and after) or before.get(key) == after.get(key):
         return []
-    sides = [None if side.get(key) is None else _text(side[key]) for side in (before, after)]
+    sides = [None if side.get(key) is None else spelt(side[key]) for side in (before, after)]
     return [Difference(part, name, sides[0], sides[1])]
 
 
@@ -217,13 +220,14 @@ _TELL: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
 
 def _told_apart(part: str, recorded: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, str]:
     """Say what a part of the protocol is on both sides, in words if they tell it apart."""
-    was, is_now = (_text(_TELL[part](plan)) for plan in (recorded, now))
+    was, is_now = (spelt(_TELL[part](plan)) for plan in (recorded, now))
     if was != is_now:
         return was, is_now
     return recorded["parts"][part][:_SHORT], now["parts"][part][:_SHORT]
 
 
-def _text(value: object) -> str:
+def spelt(value: object) -> str:
+    """Write a value as JSON, so that `10` and `"10"` are told apart; a text alone as it is; a long one shortened."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 

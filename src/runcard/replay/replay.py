@@ -10,20 +10,9 @@ from typing import Any
 
 from runcard.replay.difference import Difference, as_dicts, read_difference
 from runcard.replay.judgement import Divergence, Verdict, reaches
+from runcard.replay.score import Score
 
 SCHEMA = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """One metric before and now: on the folds its mean, or on the test rows."""
-
-    name: str
-    """As MLflow has it: `cv_roc_auc_mean`, `test_roc_auc`."""
-    recorded: float | None
-    now: float | None
-    largest: float
-    """The largest difference: of the folds, or of this one number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from runcard.replay import Difference, Replay, Score
+from runcard.replay import Beside, Difference, Replay, Score
 
 _STYLE = {
     "identical": "bold green",
@@ -19,7 +19,7 @@ _STYLE = {
 }
 _GROUPS = {
     "card": ("card", "record", "card file"),
-    "code": ("code", "commit"),
+    "code": ("code", "commit", "patch"),
     "data": ("data", "target"),
     "split": ("split", "seed"),
     "features": ("features",),
@@ -28,6 +28,8 @@ _GROUPS = {
     "environment": ("python", "package", "packages needed", "runcard"),
     "machine": ("cpu", "gpu", "blas", "threads", "system", "setting"),
 }
+_OF_TWO = {**_GROUPS, "trial": ("model", "param", "feature set")}
+_OF_ANY = {"params": ("param",), "tags": ("tag",)}
 _MOST_ROWS = 8
 _MOST_LINES = 12
 _WIDTH = 44
@@ -43,11 +45,26 @@ def describe_replay(replay: Replay, *, width: int) -> Group:
     return Group(*parts, *_verdict(replay))
 
 
-def _parts_table(differences: Sequence[Difference]) -> Table:
+def describe_beside(found: Beside) -> Group:
+    """Show what two runs do not have in common."""
+    heads = tuple(f"{name} {run_id[:8]}" for name, run_id in zip(found.names, found.run_ids, strict=True))
+    groups = _OF_ANY if found.unknown else _OF_TWO
+    parts: list[RenderableType] = [_parts_table(found.differences, heads, groups)]
+    parts += [Text(line, style="dim", overflow="ellipsis", no_wrap=True) for line in _lines(found.differences)]
+    if found.scores:
+        parts.append(_scores_table(found.scores, heads))
+    return Group(*parts, *(Text(line) for line in found.unknown))
+
+
+def _parts_table(
+    differences: Sequence[Difference],
+    heads: tuple[str, ...] = ("recorded", "now"),
+    groups: Mapping[str, tuple[str, ...]] = _GROUPS,
+) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for head in ("part", "recorded", "now", ""):
+    for head in ("part", *heads, ""):
         table.add_column(head, overflow="fold", max_width=_WIDTH)
-    for group, names in _GROUPS.items():
+    for group, names in groups.items():
         found = [each for each in differences if each.part in names]
         if not found:
             table.add_row(group, "", "", Text("same", style="green"))
@@ -63,7 +80,7 @@ def _named(each: Difference, group: str) -> str:
 
 
 def _mark(each: Difference) -> Text:
-    if each.decides:
+    if each.decides or each.part in ("model", "param", "feature set", "tag"):
         return Text("different", style="bold red")
     return Text("different", style="yellow") if each.is_environment else Text("noted", style="dim")
 
@@ -71,16 +88,16 @@ def _mark(each: Difference) -> Text:
 def _lines(differences: Sequence[Difference]) -> Iterator[str]:
     """Show what changed in texts, the beginning of it."""
     for each in differences:
-        if each.lines and each.part in ("card", "code", "card file"):
+        if each.lines and each.part in ("card", "code", "card file", "patch"):
             yield from (f"  {line}" for line in each.lines[2:_MOST_LINES])
             if len(each.lines) > _MOST_LINES:
                 yield f"  ... {len(each.lines) - _MOST_LINES} more lines in replay.json"
 
 
-def _scores_table(scores: Sequence[Score]) -> Table:
+def _scores_table(scores: Sequence[Score], heads: tuple[str, ...] = ("recorded", "now")) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("score")
-    for head in ("recorded", "now", "largest difference"):
+    for head in (*heads, "largest difference"):
         table.add_column(head, justify="right")
     for each in scores:
         numbers = ("none" if value is None else f"{value:.10g}" for value in (each.recorded, each.now))

@@ -43,6 +43,10 @@ OUTPUTS_TAG = "runcard.outputs"
 OUTPUTS_FILE = "outputs.json"
 TEST_OUTPUTS_TAG = "runcard.test_outputs"
 
+REPLAY_OF_TAG = "runcard.replay_of"
+"""Tag of a replay: the id of the run that was run again."""
+VERDICT_TAG = "runcard.verdict"
+
 PARENT_TAG = "mlflow.parentRunId"
 """MLflow's own tag for the run that a run belongs to."""
 
@@ -185,7 +189,7 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class RunScope:
-    """Which runs are meant; none that is deleted."""
+    """Which runs are meant; none that is deleted, and a replay only if it is named itself."""
 
     experiments: tuple[str, ...]
     """Names of experiments."""
@@ -239,6 +243,9 @@ class RunReader(Protocol):
 
     def find_runs(self, name: str) -> list[RunRow]:
         """Find runs by their id, the beginning of it (six digits or more), or their name; newest first, ten at most."""
+
+    def read_replays(self, run_id: str) -> list[RunRow]:
+        """List the replays of a run, newest first, a hundred at most."""
 
     def is_deleted(self, run_id: str) -> bool:
         """Tell whether a run was there and was deleted."""

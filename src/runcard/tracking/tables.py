@@ -14,7 +14,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from runcard.tracking import faults, reach
-from runcard.tracking.base import KIND_TAG, OUR_TAGS, PARENT_TAG, RunRanking, RunRow, RunScope
+from runcard.tracking.base import KIND_TAG, OUR_TAGS, PARENT_TAG, REPLAY_OF_TAG, RunRanking, RunRow, RunScope
 
 CHUNK = 900
 """Ids in one question: as many values as the strictest SQLite takes, and some of the question's own."""
@@ -106,6 +106,12 @@ class TableReader:
         with self._reading() as read:
             return _rows(read, read.scalars(_newest_first(_ids().where(sa.or_(begins, named))).limit(10)).all())
 
+    def read_replays(self, run_id: str) -> list[RunRow]:
+        """List the replays of a run, newest first, a hundred at most."""
+        wanted = _newest_first(_ids().where(_has_tag(KIND_TAG, "replay"), _has_tag(REPLAY_OF_TAG, run_id)))
+        with self._reading() as read:
+            return _rows(read, read.scalars(wanted.limit(100)).all())
+
     def is_deleted(self, run_id: str) -> bool:
         """Tell whether a run was there and was deleted."""
         wanted = sa.select(RUNS.c.lifecycle_stage).where(RUNS.c.run_uuid == run_id)
@@ -157,6 +163,8 @@ class TableReader:
         wanted = wanted.where(EXPERIMENTS.c.name.in_(scope.experiments), *self._conditions(scope.where))
         if scope.run_ids:
             wanted = wanted.where(RUNS.c.run_uuid.in_(scope.run_ids))
+        else:
+            wanted = wanted.where(~_has_tag(KIND_TAG, "replay"))
         if scope.protocol is None:
             return wanted.select_from(source)
         key = TAGS.alias("trial_key")

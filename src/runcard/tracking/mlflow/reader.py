@@ -63,6 +63,22 @@ class MlflowReader(Connection):
             newest = sorted(found.values(), key=lambda run: (-run.info.start_time, run.info.run_id))
             return [_ours(run_row(run, self._name_of(run))) for run in newest[:10]]
 
+    def read_whole(self, run_id: str) -> base.RunRow:
+        """Read a run with all of its tags, whoever set them; its data are among them as `data NAME`."""
+        with self.translated(_NOT_READ):
+            run = self.client.get_run(run_id)
+            row = run_row(run, self._name_of(run))
+        inputs = run.inputs.dataset_inputs if run.inputs else []
+        data = {f"data {each.dataset.name}": each.dataset.digest for each in inputs}
+        return replace(row, tags={**row.tags, **data})
+
+    def read_replays(self, run_id: str) -> list[base.RunRow]:
+        """List the replays of a run, newest first, a hundred at most."""
+        wanted = f"tags.`{base.KIND_TAG}` = 'replay' and tags.`{base.REPLAY_OF_TAG}` = {_quoted(run_id)}"
+        with self.translated(_NOT_READ):
+            found = islice(self._search(self._all_experiments(), wanted, size=100), 100)
+            return [_ours(run_row(run, self._name_of(run))) for run in found]
+
     def is_deleted(self, run_id: str) -> bool:
         """Tell whether a run was there and was deleted."""
         return self._info(run_id, "lifecycle_stage") == "deleted"
@@ -99,6 +115,8 @@ class MlflowReader(Connection):
             ids = self._ids_of(scope)
             size = PAGE if limit is None else min(PAGE, limit + 1)
             runs = self._search(ids, _filter(scope), order, size)
+            if not scope.run_ids:  # the filter language cannot say "without that tag, or with another value"
+                runs = (run for run in runs if run.data.tags.get(base.KIND_TAG) != "replay")
             if scope.protocol is not None:
                 runs = (run for run in runs if self._is_latest(run, scope, ids))
             read = list(islice(runs, None if limit is None else limit + 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,16 @@ from runcard.promotion import (
     judge_signature,
 )
 from runcard.redact import redact
-from runcard.tracking.base import RunRow
+from runcard.tracking.base import VERDICT_TAG, RunRow
 from runcard.tracking.modelfiles import model_digest
 from runcard.tracking.versions import ModelVersion
 from runcard.workflow.registry.chosen import PARENT_TAG
 from runcard.workflow.registry.desk import Desk
 from runcard.workflow.registry.rows import Contender, compare_on, read_test_rows
 from runcard.workflow.registry.rules import Rules, read_rules
+from runcard.workflow.sync import open_reader
 
-REPRODUCED_TAG = "runcard.reproduced"
+NOT_COMPARABLE = "not comparable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def judge(desk: Desk, candidate: ModelVersion, holder: ModelVersion | None) -> t
         gates = [ours.gate] if asked.digest else []
         gates += [_signature(ours, theirs)] if asked.signature else []
         gates += _measured(rules, origin)
-        gates += [judge_reproduced(_reproduced(candidate, origin))] if asked.reproduced else []
+        gates += [_reproduced(desk, candidate, origin)] if asked.reproduced else []
         gates += [_beats_holder(desk, rules, origin, ours, theirs)] if asked.beats_holder else []
     return tuple(gates)
 
@@ -126,8 +128,23 @@ def _without_prefix(metrics: Mapping[str, float], prefix: str) -> dict[str, floa
     return {name.removeprefix(prefix): value for name, value in metrics.items() if name.startswith(prefix)}
 
 
-def _reproduced(version: ModelVersion, origin: Origin | None) -> str | None:
-    return version.tags.get(REPRODUCED_TAG) or (origin.run.tags.get(REPRODUCED_TAG) if origin else None)
+def _reproduced(desk: Desk, version: ModelVersion, origin: Origin | None) -> Gate:
+    """Judge by the latest replay of the version's run; one that was not comparable says nothing."""
+    to_do = f"`runcard reproduce {version}`"
+    if origin is None:
+        return judge_reproduced(None, "the run that it came from is not known")
+    with open_reader(desk.project) as reader:
+        replays = [each for each in reader.read_replays(origin.run.run_id) if each.status == "FINISHED"]
+    for replay in replays:
+        verdict = replay.tags.get(VERDICT_TAG, NOT_COMPARABLE)
+        if verdict != NOT_COMPARABLE:
+            when = datetime.fromtimestamp(replay.started_ms / 1000, UTC).date().isoformat()
+            elsewhere = "" if replay.tags.get("runcard.environment_same") != "false" else ", in a different environment"
+            return judge_reproduced(verdict, f"replay {replay.run_id[:8]} of {when}{elsewhere}")
+    if replays:
+        why = replays[0].tags.get("runcard.first_divergence", "").strip()
+        return judge_reproduced(None, f"not comparable when it was run again ({why}): mend that, then {to_do}")
+    return judge_reproduced(None, f"its run was not run again yet: {to_do}")
 
 
 def _beats_holder(desk: Desk, rules: Rules, origin: Origin | None, ours: _Files, theirs: _Files | None) -> Gate:

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from statistics import fmean
 
 from runcard import errors
 from runcard.card import Card
 from runcard.engine.memory import give_back_large_arrays
 from runcard.plan import digest
 from runcard.project import Project
-from runcard.replay import Account, Judgement, Outcome, Replay, Score, judge, weakest
+from runcard.replay import Account, Judgement, Outcome, Replay, judge, scores_beside, weakest
 from runcard.trial import stage_table
 from runcard.workflow.engines import choose_engine
 from runcard.workflow.replay.options import Options, present_mode
@@ -159,20 +158,6 @@ def _notes(present: Present, several: Sequence[Again], found: Judgement) -> tupl
 
 
 # Evidence
-
-
-def scores_beside(recorded: Outcome, now: Outcome) -> list[Score]:
-    """Set every metric side by side: means over the folds, then the test rows."""
-    found = []
-    for name, scores in recorded.folds.items():
-        again = now.folds.get(name, ())
-        largest = max((abs(a - b) for a, b in zip(scores, again, strict=False)), default=0.0)
-        found.append(Score(f"cv_{name}_mean", fmean(scores), fmean(again) if again else None, largest))
-    for name, score in recorded.test.items():
-        again_test = now.test.get(name)
-        largest = 0.0 if again_test is None else abs(score - again_test)
-        found.append(Score(f"test_{name}", score, again_test, largest))
-    return found
 
 
 def _evidence(recorded: Recorded, present: Present, found: Judgement, several: Sequence[Again]) -> dict[str, object]:

@@ -15,6 +15,8 @@ from runcard import errors
 from runcard.project import Project
 from runcard.replay import Replay, kept_at, to_json
 from runcard.tracking.base import (
+    REPLAY_OF_TAG,
+    VERDICT_TAG,
     Artifact,
     Item,
     Metric,
@@ -27,12 +29,10 @@ from runcard.tracking.base import (
 )
 from runcard.workflow.replay.here import Done
 from runcard.workflow.replay.recorded import PREDICTIONS_FILE, Recorded
-from runcard.workflow.replay.subject import REPLAY_OF_TAG
 from runcard.workflow.sync import connect
 
 REPLAYS = "replays"
 REPLAY_FILE = "replay.json"
-VERDICT_TAG = "runcard.verdict"
 Given = TypeVar("Given")
 
 

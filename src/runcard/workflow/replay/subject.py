@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from runcard import errors
 from runcard.project import Project
 from runcard.redact import redact
-from runcard.tracking.base import KIND_TAG, PARENT_TAG, RunReader, RunRow, RunScope
+from runcard.tracking.base import KIND_TAG, PARENT_TAG, REPLAY_OF_TAG, RunReader, RunRow, RunScope
 from runcard.tracking.logs import DECISION_TAG
 from runcard.tracking.versions import ModelRef, parse_ref
 from runcard.workflow.chosen import find_run
 
-REPLAY_OF_TAG = "runcard.replay_of"
 _VERSION = re.compile(r"[^@/]+(?:@[^@/]+|/\d+)")
 _ID = re.compile(r"[0-9a-f]{32}")
 

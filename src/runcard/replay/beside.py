@@ -1,0 +1,64 @@
+"""Two runs side by side, whatever the reason they are compared: what they are made of, and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from runcard.replay.account import Account
+from runcard.replay.difference import Difference, as_dicts, find_differences, pairs, spelt
+from runcard.replay.score import Score, scores_beside
+
+_NEEDED = {"card": "card", "plan": "data, split, features and metrics", "code": "code", "environment": "packages"}
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Two runs, and what they do not have in common."""
+
+    names: tuple[str, str]
+    run_ids: tuple[str, str]
+    differences: tuple[Difference, ...]
+    scores: tuple[Score, ...]
+    """Metrics of both, also where they are equal."""
+    unknown: tuple[str, ...]
+    """What is not known of which run, in words."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Describe it as plain JSON."""
+        return {**asdict(self), "differences": as_dicts(self.differences)}
+
+
+def set_beside(first: Account, second: Account, run_ids: tuple[str, str], more: Sequence[Difference] = ()) -> Beside:
+    """Set two runs that runcard made side by side.
+
+    Parameters
+    ----------
+    more
+        Differences that are found elsewhere: between commits, say.
+    """
+    differences = [*trial_differences(first, second), *find_differences(first, second), *more]
+    scores = tuple(scores_beside(first.outcome, second.outcome))
+    unknown = tuple(line for account in (first, second) for line in _unknown(account))
+    return Beside((first.name, second.name), run_ids, tuple(differences), scores, unknown)
+
+
+def trial_differences(first: Account, second: Account) -> list[Difference]:
+    """Compare models, hyperparameters with their types, and feature sets."""
+    found = []
+    for part, was, now in (("model", first.model, second.model), ("feature set", first.features, second.features)):
+        if was != now:
+            found.append(Difference(part, "", was or None, now or None))
+    sides = [{name: spelt(value) for name, value in account.params.items()} for account in (first, second)]
+    return found + [Difference("param", name, was, now) for name, was, now in pairs(*sides)]
+
+
+def plain_differences(part: str, first: Mapping[str, str], second: Mapping[str, str]) -> list[Difference]:
+    """Compare what any two runs have under the same names."""
+    return [Difference(part, name, was, now) for name, was, now in pairs(first, second)]
+
+
+def _unknown(account: Account) -> list[str]:
+    missing = [words for name, words in _NEEDED.items() if not getattr(account, name)]
+    return [f"{', '.join(missing)} of {account.name} are not known"] if missing else []
