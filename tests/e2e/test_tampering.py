@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uv
 from mlflow import MlflowClient
 from projects import COMMAND, customers_card, environment, make_customers, write_project
 
 import runcard
 from runcard.project import find_project
+from runcard.provenance.uv import find_uv
 from runcard.replay import Replay
 from runcard.workflow.replay import reproduce
 
@@ -212,7 +212,7 @@ def test_a_run_of_a_dirty_tree(recorded: Recorded, tmp_path: Path) -> None:
     git(folder, "checkout", "-q", "own.py")
     found = in_process(recorded, folder, result.run_id)
     assert (found["verdict"], found["differences"][0]["name"]) == ("not comparable", "own.py")
-    assert "+    age = frame[\"age\"].astype(float).fillna(40.0)" in found["differences"][0]["lines"]
+    assert '+    age = frame["age"].astype(float).fillna(40.0)' in found["differences"][0]["lines"]
 
 
 def test_threads_of_libraries_change_nothing_and_are_named(recorded: Recorded, tmp_path: Path) -> None:
@@ -224,7 +224,7 @@ def test_threads_of_libraries_change_nothing_and_are_named(recorded: Recorded, t
 def test_a_package_one_minor_version_off(recorded: Recorded, tmp_path: Path) -> None:
     """Installed for real; whatever comes out, it is never identical."""
     folder, place = recorded.copy(tmp_path), tmp_path / "packages"
-    install = [uv.find_uv_bin(), "pip", "install", "-q", "--no-deps", "--target", str(place), OTHER_VERSION]
+    install = [find_uv(), "pip", "install", "-q", "--no-deps", "--target", str(place), OTHER_VERSION]
     subprocess.run([*install, "--python", sys.executable], check=True, timeout=300)
     found = in_process(recorded, folder, recorded.winner, PYTHONPATH=f"{place}:{os.environ.get('PYTHONPATH', '')}")
     assert found["words"] in ("equivalent in a different environment", "different")

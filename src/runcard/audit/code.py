@@ -36,12 +36,12 @@ def changes(evidence: Evidence) -> Finding:
     if not code["dirty"]:
         return passed("nothing was uncommitted: the commit is the whole code")
     mend = _then_run(evidence)
-    if missing := _missing(code, evidence):
-        return failed(f"not kept: {several(missing)}", mend)
-    if wrong := [f"{name} is {state}" for name, state in evidence.files.items() if state != "same"]:
-        return failed(f"kept, but {several(wrong)} in MLflow", mend)
-    if code.get("redacted"):
-        return failed("kept without the credentials that were in it, so it may not apply again", mend)
+    if left_out := [f"{name} ({why})" for name, why in (code.get("left_out") or {}).items()]:
+        return failed(f"not kept: {several(left_out)}", mend)
+    if evidence.code_problem:
+        return failed(f"kept, but {evidence.code_problem}", mend)
+    if altered := code.get("altered"):
+        return failed(f"kept without the credentials that were in {several(altered)}: it may not apply again", mend)
     n_files = len(code.get("untracked") or {})
     parts = ["the diff"] if code.get("diff") else []
     parts += [f"{n_files} uncommitted file{'s' if n_files > 1 else ''}"] if n_files else []
@@ -75,11 +75,6 @@ def manual_steps(evidence: Evidence) -> Finding:
         "card.yaml has no experiment.manual_steps, not even `none`",
         f"add `manual_steps:` to the card's `experiment:`, then {evidence.rerun}",
     )
-
-
-def _missing(code: Mapping[str, Any], evidence: Evidence) -> list[str]:
-    gone = [name for name, state in evidence.files.items() if state == "gone"]
-    return [f"{name} ({why})" for name, why in (code.get("left_out") or {}).items()] + gone
 
 
 def _because(part: Mapping[str, Any]) -> str:

@@ -65,5 +65,7 @@ def container(evidence: Evidence) -> Finding:
 
 
 def _loose(environment: Mapping[str, Any]) -> list[str]:
-    """Name packages that were installed from a folder, which no version tells apart from another."""
-    return list(environment.get("unpinned") or ())
+    """Name packages from folders outside of the repository; not runcard, whose source is hashed."""
+    sources: Mapping[str, Mapping[str, Any]] = environment.get("sources") or {}
+    loose = [name for name, about in sources.items() if "dir_info" in about and "folder" not in about]
+    return [name for name in loose if name != "runcard"]

@@ -59,8 +59,8 @@ class Evidence:
     plan: Mapping[str, Any] | None = None
     parts: Mapping[str, Any] = field(default_factory=dict)
     """What surrounded it: `code`, `environment`, `hardware`, `container`, `notebooks`, `seeds`."""
-    files: Mapping[str, FileState] = field(default_factory=dict)
-    """The diff and the uncommitted sources, by the names under which they were kept."""
+    code_problem: str = ""
+    """Why the uncommitted code cannot be taken out of the record any more, if so."""
     pushed_since: bool | None = None
     """Whether a remote branch has the commit by now, as far as this clone knows."""
     hyperparameters: Mapping[str, Any] | None = None

@@ -5,7 +5,6 @@ Of the present work tree nothing is looked at, and of this clone only whether a 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Mapping
@@ -16,16 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runcard import errors
-from runcard.audit import Audit, Evidence, FileState, KeptModel, RecordedReplay, make_audit
+from runcard.audit import Audit, Evidence, KeptModel, RecordedReplay, make_audit
 from runcard.project import Project, find_project
 from runcard.provenance.git import GitSilent, ask_git
+from runcard.provenance.kept import read_code
 from runcard.provenance.modules import text_digest
-from runcard.tracking.base import EXACT_PARAMS_FILE, EXACT_PARAMS_TAG, RunReader, RunRow
+from runcard.tracking.base import EXACT_PARAMS_FILE, EXACT_PARAMS_TAG, VERDICT_TAG, RunReader, RunRow
 from runcard.tracking.modelfiles import model_digest
 from runcard.tracking.runfiles import RunFiles
 from runcard.workflow.chosen import meaning_of, only_card
-from runcard.workflow.replay.keeping import VERDICT_TAG
-from runcard.workflow.replay.subject import REPLAY_OF_TAG, Subject, find_subject, find_trial
+from runcard.workflow.replay.subject import Subject, find_subject, find_trial
 from runcard.workflow.sync import open_reader
 from runcard.yaml import parse
 
@@ -103,12 +102,12 @@ class _Gathering:
             card=_card(files.read("card.yaml"), card.tags.get("runcard.card_digest")),
             plan=_mapping(files.read("plan.json")),
             parts=parts,
-            files=_states(code, kept),
+            code_problem=_problem(code, kept),
             pushed_since=self._is_pushed(code) if code.get("pushed") is False else None,
             hyperparameters=self._hyperparameters(run),
             feature_set=run.tags.get("runcard.features"),
             model=self._model(run),
-            replays=tuple(map(_replay, self.details.referring(REPLAY_OF_TAG, run.run_id))),
+            replays=tuple(map(_replay, self.reader.read_replays(run.run_id))),
         )
 
     def _of_plain(self, run: RunRow) -> Evidence:
@@ -153,17 +152,13 @@ def _replay(row: RunRow) -> RecordedReplay:
     return RecordedReplay(row.run_id, tags.get(VERDICT_TAG, "without a verdict"), is_deterministic, day)
 
 
-def _states(code: Mapping[str, Any], kept: Mapping[str, bytes]) -> dict[str, FileState]:
-    """Say of the diff and of each uncommitted source whether it is what was recorded."""
-    recorded = {"diff.patch": code["diff"]} if code.get("diff") else {}
-    recorded |= {f"untracked/{name}": digest for name, digest in (code.get("untracked") or {}).items()}
-    return {name: _state(kept.get(name), digest["sha256"]) for name, digest in recorded.items()}
-
-
-def _state(content: bytes | None, sha256: str) -> FileState:
-    if content is None:
-        return "gone"
-    return "same" if hashlib.sha256(content).hexdigest() == sha256 else "changed"
+def _problem(code: Mapping[str, Any], kept: Mapping[str, bytes]) -> str:
+    """Try to take the code out of the record again, every file checked against its digest."""
+    try:
+        read_code(code, kept)
+    except errors.CodeNotRestored as error:
+        return error.what
+    return ""
 
 
 def _parts(kept: Mapping[str, bytes]) -> dict[str, Any]:

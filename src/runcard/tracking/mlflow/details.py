@@ -1,4 +1,4 @@
-"""What an audit wants of a run that the readers leave out: all tags, its replays, and the model that it kept."""
+"""What an audit wants of a run that the readers leave out: all tags, and the model that it kept."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runcard.tracking.base import RunRow
 from runcard.tracking.mlflow.connection import Connection
-from runcard.tracking.mlflow.reader import run_row
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
@@ -22,14 +20,6 @@ class MlflowDetails(Connection):
         with self.translated(f"the run {run_id} could not be read"):
             found: Mapping[str, str] = self.client.get_run(run_id).data.tags
             return found
-
-    def referring(self, tag: str, run_id: str) -> list[RunRow]:
-        """List the runs beside a run that name it in a tag, the newest first."""
-        with self.translated(f"the runs that refer to {run_id} could not be listed"):
-            experiment_id = self.client.get_run(run_id).info.experiment_id
-            wanted = f"tags.`{tag}` = '{run_id}'"
-            found = self.client.search_runs([experiment_id], wanted, order_by=["attributes.start_time DESC"])
-            return [run_row(run) for run in found]
 
     def has_model(self, run_id: str) -> bool:
         """Tell whether a run kept a model."""
