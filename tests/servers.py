@@ -305,3 +305,31 @@ def postgres() -> Iterator[str]:
 def mlflow_server_on_postgres(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with run_mlflow(postgres, tmp_path_factory.mktemp("server-on-postgres")) as address:
         yield address
+
+
+@contextlib.contextmanager
+def run_s3(folder: Path, bucket: str) -> Iterator[dict[str, str]]:
+    """Run moto's S3 on loopback with one bucket and yield the settings that AWS's clients find it by."""
+    from botocore.session import Session
+
+    port = free_port()
+    settings = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "runcard",
+        "AWS_SECRET_ACCESS_KEY": "s3cret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+    def is_up() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    command = [sys.executable, "-m", "moto.server", "--host", "127.0.0.1", "--port", str(port)]
+    folder.mkdir(parents=True, exist_ok=True)
+    with running(command, is_up, signal.SIGTERM, folder / "s3.log", env=os.environ | settings, cwd=folder):
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in settings.items():
+                patch.setenv(name, value)
+            Session().create_client("s3").create_bucket(Bucket=bucket)
+        yield settings

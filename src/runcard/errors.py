@@ -359,6 +359,54 @@ class InputMismatch(DataError):
     code = "RC218"
 
 
+class DataNotAsLocked(DataError):
+    """A name or path stands for other content than `runcard.lock` says."""
+
+    code = "RC219"
+
+
+class LockUnreadable(DataError):
+    """`runcard.lock` is not what runcard writes, or holds both sides of a merge."""
+
+    code = "RC220"
+
+
+class DatasetNotLocked(DataError):
+    """`runcard.lock` has nothing of that name."""
+
+    code = "RC221"
+
+
+class DataGone(DataError):
+    """A content is neither in the tree nor in the data store, nor can DVC give it."""
+
+    code = "RC222"
+
+
+class StoreUnusable(DataError):
+    """The data store cannot be reached, read or written."""
+
+    code = "RC223"
+
+
+class ContentDamaged(DataError):
+    """What the data store keeps is not what was put there."""
+
+    code = "RC224"
+
+
+class DataInTheWay(DataError):
+    """Data would be lost by putting others in their place."""
+
+    code = "RC225"
+
+
+class DvcFailed(DataError):
+    """DVC did not give what it tracks."""
+
+    code = "RC226"
+
+
 # RC3xx: models, features, metrics
 
 

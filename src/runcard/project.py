@@ -23,6 +23,7 @@ CARD_FOLDER = "configs"
 HOME = ".runcard"
 MODEL_FORMATS = ("skops", "cloudpickle")
 DIRTY = ("capture", "warn", "forbid")
+SNAPSHOTS = ("auto", "always", "never")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,10 @@ class Settings:
     """How models are saved: `skops`, or `cloudpickle` for types skops does not trust."""
     dirty: str = "capture"
     """What happens to a run of code that is not committed: it is kept with it, or a warning comes too, or it stops."""
+    data_store: str = ""
+    """Where contents of datasets are kept: a folder or any fsspec URL; empty for `.runcard/data`."""
+    snapshot: str = "auto"
+    """Which contents are kept: `auto` for those up to 200 MB, `always`, `never`."""
     gates: Mapping[str, Any] = field(default_factory=dict)
     """What a promotion takes where the card does not say it: `[tool.runcard.gates]`, keys as in `registry.gates`."""
 
@@ -61,6 +66,12 @@ class Project:
     def tracking_uri(self) -> str:
         """MLflow's URI, the default filled in and a relative SQLite path made absolute."""
         return _absolute_uri(self.settings.tracking_uri or "sqlite:///mlflow.db", self.root)
+
+    @property
+    def data_store(self) -> str:
+        """The data store's folder, absolute, or its URL."""
+        found = self.settings.data_store
+        return found if "://" in found else str(self.root / Path(found or f"{HOME}/data").expanduser())
 
     def with_settings(self, **given: Any) -> Project:
         """Put flags over the settings; None means the flag was not given."""
@@ -204,6 +215,8 @@ def _from_environment() -> dict[str, tuple[str, Any]]:
         "RUNCARD_ON": ("on", str),
         "RUNCARD_MODEL_FORMAT": ("model_format", str),
         "RUNCARD_DIRTY": ("dirty", str),
+        "RUNCARD_DATA_STORE": ("data_store", str),
+        "RUNCARD_SNAPSHOT": ("snapshot", str),
     }
     return {
         variable: (key, read(os.environ[variable]))
@@ -252,6 +265,8 @@ _SETTINGS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "on": ("text, such as `tcp://host:8786`", lambda value: isinstance(value, str)),
     "dirty": (errors.listing(DIRTY).replace(",", " or"), lambda value: value in DIRTY),
     "model_format": (errors.listing(MODEL_FORMATS).replace(",", " or"), lambda value: value in MODEL_FORMATS),
+    "data_store": ("a folder, or a URL such as `s3://bucket/folder`", lambda value: isinstance(value, str)),
+    "snapshot": ("`auto`, `always` or `never`", lambda value: value in SNAPSHOTS),
 }
 
 

@@ -10,7 +10,7 @@ from runcard.catalog.metrics import Metric, resolve_metric
 from runcard.catalog.models import ModelSpec, find_model, unknown_model
 from runcard.catalog.registered import Catalog, Task
 from runcard.data.columns import Columns, check_target, resolve_columns, task_of
-from runcard.data.fingerprint import fingerprint
+from runcard.data.fingerprint import Fingerprint, fingerprint
 from runcard.data.source import Table
 from runcard.data.target import Target, encode_target
 from runcard.plan.check import check_estimators
@@ -29,8 +29,8 @@ DEFAULT_METRICS: Mapping[Task, tuple[str, ...]] = {
 }
 
 
-def make_plan(card: Card, table: Table, catalog: Catalog) -> Plan:
-    """Resolve a card against its table.
+def make_plan(card: Card, table: Table, catalog: Catalog, content: Fingerprint | None = None) -> Plan:
+    """Resolve a card against its table, whose fingerprint is taken unless it is given.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def make_plan(card: Card, table: Table, catalog: Catalog) -> Plan:
     choice = gather(lambda: make_choice(card, metrics, split.folds), metrics, split)
     tolerance = gather(lambda: make_tolerance(card, metrics), metrics)
     errors.raise_all(gather.faults)
-    print_of_data = fingerprint(table.frame)
+    print_of_data = content or fingerprint(table.frame)
     parts = {
         "data": print_of_data.digest,
         "target": [target_name, task, [str(label) for label in target.classes], target.positive],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -11,7 +12,10 @@ from typing import Any
 
 from runcard import errors
 from runcard.comparison import Comparison, Standing, best_of_each_model
+from runcard.data.locked import Locked, as_dict
 from runcard.data.source import Table, check_unchanged, release_memory, write_parquet
+from runcard.data.splitfile import NAME as SPLIT_FILE
+from runcard.data.splitfile import write_split
 from runcard.decision import Decision, FinalScore, nothing_qualifies
 from runcard.engine.base import Engine
 from runcard.engine.memory import give_back_large_arrays
@@ -29,7 +33,9 @@ from runcard.workflow.candidates import decide_by_plan
 from runcard.workflow.circumstances import Circumstances, capture_circumstances
 from runcard.workflow.engines import choose_engine
 from runcard.workflow.finals import refit_finalists
+from runcard.workflow.keeping import Keeping, keep_beside
 from runcard.workflow.listener import Listener
+from runcard.workflow.locking import Content, lock_first, said
 from runcard.workflow.outbox import JournalOutbox
 from runcard.workflow.resolve import CardSource, Resolved, open_card, resolve
 from runcard.workflow.result import Result
@@ -86,7 +92,12 @@ def run(
             engine = choose_engine(card, project, workers=workers)
             if fresh or not _was_finished(project, card.text):
                 stack.enter_context(engine)  # workers import what they need while the table is read
-            return _Run(resolve(card, project=project), engine, listener, fresh=fresh).carry_out(stack)
+            run = _Run(resolve(card, project=project), engine, listener, fresh=fresh)
+            keeping = run.lock()
+            result = run.carry_out(stack)
+        if keeping is not None:
+            run.say_kept(keeping)
+        return result
     finally:
         listener.finished()
 
@@ -97,7 +108,8 @@ class _Run:
     def __init__(self, resolved: Resolved, engine: Engine, listener: Listener, *, fresh: bool) -> None:
         self.project, self.plan = resolved.project, resolved.plan
         self.table: Table | None = resolved.table
-        self.stamp = resolved.stamp
+        self.stamp, self.catalog = resolved.stamp, resolved.catalog
+        self.locked: Locked | None = None
         self.engine, self.listener, self.fresh = engine, listener, fresh
         self.address = Address(redact(self.project.tracking_uri), self.plan.card.name)
         self.tally = Tally(self.plan)
@@ -105,6 +117,21 @@ class _Run:
         self.pending: list[Asked] = []
         self.found: list[Record | FinalRecord] = []
         self.n_run = 0
+
+    def lock(self) -> Keeping | None:
+        """Lock the data's name at its first use, and begin to keep their content."""
+        if self.table is None:
+            return None
+        content = Content(self.table, self.plan.fingerprint, self.stamp, self.plan.card.data.na_values)
+        self.locked, is_new = lock_first(self.project, content, self.catalog)
+        if is_new:
+            self.listener.note(said(self.locked))
+        return keep_beside(self.project, content, self.locked)
+
+    def say_kept(self, keeping: Keeping) -> None:
+        """Wait until the content is kept; trials are done, so trouble with that is a warning."""
+        if (trouble := keeping.finish()) is not None:
+            self.listener.warn(f"the data's content is not kept: {trouble.what}: {trouble.why}")
 
     def carry_out(self, stack: ExitStack) -> Result:
         stack.enter_context(naming_trouble(self.project.home))
@@ -167,13 +194,19 @@ class _Run:
         else:
             execution = begin_execution(self.plan, started=time.time(), provenance=found.described)
             with stage_files(self.project.home, execution.execution_id) as (folder, manifest):
-                for name, content in found.files.items():
+                for name, content in {**found.files, "provenance/data.json": self._data()}.items():
                     path = folder / name
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(content)
+                write_split(self.plan.split, folder / SPLIT_FILE)
             journal.begin(execution, self.address, manifest)
         self._address_again(journal, execution)
         return execution
+
+    def _data(self) -> bytes:
+        """Describe the data as they were locked, for whoever has the run and not the project."""
+        described = {"locked": self.locked and as_dict(self.locked), "store": redact(self.project.data_store)}
+        return json.dumps(described, indent=2).encode()
 
     def _address_again(self, journal: Journal, execution: Execution) -> None:
         """Have what was found in the journal told to this run's address, unless it was."""

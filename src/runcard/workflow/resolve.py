@@ -7,21 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runcard import errors
 from runcard.card import Card, load_card
-from runcard.catalog.datasets import bundled_names, load_bundled
 from runcard.catalog.registered import Catalog, collect
-from runcard.data.source import (
-    SourceStamp,
-    Table,
-    check_unchanged,
-    read_table,
-    stat_source,
-    to_table,
-)
+from runcard.data.dvc import find_tracked, pull
+from runcard.data.fingerprint import fingerprint
+from runcard.data.source import SourceStamp, Table
 from runcard.plan import Plan, make_plan
 from runcard.project import Project, find_project, import_modules
-from runcard.redact import redact
+from runcard.workflow.locking import check_locked
+from runcard.workflow.reading import load_table
 
 CardSource = str | Path | Mapping[str, Any] | Card
 
@@ -39,13 +33,34 @@ class Resolved:
     plan: Plan
 
 
-def resolve(source: CardSource, *, project: Project | None = None) -> Resolved:
-    """Load a card, its project's code and its table, and make the plan."""
+def resolve(source: CardSource, *, project: Project | None = None, table: Table | None = None) -> Resolved:
+    """Load a card, its project's code and its table, and make the plan.
+
+    Parameters
+    ----------
+    table
+        What `obtain_table` found, for a card that is to see content which is recorded; without it the card's data
+        are read, which must then be what `runcard.lock` says, if it says anything.
+
+    Raises
+    ------
+    CardErrors, DataError, ModelError
+    DataNotAsLocked
+        The name stands for other content than before.
+    """
     card = open_card(source, project)
     project = project or find_project(card.path)
     catalog = load_catalog(project)
-    table, stamp = load_table(card, project, catalog)
-    return Resolved(project, card, catalog, table, stamp, make_plan(card, table, catalog))
+    stamp = None
+    if table is not None:
+        content = fingerprint(table.frame)
+    else:
+        if card.data.raw_path is not None:
+            bring_missing_file(project.root / card.data.raw_path)
+        table, stamp = load_table(card, project, catalog)
+        content = fingerprint(table.frame)
+        check_locked(project, table, content, card.data.na_values)
+    return Resolved(project, card, catalog, table, stamp, make_plan(card, table, catalog, content))
 
 
 def open_card(source: CardSource, project: Project | None = None) -> Card:
@@ -58,39 +73,12 @@ def load_catalog(project: Project) -> Catalog:
     return collect(import_modules(project))
 
 
-def load_table(card: Card, project: Project, catalog: Catalog) -> tuple[Table, SourceStamp | None]:
-    """Read the card's table."""
-    stamp = None
-    if card.data.raw_path is not None:
-        path = project.root / card.data.raw_path
-        stamp = stat_source(path) if path.is_file() else None
-        table = read_table(path, na_values=card.data.na_values, root=project.root)
-        if stamp is not None:
-            check_unchanged(stamp)
-    else:
-        table = _dataset(str(card.data.dataset), card, catalog)
-    return table, stamp
+def bring_missing_file(path: Path) -> None:
+    """Have DVC put a file in its place, where it tracks it and the file is missing.
 
-
-def _dataset(name: str, card: Card, catalog: Catalog) -> Table:
-    if name in catalog.datasets:
-        try:
-            value = catalog.datasets[name].function()
-        except errors.RuncardError:
-            raise
-        except Exception as error:
-            raise errors.RegistrationInvalid(
-                f"the dataset `{name}` cannot be made",
-                where=catalog.datasets[name].place,
-                why=redact(f"{type(error).__name__}: {error}"),
-                hint="call the function by itself to see more",
-            ) from error
-        return to_table(value, name=name)
-    if name in bundled_names():
-        return to_table(load_bundled(name), name=name)
-    raise errors.DatasetUnknown(
-        f"unknown dataset `{name}`",
-        where=card.where("data", "dataset"),
-        why="names come from registries",
-        hint="`runcard list datasets` shows all",
-    )
+    Raises
+    ------
+    DvcFailed, PackageMissing
+    """
+    if not path.exists() and (tracked := find_tracked(path)):
+        pull(tracked)

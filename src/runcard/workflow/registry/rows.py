@@ -20,7 +20,8 @@ from runcard.tracking.base import RunRow
 from runcard.trial import last_line, read_rows, stage_table
 from runcard.trial.circumstances import quiet
 from runcard.trial.outputs import compute_outputs
-from runcard.workflow.resolve import Resolved, resolve
+from runcard.workflow.reading import load_table
+from runcard.workflow.resolve import Resolved, load_catalog, resolve
 from runcard.yaml import parse
 
 if TYPE_CHECKING:
@@ -71,7 +72,10 @@ def read_test_rows(project: Project, card: RunRow, text: str, metric: str | None
     RuncardError
         The data or the project's code are not at hand.
     """
-    resolved = resolve(load_card(parse(text.encode(), "card.yaml").value, project=project), project=project)
+    parsed = load_card(parse(text.encode(), "card.yaml").value, project=project)
+    # What counts is what the run had, not what the name is locked as by now.
+    table, _ = load_table(parsed, project, load_catalog(project))
+    resolved = resolve(parsed, project=project, table=table)
     plan = resolved.plan
     recorded = json.loads(card.tags.get("runcard.parts", "{}"))
     changed = [name for name in PARTS if plan.parts[name] != recorded.get(name)]

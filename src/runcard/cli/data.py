@@ -1,0 +1,73 @@
+"""`runcard data`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import click
+
+from runcard import errors
+from runcard.cli import options
+from runcard.cli.console import say
+
+
+@click.group("data")
+def command() -> None:
+    """Look after the datasets that runcard.lock names."""
+
+
+@command.command("list")
+@options.as_json
+def list_command(as_json: bool) -> None:
+    """List what is locked: rows, columns, fingerprint, when and why, and whether its content is kept."""
+    from runcard.project import find_project
+    from runcard.workflow.datasets import list_locked
+
+    rows = list_locked(find_project())
+    if as_json:
+        click.echo(json.dumps([row.as_dict() for row in rows], indent=2))
+        return
+    from runcard.cli.console import results_console
+    from runcard.report.datasets import datasets_table
+
+    results_console().print(datasets_table([(row.locked, row.kept is not None) for row in rows]))
+
+
+@command.command("verify")
+@click.argument("name", metavar="[NAME]", required=False)
+@options.as_json
+def verify_command(name: str | None, as_json: bool) -> None:
+    """Compare what is locked, or NAME alone, with what is there now and with what is kept.
+
+    Every file and every kept content is read whole. Exit code 3 when a name stands for other content than was
+    locked or its data are missing, or when a kept content is damaged.
+    """
+    from runcard.project import find_project
+    from runcard.workflow.datasets import verify_locked
+
+    found = verify_locked(find_project(), name)
+    if as_json:
+        click.echo(json.dumps([{**asdict(verdict), "good": verdict.is_good} for verdict in found], indent=2))
+    else:
+        from runcard.cli.console import results_console
+        from runcard.report.datasets import verdicts_table
+
+        rows = [(verdict.name, verdict.tree, verdict.store, verdict.problems) for verdict in found]
+        results_console().print(verdicts_table(rows))
+    if not all(verdict.is_good for verdict in found):
+        raise click.exceptions.Exit(errors.EXIT_GATE)
+
+
+@command.command("restore")
+@click.argument("name", metavar="NAME")
+@click.option("--force", is_flag=True, help="Put what lies there aside under another name.")
+def restore_command(name: str, force: bool) -> None:
+    """Put the file that NAME stands for back as it was locked, from the data store or from DVC.
+
+    Older content comes back with the older runcard.lock, which git has.
+    """
+    from runcard.project import find_project
+    from runcard.workflow.datasets import restore
+
+    say(restore(find_project(), name, force=force))
