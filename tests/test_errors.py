@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import platform
 import re
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,10 +27,15 @@ from runcard.data.signature import check_columns
 from runcard.data.source import read_table, write_parquet
 from runcard.journal import check_files, hold_card, open_journal, stage_files
 from runcard.project import find_project
+from runcard.provenance.builds import digest_own_source
+from runcard.provenance.code import Code, capture_code
+from runcard.provenance.restore import restore_code
+from runcard.provenance.venv import make_venv, want
 from runcard.tracking import base
 from runcard.tracking.mlflow import MlflowRegistry, MlflowTracker
 from runcard.tracking.versions import parse_ref
 from runcard.workflow import compare_runs
+from runcard.workflow.replay.child import run_child
 
 GOLDEN = Path(__file__).parent / "golden" / "errors"
 SOURCES = Path(runcard.__file__).parent
@@ -623,6 +630,92 @@ def audit_failed(root: Path) -> str:
     run = made.create_run(experiment_id, run_name="notebook", tags={"mlflow.source.git.commit": "c" * 40})
     made.set_terminated(run.info.run_id)
     return runcard_says("audit", "notebook", "--require", "12")
+
+
+@case("RC010")
+def uncommitted(root: Path) -> str:
+    write(root, golden_rc010="RATE = 1\n")
+    (root / ".gitignore").write_text("*.csv\n")
+    committed(root)
+    (root / "golden_rc010.py").write_text("RATE = 2\n")
+    (root / "helper.py").write_text("x = 1\n")
+    (root / "pyproject.toml").write_text('[tool.runcard]\nmodules = ["golden_rc010"]\ndirty = "forbid"\n')
+    return runcard_says("run", "card", "--workers", "1")
+
+
+def committed(root: Path) -> Code:
+    """Commit all that is there, and look at it."""
+    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+    for words in (["init", "--quiet"], ["add", "."], [*identity, "commit", "--quiet", "-m", "first"]):
+        subprocess.run(["git", *words], cwd=root, check=True, env=environment())
+    return replace(capture_code(root), branch="trunk")
+
+
+@case("RC802")
+def code_unrecorded(root: Path) -> str:
+    return python_says(lambda: restore_code(Code(reason="git is not installed"), repository=root, into=root / "tree"))
+
+
+@case("RC803")
+def commit_missing(root: Path) -> str:
+    write(root)
+    code = replace(committed(root), commit="c0ffee" + "0" * 34, remote=str(root / "hub.git"))
+    return python_says(lambda: restore_code(code, repository=root, into=root / "tree"))
+
+
+@case("RC804")
+def code_not_restored(root: Path) -> str:
+    write(root)
+    code = replace(
+        committed(root), diff=b"diff --git a/gone.py b/gone.py\n--- a/gone.py\n+++ b/gone.py\n@@ -1 +1 @@\n-a\n+b\n"
+    )
+    said = python_says(lambda: restore_code(code, repository=root, into=root / "tree"))
+    return said.replace(str(code.commit)[:12], "<commit>")
+
+
+def recorded_environment(**changed: object) -> dict[str, object]:
+    running = {"python": platform.python_version(), "implementation": platform.python_implementation()}
+    return {**running, "packages": {"numpy": "0.0.1"}, "sources": {}, **changed}
+
+
+def venv_says(root: Path, **changed: object) -> str:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("UV_NO_INDEX", "1")
+        patched.setenv("UV_PYTHON_DOWNLOADS", "never")
+        patched.delenv("UV_FIND_LINKS", raising=False)
+        wanted = want(recorded_environment(**changed))
+        return python_says(lambda: make_venv(wanted, shelf=root / "shelf", own=root / "own", top=root))
+
+
+@case("RC805")
+def python_missing(root: Path) -> str:
+    return venv_says(root, python="3.11.99")
+
+
+@case("RC806")
+def package_gone(root: Path) -> str:
+    return venv_says(root)
+
+
+@case("RC807")
+def runcard_differs(root: Path) -> str:
+    here = {"runcard": {"url": "file:///home/ada/runcard", "dir_info": {}}}
+    asked = recorded_environment(packages={"runcard": "0.1.0"}, sources=here, runcard_source="c0ffee" * 8)
+    said = python_says(lambda: want(asked))
+    return said.replace(version("runcard"), "<version>").replace(digest_own_source()[:12], "<ours>")
+
+
+@case("RC808")
+def no_uv(root: Path) -> str:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(sys.modules, "uv", None)
+        patched.setenv("PATH", "")
+        return venv_says(root)
+
+
+@case("RC809")
+def no_verdict(root: Path) -> str:
+    return python_says(lambda: run_child([sys.executable, "-c", "raise SystemExit(1)"], root, os.environ))
 
 
 @case("RC601")

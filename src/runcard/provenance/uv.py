@@ -18,6 +18,9 @@ _NOT_PASSED_ON = (
     *("UV_PYTHON", "UV_WORKING_DIRECTORY", "UV_PROJECT", "UV_TORCH_BACKEND"),
 )
 _FRAME = re.compile(r"[│╰╭─▶├×]+|\x1b\[[0-9;]*m")
+_NOISE = re.compile(
+    r"No solution found when resolving dependencies:? (?:cause: )?| and you require [^ ]+ we can conclude .*"
+)
 _LONGEST_WHY = 600
 
 
@@ -41,6 +44,7 @@ def find_uv() -> str:
     if found is None:
         raise errors.VenvFailed(
             "uv is not installed",
+            where="the packages beside runcard, and PATH",
             why="it makes the environment in which the run is repeated",
             hint="`pip install uv`; or `runcard reproduce RUN --here`",
         )
@@ -75,4 +79,5 @@ def _condensed(said: str) -> str:
     blocks = re.split(r"^(?=warning: |error: |  × |hint: )", said, flags=re.MULTILINE)
     kept = [block for block in blocks if block.startswith(("error: ", "  × "))] or [said]
     text = " ".join(_FRAME.sub(" ", redact(" ".join(kept))).split()).removeprefix("error: ")
+    text = _NOISE.sub("", text)
     return text if len(text) <= _LONGEST_WHY else f"{text[:_LONGEST_WHY]} ..."

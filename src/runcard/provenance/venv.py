@@ -121,9 +121,10 @@ def _fill(folder: Path, wanted: Wanted) -> None:
         _begin(making, wanted.python)
         listed = making / "requirements.txt"
         listed.write_text("".join(f"{line}\n" for line in wanted.requirements), "utf-8")
-        _install(making, wanted, "--requirements", listed)
+        _install_all(making, wanted, listed)
         if wanted.copied:
             _copy_runcard(_packages_of(making))
+        _check(_python_of(making), {n: v for n, v in wanted.versions.items() if n not in wanted.own})
         mark = json.dumps({"packages": wanted.versions, "state": _state(making)}, indent=1)
         (making / _MARK).write_text(mark, "utf-8")
         making.rename(folder)
@@ -131,7 +132,14 @@ def _fill(folder: Path, wanted: Wanted) -> None:
         raise _trouble(folder, error.strerror or str(error)) from error
     finally:
         shutil.rmtree(making, ignore_errors=True)
-    _check(_python_of(folder), wanted, without=set(wanted.own))
+
+
+def _install_all(folder: Path, wanted: Wanted, listed: Path) -> None:
+    """Install what is listed: from uv's cache if all of it is there, which needs no network, else from the index."""
+    try:
+        ask_uv(*_INSTALL, _python_of(folder), "--offline", "--requirements", listed)
+    except UvRefused:
+        _install(folder, wanted, "--requirements", listed)
 
 
 def _is_sound(folder: Path, wanted: Wanted) -> bool:
@@ -167,7 +175,7 @@ def _add_own(kept: Path, wanted: Wanted, folder: Path, top: Path) -> Path:
         key = f"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_{name.replace('-', '_').upper()}"
         words = ["--editable", path] if editable else [path]
         _install(folder, wanted, *words, variables={key: wanted.versions[name]})
-    _check(_python_of(folder), wanted)
+    _check(_python_of(folder), wanted.versions)
     return _python_of(folder)
 
 
@@ -194,15 +202,17 @@ def _install(folder: Path, wanted: Wanted, *words: str | Path, variables: dict[s
         raise _gone(str(refused), wanted) from None
 
 
-def _check(python: Path, wanted: Wanted, without: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+def _check(python: Path, expected: Mapping[str, str]) -> None:
+    """Refuse an environment that does not hold exactly these versions."""
     found = _ask(python)
-    expected = {name: version for name, version in wanted.versions.items() if name not in without}
-    if found == expected:
+    if found is None:
+        raise _trouble(python.parents[1], "its Python does not start")
+    unlike = sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
+    if not unlike:
         return
-    unlike = sorted(name for name in {*(found or {}), *expected} if (found or {}).get(name) != expected.get(name))
-    name = unlike[0] if unlike else ""
+    name = unlike[0]
     raise errors.PackageGone(
-        f"`{name}` is {(found or {}).get(name, 'not')} in the new environment, where {expected.get(name, 'none')} was",
+        f"`{name}` is {found.get(name, 'not')} in the new environment, where {expected.get(name, 'none')} was",
         where="the run's artifacts, provenance/environment.json",
         why="the packages must be those of the run",
         hint="`runcard reproduce RUN --here` runs it with the present packages",
@@ -297,7 +307,7 @@ def _gone(said: str, wanted: Wanted) -> errors.RuncardError:
 def _trouble(folder: Path | None, said: str) -> errors.VenvFailed:
     return errors.VenvFailed(
         "the environment of the run cannot be made",
-        where=str(folder or ""),
+        where=str(folder or ".runcard/venvs"),
         why=said,
         hint="mend that and try again; or `runcard reproduce RUN --here`",
     )

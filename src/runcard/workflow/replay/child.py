@@ -46,6 +46,7 @@ def unanswered(why: str) -> errors.ReplayUnanswered:
     """Build the error for a replay that came to no verdict."""
     return errors.ReplayUnanswered(
         "the replay in the rebuilt environment came to no verdict",
+        where="`python -m runcard reproduce RUN --here`, in that environment",
         why=why,
         hint="mend what it says above; or `runcard reproduce RUN --here`, in the present environment",
     )

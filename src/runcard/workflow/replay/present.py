@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from runcard import errors
 from runcard.card import Card, load_card, read_card
-from runcard.data.fingerprint import fingerprint
+from runcard.catalog.registered import Catalog
+from runcard.data.fingerprint import Fingerprint, fingerprint
 from runcard.data.source import Table
 from runcard.plan import Plan, Trial, make_plan
 from runcard.plan.draw import Draw
@@ -19,8 +21,10 @@ from runcard.replay import Account, Difference, find_differences
 from runcard.replay.difference import card_differences
 from runcard.search.strategy import Point
 from runcard.workflow.circumstances import MODULES, Circumstances, capture_circumstances
+from runcard.workflow.obtain import obtain_table
+from runcard.workflow.reading import load_table
 from runcard.workflow.replay.recorded import Recorded, is_as_recorded
-from runcard.workflow.resolve import Resolved, load_catalog, load_table
+from runcard.workflow.resolve import Resolved, load_catalog
 
 _SHORT = 12
 _CODE = (errors.ProjectModuleFailed, errors.RegistrationInvalid)
@@ -52,11 +56,12 @@ class Present:
 
 def look_around(recorded: Recorded, card: Card, project: Project) -> Present:
     """Resolve the recorded card against the present project, and set both sides by side; nothing is trained."""
-    table, resolved, problem = _resolved(card, project)
+    looked = _resolved(card, project, recorded.fingerprint)
+    resolved, problem = looked.resolved, looked.problem
     circumstances = capture_circumstances(project, seed=card.data.random_state)
-    account = _account(recorded, circumstances, _plan_of(resolved, table))
+    account = _account(recorded, circumstances, _plan_of(resolved, looked.table))
     found = find_differences(recorded.account, account)
-    found += _record_damaged(recorded)
+    found += [*_record_damaged(recorded), *looked.noted]
     if problem is not None:
         found.append(_difference_of(problem, recorded, found))
     trial = None
@@ -88,15 +93,37 @@ def unreadable(recorded: Recorded, error: errors.RuncardError, project: Project)
     return Present(account, circumstances, tuple(sorted(found, key=lambda each: not each.decides)))
 
 
-def _resolved(card: Card, project: Project) -> tuple[Table | None, Resolved | None, errors.RuncardError | None]:
-    table = None
+def _resolved(card: Card, project: Project, digest: str) -> _Found:
+    found = _Found()
     try:
         catalog = load_catalog(project)
-        # The one place where the table comes from: by the recorded fingerprint, once there is a store of data.
-        table, stamp = load_table(card, project, catalog)
-        return table, Resolved(project, card, catalog, table, stamp, make_plan(card, table, catalog)), None
+        table, content = found.look_for(card, project, catalog, digest)
+        found.resolved = Resolved(project, card, catalog, table, None, make_plan(card, table, catalog, content))
     except errors.RuncardError as error:
-        return table, None, error
+        found.problem = error
+    return found
+
+
+@dataclass(slots=True, eq=False)
+class _Found:
+    """What became of resolving the recorded card."""
+
+    table: Table | None = None
+    """The card's data as the tree has them."""
+    resolved: Resolved | None = None
+    problem: errors.RuncardError | None = None
+    noted: list[Difference] = field(default_factory=list)
+
+    def look_for(self, card: Card, project: Project, catalog: Catalog, digest: str) -> tuple[Table, Fingerprint]:
+        """Take the recorded data from the tree, else from wherever they are kept."""
+        with suppress(errors.DataError):
+            self.table, _ = load_table(card, project, catalog)
+        now = fingerprint(self.table.frame) if self.table else None
+        if self.table is not None and now is not None and now.digest == digest:
+            return self.table, now
+        kept = obtain_table(card, project, catalog, digest)
+        self.noted.append(Difference("data file", kept.source, digest[:_SHORT], now.digest[:_SHORT] if now else None))
+        return kept, fingerprint(kept.frame)
 
 
 def _plan_of(resolved: Resolved | None, table: Table | None) -> Mapping[str, Any]:
