@@ -741,9 +741,29 @@ def nothing_qualifies(root: Path) -> str:
     return runcard_says("select", *asked, "--json")
 
 
+@case("RC704", pytest.mark.slow)
+def not_reproduced(root: Path) -> str:
+    write(root)
+    assert CliRunner().invoke(main, ["run", "card", "--workers", "1"]).exit_code == 0
+    write(root, table=TABLE.replace("31,b,y", "32,b,y"))
+    run_id = client(root).search_runs(["1"], "tags.`runcard.kind` = 'trial'")[0].info.run_id
+    said = runcard_says("reproduce", run_id, "--here", "--workers", "1")
+    return re.sub("[0-9a-f]{32}", "<run>", re.sub("regression-[0-9a-f]{8}", "regression-<key>", said))
+
+
+@case("RC801")
+def not_replayable(root: Path) -> str:
+    write(root)
+    made = client(root)
+    experiment_id = made.create_experiment("churn", artifact_location=str(root / "mlartifacts"))
+    run_id = made.create_run(experiment_id, run_name="by-hand").info.run_id
+    made.set_terminated(run_id)
+    return runcard_says("reproduce", "by-hand", "--here")
+
+
 # The tests
 
-FAMILIES_ONLY = {"RC100", "RC200", "RC300", "RC700"}
+FAMILIES_ONLY = {"RC100", "RC200", "RC300", "RC700", "RC800"}
 """Codes of families of which only finer errors are raised."""
 
 
@@ -760,7 +780,7 @@ def test_every_code_is_provoked() -> None:
 def test_families_alone_are_not_raised() -> None:
     names = [kind.__name__ for kind in classes() if kind.code in FAMILIES_ONLY and kind is not errors.CardErrors]
     raised = re.compile(rf"errors\.({'|'.join(names)})\(")
-    assert sorted(names) == ["CardError", "DataError", "GateError", "ModelError"]
+    assert sorted(names) == ["CardError", "DataError", "GateError", "ModelError", "ReplayError"]
     assert not [path for path in SOURCES.rglob("*.py") if raised.search(path.read_text(encoding="utf-8"))]
 
 

@@ -84,7 +84,9 @@ def test_bounds_hold_or_not_or_nobody_knows() -> None:
 
 def test_digest_and_reproduction() -> None:
     assert [judge_digest("ab", known).verdict for known in ("ab", "cd", None)] == ["passed", "failed", "unknown"]
-    assert [judge_reproduced(told).verdict for told in ("true", "false", None)] == ["passed", "failed", "unknown"]
+    verdicts = ("identical", "equivalent", "within tolerance", "different", None)
+    judged = [judge_reproduced(verdict, "replay 1f2e").verdict for verdict in verdicts]
+    assert judged == ["passed", "passed", "passed", "failed", "unknown"]
 
 
 def signature(outputs: str = "string", **inputs: str) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -81,6 +83,35 @@ def test_the_same_text_has_the_same_digest(digests):
 def test_what_is_used_counts_and_nothing_else(digests, main, helpers, changed):
     before, after = digests(), digests(main, helpers)
     assert {name for name in before if before[name] != after[name]} == changed
+
+
+SETS = """
+def helper(x):
+    return x
+
+NAMES = {"one", "two", "three", "four", "five"}
+CALLS = {"help": helper, "low": [helper]}
+
+def function(x):
+    return x in NAMES, CALLS["help"](x)
+"""
+
+
+def test_sets_and_functions_in_containers_are_the_same_in_every_process(tmp_path):
+    (tmp_path / "sets_module.py").write_text(SETS)
+    program = (
+        "import sets_module; from runcard.catalog.codetext import code_digest; print(code_digest(sets_module.function))"
+    )
+
+    def digest(seed: str, text: str = SETS) -> str:
+        (tmp_path / "sets_module.py").write_text(text)
+        given = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=given, capture_output=True, check=True)
+        return done.stdout.decode()
+
+    first = digest("1")
+    assert digest("2") == first
+    assert digest("1", SETS.replace("return x\n\nNAMES", "return -x\n\nNAMES")) != first
 
 
 def test_moving_a_function_is_no_change(digests):

@@ -220,7 +220,7 @@ def _require_complete(account: Account, run: RunRow, card: RunRow, project: Proj
     missing = [name for name, is_known in known.items() if not is_known]
     if missing:
         made = card.tags.get("runcard.version", "")
-        why = f"the runcard {made} that made it did not record {errors.listing(missing)}".replace("  ", " ")
+        why = f"the runcard {made} that made it did not record {', '.join(missing)}".replace("  ", " ")
         hint = "run the card again with `runcard run CARD --fresh`: its new runs can be reproduced"
         raise refusal(f"`{run.name}` was made by an older runcard", project, why, hint)
 

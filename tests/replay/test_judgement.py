@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from runcard.replay import VERDICTS, Outcome, judge, reaches, weakest
+
+
+def outcome(shift: float = 0.0, labels: Any = ("No", "Yes", "No"), score: float = 0.75, outputs: str = "ab") -> Outcome:
+    """A finalist of two folds and three test rows."""
+    table = pd.DataFrame({"row": [4, 7, 9], "customer": ["u", "v", "w"], "truth": ["No", "Yes", "No"]})
+    table["prediction"] = list(labels)
+    table["probability_Yes"] = np.array([0.1, 0.9, 0.2]) + shift
+    return Outcome({"f1": (0.5, score)}, {"f1": score}, ("aa", outputs), f"test {shift}{labels}", table)
+
+
+def test_the_same_bytes_are_identical() -> None:
+    found = judge(outcome(), outcome())
+    assert (found.verdict, found.divergence) == ("identical", None)
+
+
+@pytest.mark.parametrize(
+    ("now", "verdict"),
+    [
+        (outcome(1e-10, outputs="ac"), "equivalent"),
+        (outcome(9e-10, score=0.75 + 9e-7), "equivalent"),
+        (outcome(1.1e-9), "different"),
+        (outcome(1e-10, score=0.75 + 1.1e-6), "different"),
+        (outcome(labels=("No", "Yes", "Yes")), "different"),
+        (outcome(outputs="ac"), "equivalent"),  # the finalist's own predictions are at hand, and they are the same
+    ],
+)
+def test_what_is_equivalent(now: Outcome, verdict: str) -> None:
+    assert judge(outcome(), now).verdict == verdict
+
+
+def test_the_first_divergence_is_named_with_fold_or_row_and_amount() -> None:
+    on_a_fold = judge(outcome(), outcome(score=0.5, outputs="ac")).divergence
+    assert str(on_a_fold) == "f1 on fold 2: 0.75, now 0.5, 0.25 apart"
+    in_a_row = judge(outcome(), outcome(labels=("No", "No", "No"))).divergence
+    assert str(in_a_row) == "prediction on the test rows, row 7, id v: Yes, now No"
+    only_bytes = judge(outcome(), replace(outcome(outputs="ac"), predictions=None)).divergence
+    assert str(only_bytes) == "outputs on fold 2: ab, now ac"
+
+
+def test_a_trial_without_predictions_is_identical_or_not_equivalent() -> None:
+    trial = Outcome({"f1": (0.5, 0.75)}, outputs=("aa", "ab"))
+    assert judge(trial, trial).verdict == "identical"
+    found = judge(trial, replace(trial, outputs=("aa", "ac")))
+    assert found.verdict == "different"
+    assert "no finalist" in found.why
+    assert judge(trial, replace(trial, outputs=("aa", "ac")), tolerance=0.0).verdict == "within tolerance"
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "verdict"),
+    [(None, "different"), (0.1, "within tolerance"), (0.01, "different"), ({"f1": 0.1}, "within tolerance"),
+     ({"r2": 0.1}, "different")],
+)  # fmt: skip
+def test_only_what_the_card_tolerates_is_tolerated(tolerance: Any, verdict: str) -> None:
+    assert judge(outcome(), outcome(0.1, score=0.7), tolerance).verdict == verdict
+
+
+def test_labels_are_compared_by_value_and_type() -> None:
+    def of(*labels: object) -> Outcome:
+        table = pd.DataFrame({"row": [0, 1], "prediction": pd.Series(labels, dtype=object)})
+        return Outcome(test={"f1": 1.0}, test_outputs="same", predictions=table)
+
+    assert judge(of(1, 2), of(1, 2)).verdict == "identical"
+    assert judge(of(1, 2), of("1", "2")).verdict == "different"
+    assert judge(of(True, False), of(1, 0)).verdict == "different"
+
+
+def test_nothing_equals_nothing_and_nothing_else() -> None:
+    def of(*values: float) -> Outcome:
+        table = pd.DataFrame({"row": [0, 1], "prediction": values})
+        return Outcome(test={"r2": values[0]}, test_outputs="same", predictions=table)
+
+    gap = float("nan")
+    assert judge(of(gap, 1.0), of(gap, 1.0)).verdict == "identical"
+    assert judge(of(1.0, gap), of(1.0, 2.0)).verdict == "different"
+    assert judge(of(gap, 1.0), of(0.5, 1.0), tolerance=1.0).verdict == "different"
+
+
+def test_numbers_are_compared_relative_to_what_they_are() -> None:
+    def of(value: float) -> Outcome:
+        table = pd.DataFrame({"row": [0], "prediction": [value]})
+        return Outcome(test={"rmse": 3.0}, test_outputs=str(value), predictions=table)
+
+    assert judge(of(1e12), of(1e12 + 100)).verdict == "equivalent"
+    assert judge(of(1e-12), of(2e-12)).verdict == "different"
+
+
+def test_a_score_that_was_changed_in_the_record_is_seen() -> None:
+    """The outputs are the same bytes, so it is the recorded number that is not theirs."""
+    changed = replace(outcome(), folds={"f1": (0.5, 0.76)})
+    found = judge(changed, outcome())
+    assert found.verdict == "different"
+    assert "f1 on fold 2: 0.76, now 0.75" in str(found.divergence)
+    assert judge(replace(outcome(), test={}), outcome()).verdict == "different"
+
+
+def test_verdicts_have_an_order() -> None:
+    assert weakest(["identical", "different", "equivalent"]) == "different"
+    assert [reaches(verdict, "equivalent") for verdict in VERDICTS] == [True, True, False, False, False]
+    assert json.dumps(VERDICTS)
