@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -317,6 +318,77 @@ def unwritable(root: Path) -> str:
     write(root)
     table = read_table(root / "table.csv")
     return python_says(lambda: write_parquet(table, root / "table.csv" / "processed.parquet"))
+
+
+@case("RC219")
+def not_as_locked(root: Path) -> str:
+    locked(root)
+    (root / "table.csv").write_text(TABLE.replace("23,b,n", "32,b,n"))
+    return runcard_says("check", "card")
+
+
+@case("RC220")
+def lock_unreadable(root: Path) -> str:
+    locked(root)
+    path = root / "runcard.lock"
+    path.write_text(path.read_text().replace("rows = 60", "<<<<<<< HEAD\nrows = 60\n=======\nrows = 61\n>>>>>>> b"))
+    return runcard_says("data", "list")
+
+
+@case("RC221")
+def not_locked(root: Path) -> str:
+    locked(root)
+    return runcard_says("data", "restore", "tabel.csv")
+
+
+@case("RC222")
+def data_gone(root: Path) -> str:
+    locked(root)
+    shutil.rmtree(root / ".runcard" / "data")
+    (root / "table.csv").unlink()
+    return runcard_says("data", "restore", "table.csv")
+
+
+@case("RC223")
+def store_unusable(root: Path) -> str:
+    locked(root)
+    (root / "pyproject.toml").write_text('[tool.runcard]\ndata_store = "table.csv"\n')
+    return runcard_says("data", "list")
+
+
+@case("RC224")
+def content_damaged(root: Path) -> str:
+    locked(root)
+    (root / "table.csv").unlink()
+    (kept,) = (root / ".runcard" / "data" / "files").iterdir()
+    kept.unlink()
+    kept.write_text(TABLE.replace("23,b,n", "32,b,n"))
+    return runcard_says("data", "restore", "table.csv")
+
+
+@case("RC225")
+def data_in_the_way(root: Path) -> str:
+    locked(root)
+    (root / "table.csv").write_text("age\n1\n")
+    return runcard_says("data", "restore", "table.csv")
+
+
+@case("RC226", pytest.mark.slow)
+def dvc_failed(root: Path) -> str:
+    write(root)
+    (root / "table.csv").unlink()
+    command = [sys.executable, "-m", "dvc", "init", "-q", "--no-scm"]
+    subprocess.run(command, cwd=root, env=environment(DVC_NO_ANALYTICS="true"), check=True)
+    (root / "table.csv.dvc").write_text(f"outs:\n- md5: {'c0ffee00' * 4}\n  hash: md5\n  path: table.csv\n")
+    return runcard_says("check", "card")
+
+
+def locked(root: Path) -> None:
+    """Lock the table of a project; long ago, so that the text is the same every day."""
+    write(root)
+    assert CliRunner().invoke(main, ["lock", "table.csv"]).exit_code == 0
+    path = root / "runcard.lock"
+    path.write_text(re.sub(r"(?m)^locked = .*", "locked = 2024-01-31T18:30:00Z", path.read_text()))
 
 
 # Models, features, metrics

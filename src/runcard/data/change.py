@@ -168,9 +168,9 @@ def _values(pairing: _Pairing, frames: Frames) -> Iterator[str]:
 
     for before, after in pairing.differing[:_SHOWN]:
         old, new = frames[0][before.name], frames[1][after.name]
-        changed = np.flatnonzero(_differs(old, new)) if before.type not in _UNHASHED else ()
-        if len(changed):
-            place = int(changed[0])
+        changed = [] if before.type in _UNHASHED else np.flatnonzero(_differs(old, new)).tolist()
+        if changed:
+            place = changed[0]
             values = f"row {place + 1:,} had {_shown(old.iloc[place])} and has {_shown(new.iloc[place])}"
             first = "" if len(changed) == 1 else "the first: "
             yield f"{_counted(len(changed), 'value')} changed in `{after.name}`; {first}{values}"

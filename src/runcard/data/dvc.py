@@ -25,6 +25,7 @@ from runcard.redact import redact
 
 TIMEOUT_SECONDS = 3600.0
 _FOLDER = ".dir"
+_SHOWN = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +146,9 @@ def _run(tracked: Tracked, *words: str) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise _failed(tracked, str(error)) from None
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
-        raise _failed(tracked, f"`dvc {words[0]}`: " + (lines[-1].removeprefix("ERROR: ") if lines else "no reason"))
+        lines = [line.strip().removeprefix("ERROR: ") for line in done.stderr.splitlines()]
+        said = "\n".join([line for line in lines if line and not line.startswith("<http")][:_SHOWN])
+        raise _failed(tracked, f"`dvc {words[0]}` said: {said or 'nothing'}")
     return done.stdout
 
 

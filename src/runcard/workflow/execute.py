@@ -129,8 +129,15 @@ class _Run:
         return keep_beside(self.project, content, self.locked)
 
     def say_kept(self, keeping: Keeping) -> None:
-        """Wait until the content is kept; trials are done, so trouble with that is a warning."""
-        if (trouble := keeping.finish()) is not None:
+        """Wait until the content is kept; the trials are done, so trouble with that is a warning."""
+        if keeping.is_busy:
+            self.listener.step("Keeping the data; Ctrl-C leaves that to the next run")
+        try:
+            trouble = keeping.finish()
+        except KeyboardInterrupt:
+            self.listener.warn("the data's content is not kept yet")
+            return
+        if trouble is not None:
             self.listener.warn(f"the data's content is not kept: {trouble.what}: {trouble.why}")
 
     def carry_out(self, stack: ExitStack) -> Result:
