@@ -46,6 +46,7 @@ WHOLE = Evidence(
     replays=(RecordedReplay("e" * 32, "identical", None, "2026-05-01"),),
 )
 DIRTY = {"commit": "c" * 40, "dirty": True, "diff": {"bytes": 3}, "untracked": {"new.py": {}}, "left_out": {}}
+UNPUSHED = {"commit": "c" * 40, "remote": "git@host:a/b", "pushed": False}
 FULL = [{"path": "look.ipynb", "n_outputs": 2, "reason": ""}, {"path": "b.ipynb", "n_outputs": None, "reason": "huge"}]
 
 
@@ -74,10 +75,11 @@ CASES: list[tuple[str, dict[str, Any], str, str, str]] = [
     # item, what is otherwise, verdict, what its evidence says, what its mend says
     ("commit pinned", {}, "passed", "commit cccccccccccc, branch main, remote git@host:a/b", ""),
     ("commit pinned", parts(code={"reason": "not a git repository"}), "failed", "not a git repository", "git init"),
-    ("commit pinned", parts(code={"commit": "c" * 40, "pushed": False}), "failed", "on no remote branch", "git push"),
+    ("commit pinned", parts(code=UNPUSHED), "failed", "on no remote branch", "git push"),
+    ("commit pinned", parts(code=UNPUSHED | {"remote": None}), "passed", "commit cccccccccccc", ""),
     (
         "commit pinned",
-        parts(code={"commit": "c" * 40, "pushed": False}) | {"pushed_since": True},
+        parts(code=UNPUSHED) | {"pushed_since": True},
         "passed",
         "on a remote branch of this clone now",
         "",

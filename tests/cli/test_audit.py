@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,14 +13,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from mlflow import MlflowClient
-from projects import commit, customers_card, make_customers, write_project
+from projects import commit, customers_card, environment, make_customers, write_project
 
 import runcard
 from runcard.cli import main
 
 pytestmark = pytest.mark.slow
 
-OPEN = {"notebooks stripped of output", "non-determinism known"}
+OPEN = {"commit pinned", "notebooks stripped of output", "non-determinism known"}
 
 WORDS = {"name": "customers", "manual_steps": "Removed two test customers from the export."}
 DATA = {"raw_path": "table.csv", "id": "customer", "description": "Export of the billing system, May.", "na_values": []}
@@ -93,7 +94,7 @@ def test_what_was_recorded_holds_and_what_was_not_says_how_to_mend_it(project: P
     assert {name for name, item in found.items() if item["verdict"] == "failed"} == OPEN
     assert found["notebooks stripped of output"]["evidence"] == "with output: look.ipynb (1 cell)"
     assert "jupyter nbconvert --clear-output --inplace look.ipynb" in found["notebooks stripped of output"]["mend"]
-    assert "the diff and 1 uncommitted file" in found["uncommitted changes kept"]["evidence"]
+    assert "the diff and 2 uncommitted files" in found["uncommitted changes kept"]["evidence"]
     assert "Removed two test customers" in found["manual steps written down"]["evidence"]
     assert "ghcr.io/team/train@sha256:0123" in found["container image"]["evidence"]
     assert "128 train, 32 test rows, 3 folds" in found["split indices kept"]["evidence"]
@@ -110,22 +111,44 @@ def test_it_looks_at_the_record_and_not_at_the_work_tree(project: Path) -> None:
         assert items("customers") == before
 
 
-@pytest.mark.parametrize("content", [None, b"other"])
 @pytest.mark.parametrize(
-    ("name", "item"),
+    ("name", "content", "items"),
     [
-        ("provenance/diff.patch", "uncommitted changes kept"),
-        ("provenance/untracked/notes.py", "uncommitted changes kept"),
-        ("split.parquet", "split indices kept"),
-        ("provenance/seeds.json", "seeds"),
-        ("card.yaml", "collection described"),
+        ("provenance/diff.patch", b"other", {"uncommitted changes kept"}),
+        ("provenance/untracked/notes.py", None, {"uncommitted changes kept"}),
+        ("provenance/seeds.json", b"other", {"seeds"}),
+        ("split.parquet", b"other", {"split indices kept"}),
+        ("split.parquet", None, {"split indices kept"}),
+        ("card.yaml", b"other", {"manual steps written down", "collection described"}),
     ],
 )
 def test_a_file_that_is_gone_or_was_touched_is_noticed(
-    project: Path, ran: Any, name: str, item: str, content: bytes | None
+    project: Path, ran: Any, name: str, content: bytes | None, items: set[str]
 ) -> None:
     with otherwise(files_of(ran[1].run_id, project) / name, content):
-        assert failed() >= OPEN | {item}
+        assert failed() == OPEN | items
+
+
+def test_data_that_the_store_lost_are_noticed(project: Path) -> None:
+    (path,) = (project / ".runcard" / "data" / "files").iterdir()
+    path.chmod(0o644)
+    with otherwise(path, b"other"):
+        assert "damaged" in items()["versioned"]["evidence"]
+    with otherwise(path, None):
+        assert items()["versioned"]["verdict"] == "failed"
+
+
+def test_a_commit_that_was_pushed_since_is_pinned(project: Path, tmp_path: Path) -> None:
+    def git(*words: str) -> None:
+        subprocess.run(["git", *words], cwd=project, check=True, env=environment())
+
+    git("init", "-q", "--bare", str(tmp_path))
+    git("push", "-q", str(tmp_path), "main:main")
+    git("fetch", "-q", str(tmp_path), "+main:refs/remotes/origin/main")
+    try:
+        assert "on a remote branch of this clone now" in items()["commit pinned"]["evidence"]
+    finally:
+        git("update-ref", "-d", "refs/remotes/origin/main")
 
 
 @pytest.mark.parametrize("name", ["MLmodel", "model.skops"])
@@ -147,7 +170,7 @@ def test_require_counts_what_holds(project: Path) -> None:
     n_held = 16 - len(OPEN)
     assert f"{n_held} of 16 hold" in ask("--require", str(n_held)).stdout
     said = ask("--require", str(n_held + 1), code=3)
-    assert "`notebooks stripped of output`, `non-determinism known`" in said.stderr
+    assert "failed: `commit pinned`, `notebooks stripped of output`, `non-determinism known`" in said.stderr
     assert "mend: runcard reproduce" in said.stdout
     ask("--require", "17", code=2)
 

@@ -21,7 +21,7 @@ def commit(evidence: Evidence) -> Finding:
     if found is None:
         return unrecorded("commit", evidence)
     shown = f"commit {found[:12]}" + "".join(f", {key} {code[key]}" for key in ("branch", "remote") if code.get(key))
-    if code.get("pushed") is not False:
+    if code.get("pushed") is not False or not code.get("remote"):
         return passed(shown)
     if evidence.pushed_since:
         return passed(f"{shown}; not pushed when it was run, on a remote branch of this clone now")

@@ -15,7 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runcard import errors
-from runcard.audit import Audit, Evidence, KeptModel, RecordedReplay, make_audit
+from runcard.audit import Audit, Evidence, FileState, KeptModel, RecordedReplay, StoredData, make_audit
+from runcard.data.splitfile import NAME as SPLIT_FILE
+from runcard.data.splitfile import read_folds
+from runcard.data.store import Store, open_store
+from runcard.plan.digest import digest_rows
 from runcard.project import Project, find_project
 from runcard.provenance.git import GitSilent, ask_git
 from runcard.provenance.kept import read_code
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
     from runcard.tracking.mlflow import MlflowDetails
 
 _PROVENANCE = "provenance/"
-_PARTS = ("code", "environment", "hardware", "container", "notebooks", "seeds")
+_PARTS = ("code", "environment", "hardware", "container", "notebooks", "seeds", "data")
 
 
 def audit_run(name: str | None = None, project: Project | None = None) -> Audit:
@@ -92,6 +96,7 @@ class _Gathering:
         kept = {path.removeprefix(_PROVENANCE): text for path, text in files.read_all(_PROVENANCE).items()}
         parts = _parts(kept)
         code = parts.get("code") or {}
+        plan = _mapping(files.read("plan.json")) or {}
         return Evidence(
             run_id=run.run_id,
             name=run.name,
@@ -100,11 +105,13 @@ class _Gathering:
             tags={**card.tags, **run.tags},
             params=run.params,
             card=_card(files.read("card.yaml"), card.tags.get("runcard.card_digest")),
-            plan=_mapping(files.read("plan.json")),
+            plan=plan,
             parts=parts,
             code_problem=_problem(code, kept),
             pushed_since=self._is_pushed(code) if code.get("pushed") is False else None,
             hyperparameters=self._hyperparameters(run),
+            split=_split(files.read(SPLIT_FILE), plan.get("split") or {}),
+            data=self._data(plan, parts.get("data") or {}),
             feature_set=run.tags.get("runcard.features"),
             model=self._model(run),
             replays=tuple(map(_replay, self.reader.read_replays(run.run_id))),
@@ -127,6 +134,24 @@ class _Gathering:
     def _hyperparameters(self, run: RunRow) -> Mapping[str, Any] | None:
         text: str | bytes | None = run.tags.get(EXACT_PARAMS_TAG)
         return _mapping(text or self._files(run).read(EXACT_PARAMS_FILE))
+
+    def _data(self, plan: Mapping[str, Any], described: Mapping[str, Any]) -> StoredData:
+        """Look for the content of the data by its fingerprint, and read it: a damaged one is none."""
+        store, reason = open_store(self.project), ""
+        try:
+            kept = store.find(str((plan.get("data") or {}).get("digest")))
+            if kept is not None:
+                with store.open_file(kept):
+                    return StoredData(f"its bytes are in the data store, {self._shown(store)}")
+        except errors.RuncardError as error:
+            reason = error.what
+        if dvc := (described.get("locked") or {}).get("dvc"):
+            at = f" at git revision {dvc['revision'][:12]}" if dvc.get("revision") else ""
+            return StoredData(f"DVC has it as {dvc['md5']}{at}")
+        return StoredData(None, reason or f"its content is not in the data store, {self._shown(store)}")
+
+    def _shown(self, store: Store) -> str:
+        return store.where if "://" in store.where else self.project.shown(Path(store.where))
 
     def _model(self, run: RunRow) -> KeptModel | None:
         digest = run.tags.get("runcard.model_digest")
@@ -159,6 +184,20 @@ def _problem(code: Mapping[str, Any], kept: Mapping[str, bytes]) -> str:
     except errors.CodeNotRestored as error:
         return error.what
     return ""
+
+
+def _split(content: bytes | None, planned: Mapping[str, Any]) -> FileState:
+    """Say whether the row numbers that were kept are those of the plan."""
+    if content is None:
+        return "gone"
+    with tempfile.TemporaryDirectory(prefix="runcard-") as place:
+        path = Path(place, SPLIT_FILE)
+        path.write_bytes(content)
+        try:
+            found = digest_rows(*read_folds(path))
+        except (OSError, ValueError, KeyError):  # whatever is no such table any more
+            return "changed"
+    return "same" if found.items() <= planned.items() else "changed"
 
 
 def _parts(kept: Mapping[str, bytes]) -> dict[str, Any]:
