@@ -22,6 +22,7 @@ from mlflow import MlflowClient
 from projects import COMMAND, customers_card, environment, make_customers, write_project
 
 import runcard
+from runcard import errors
 from runcard.project import find_project
 from runcard.provenance.uv import find_uv
 from runcard.replay import Replay
@@ -191,6 +192,18 @@ def test_a_changed_work_tree(recorded: Recorded, tmp_path: Path, name: str) -> N
         assert [line[:1] for line in changed.lines if "age" in line and "fillna" in line] == ["-", "+"]
 
 
+@pytest.mark.parametrize("change", [one_byte, lambda folder: (folder / "table.csv").unlink()], ids=["byte", "deleted"])
+def test_changed_data_of_which_the_store_has_what_was_recorded(
+    recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
+) -> None:
+    folder = recorded.copy(tmp_path)
+    change(folder)
+    monkeypatch.setenv("RUNCARD_DATA_STORE", str(recorded.folder / ".runcard" / "data"))
+    found = recorded.replay(folder)
+    assert found.verdict == "identical"
+    assert found.notes == ("table.csv is not as recorded; the recorded data were taken from where they are kept",)
+
+
 # The clone, the environment, the model
 
 
@@ -200,6 +213,8 @@ def test_a_clone_that_lacks_the_commit(recorded: Recorded, tmp_path: Path) -> No
     found = recorded.replay(tmp_path / "clone")
     assert found.verdict == "identical"
     assert [each.part for each in found.differences] == ["commit"]
+    with pytest.raises(errors.CommitMissing, match="is not in this clone"):
+        reproduce(recorded.winner, tracking_uri=recorded.uri, project=find_project(tmp_path / "clone"))
 
 
 def test_a_run_of_a_dirty_tree(recorded: Recorded, tmp_path: Path) -> None:
