@@ -7,7 +7,8 @@ counted in docs/reproducibility.md.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from projects import write_project
 from sklearn.utils import all_estimators
 
 import runcard
-from runcard.catalog.models import model_names
+from runcard.catalog.models import find_model, model_names
 from runcard.catalog.registered import Catalog
 from runcard.project import find_project
 from runcard.replay import judge
@@ -58,6 +59,22 @@ def test_every_estimator_of_scikit_learn_has_a_case_or_a_reason() -> None:
     n_boosters = 6
     assert n_cases >= len(names) - len(EXCEPTIONS) + n_boosters
     assert {case.model for case in all_cases()} == set(model_names(Catalog()))
+
+
+def test_the_page_counts_them() -> None:
+    counted: Counter[tuple[str, str]] = Counter()
+    otherwise: Counter[str] = Counter()
+    for case in all_cases():
+        spec = find_model(case.model, Catalog())
+        assert spec is not None
+        counted[spec.package, case.task] += 1
+        otherwise[spec.package] += (case.model, case.task) in NOT_IDENTICAL
+    rows = re.findall(r"^\| ([\w-]+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", PAGE.read_text(), re.MULTILINE)
+    assert {(row[0], *map(int, row[1:])) for row in rows} == {
+        (package, n_of := counted[package, "classification"], n_to := counted[package, "regression"],
+         n_of + n_to - otherwise[package], otherwise[package])
+        for package, _ in counted
+    }  # fmt: skip
 
 
 @pytest.mark.slow
