@@ -756,7 +756,7 @@ def venv_says(root: Path, **changed: object) -> str:
         patched.setenv("UV_PYTHON_DOWNLOADS", "never")
         patched.delenv("UV_FIND_LINKS", raising=False)
         wanted = want(recorded_environment(**changed))
-        return python_says(lambda: make_venv(wanted, shelf=root / "shelf", own=root / "own", top=root))
+        return python_says(lambda: make_venv(wanted, shelf=root / "shelf", own=root / "own", top=root, root=root))
 
 
 @case("RC805")

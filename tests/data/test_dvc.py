@@ -112,6 +112,16 @@ def test_an_older_version_comes_from_the_commit_that_had_it(clone: Path) -> None
     assert (clone / "data" / "a.csv").read_text() == FIRST
 
 
+def test_the_commit_is_noted_once_there_is_one(clone: Path) -> None:
+    (clone / "data" / "a.csv").write_text(SECOND)
+    lock = clone / "runcard.lock"
+    text = lock.read_text()
+    line = next(line for line in text.splitlines(keepends=True) if line.startswith("git_revision"))  # of data/a.csv
+    lock.write_text(text.replace(line, "", 1))
+    assert run_cli(clone, "lock", "data/a.csv").returncode == 0
+    assert lock.read_text() == text
+
+
 def test_what_is_edited_after_dvc_add_is_not_called_dvcs(clone: Path) -> None:
     (clone / "data" / "a.csv").write_text(FIRST + "99,y\n")
     assert run_cli(clone, "lock", "data/a.csv", "--update", "--reason", "one more").returncode == 0

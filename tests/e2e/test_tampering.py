@@ -1,4 +1,4 @@
-"""The tampering matrix of docs/reproducibility.md: what is changed, and the verdict that it must get as the page has it.
+"""The tampering matrix of docs/reproducibility.md: what is changed, and the verdict it must get, as the page has it.
 
 One project is recorded once, with a pushed commit and one that is not; every tampering works on a copy of its own.
 """
@@ -27,6 +27,7 @@ from runcard.project import find_project
 from runcard.provenance.uv import find_uv
 from runcard.replay import Replay
 from runcard.workflow.replay import reproduce
+from runcard.workflow.replay.options import MODE_VARIABLE
 
 pytestmark = pytest.mark.slow
 
@@ -212,15 +213,17 @@ def test_a_changed_work_tree(recorded: Recorded, tmp_path: Path, name: str) -> N
 
 
 @pytest.mark.parametrize("change", [one_byte, lambda folder: (folder / "table.csv").unlink()], ids=["byte", "deleted"])
-def test_changed_data_of_which_the_store_has_what_was_recorded(
-    recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
+@pytest.mark.parametrize("is_kept", [True, False], ids=["kept", "gone"])
+def test_changed_data_isolated(
+    recorded: Recorded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None], is_kept: bool
 ) -> None:
+    """As the process does it that `--isolated` starts: the recorded data are taken from wherever they are kept."""
     folder = recorded.copy(tmp_path)
     change(folder)
-    monkeypatch.setenv("RUNCARD_DATA_STORE", str(recorded.folder / ".runcard" / "data"))
-    found = recorded.replay(folder)
-    assert found.words == VERDICTS["the data changed or deleted, but kept in the data store"]
-    assert found.notes == ("table.csv is not as recorded; the recorded data were taken from where they are kept",)
+    monkeypatch.setenv(MODE_VARIABLE, "isolated")
+    monkeypatch.setenv("RUNCARD_DATA_STORE", str((recorded.folder if is_kept else tmp_path) / ".runcard" / "data"))
+    name = "kept in the data store" if is_kept else "kept nowhere"
+    assert recorded.replay(folder).words == VERDICTS[f"the data changed or deleted, {name}; isolated"]
 
 
 # The clone, the environment, the model
@@ -232,7 +235,10 @@ def test_a_clone_that_lacks_the_commit(recorded: Recorded, tmp_path: Path) -> No
     found = recorded.replay(tmp_path / "clone")
     assert found.words == VERDICTS["a commit that was never pushed, in a clone without it"]
     assert [each.part for each in found.differences] == ["commit"]
-    assert VERDICTS["the same, isolated"] == f"refused, {errors.CommitMissing.code}"
+    assert (
+        VERDICTS["a commit that was never pushed, in a clone without it; isolated"]
+        == f"refused, {errors.CommitMissing.code}"
+    )
     with pytest.raises(errors.CommitMissing, match="is not in this clone"):
         reproduce(recorded.winner, tracking_uri=recorded.uri, project=find_project(tmp_path / "clone"))
 

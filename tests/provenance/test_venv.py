@@ -80,7 +80,8 @@ def environment(**changed):
 
 
 def make(tmp_path, **changed):
-    return make_venv(want(environment(**changed)), shelf=tmp_path / "shelf", own=tmp_path / "own", top=tmp_path / "top")
+    places = {"shelf": tmp_path / "shelf", "own": tmp_path / "own", "top": tmp_path / "top", "root": tmp_path}
+    return make_venv(want(environment(**changed)), **places)
 
 
 def say(python, code):
@@ -145,6 +146,12 @@ def test_the_running_runcard_is_copied_and_the_repositorys_own_package_installed
     assert copied == digest_own_source()
 
 
+def test_the_restored_project_may_name_the_index(tmp_path, index, monkeypatch):
+    monkeypatch.delenv("UV_FIND_LINKS")
+    (tmp_path / "pyproject.toml").write_text(f"[tool.uv.pip]\nfind-links = [{str(index)!r}]\n")
+    assert say(make(tmp_path), "import tiny; print(tiny.version)") == "1.0"
+
+
 def test_a_version_that_is_not_to_be_had_is_named(tmp_path, index):
     with pytest.raises(errors.PackageGone, match=r"`tiny==2\.0` cannot be installed") as caught:
         make(tmp_path, packages={"tiny": "2.0"})
@@ -157,7 +164,7 @@ def test_a_wheel_that_says_another_version_is_refused(tmp_path, index):
     unlike = replace(want(environment()), versions={"tiny": "1.2"})
     for _ in range(2):  # nor is it kept for the next time
         with pytest.raises(errors.PackageGone, match=r"`tiny` is 1\.0 in the new environment, where 1\.2 was"):
-            make_venv(unlike, shelf=tmp_path / "shelf", own=tmp_path / "own", top=tmp_path)
+            make_venv(unlike, shelf=tmp_path / "shelf", own=tmp_path / "own", top=tmp_path, root=tmp_path)
 
 
 def test_addresses_of_packages_that_no_index_has():

@@ -23,7 +23,7 @@ from runcard.data.splitfile import read_folds
 from runcard.data.store import open_store
 from runcard.project import Project, find_project
 from runcard.workflow import Listener, keeping, resolve
-from runcard.workflow.datasets import list_locked, lock_dataset, restore, verify_locked
+from runcard.workflow.datasets import list_locked, lock_dataset, restore_dataset, verify_locked
 from runcard.workflow.locking import Content, lock_first
 from runcard.workflow.obtain import obtain_table
 from runcard.workflow.resolve import load_catalog
@@ -178,17 +178,17 @@ def test_an_update_needs_a_change_and_keeps_the_old(tmp_path: Path) -> None:
 def test_restoring_loses_nothing(tmp_path: Path) -> None:
     project, table = locked_project(tmp_path / "project")
     bytes_before = table.read_bytes()
-    assert restore(project, "table.csv") == "table.csv is as it was locked"
+    assert restore_dataset(project, "table.csv") == "table.csv is as it was locked"
     table.unlink()
     with pytest.raises(errors.FileMissing) as missing:
         resolve(project.root / "configs" / "card.yaml")
     assert missing.value.hint.startswith("`runcard data restore table.csv` brings back")
-    assert restore(project, "table.csv") == "Restored table.csv"
+    assert restore_dataset(project, "table.csv") == "Restored table.csv"
     assert table.read_bytes() == bytes_before
     table.write_text("half a")
     with pytest.raises(errors.DataInTheWay):
-        restore(project, "table.csv")
-    assert restore(project, "table.csv", force=True).startswith(
+        restore_dataset(project, "table.csv")
+    assert restore_dataset(project, "table.csv", force=True).startswith(
         "Restored table.csv; what was there is now table.before-"
     )
     assert table.read_bytes() == bytes_before
@@ -204,7 +204,7 @@ def test_one_table_in_two_formats_is_restored_as_each(tmp_path: Path) -> None:
     bytes_before = {path: path.read_bytes() for path in (table, other)}
     for path, content in bytes_before.items():
         path.unlink()
-        restore(project, path.name)
+        restore_dataset(project, path.name)
         assert path.read_bytes() == content
 
 
@@ -237,7 +237,7 @@ def test_a_registered_dataset_is_locked_kept_and_told_by_value(tmp_path: Path) -
     assert table.target == "target"
     assert resolve(path, table=table).plan.target.name == "target"
     with pytest.raises(errors.DataInTheWay, match="made by a function"):
-        restore(project, "customers_v1")
+        restore_dataset(project, "customers_v1")
 
 
 def test_a_mapping_is_locked_where_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,8 +51,13 @@ def find_uv() -> str:
     return found
 
 
-def ask_uv(*words: str | Path, variables: dict[str, str] | None = None) -> str:
+def ask_uv(*words: str | Path, at: Path, variables: dict[str, str] | None = None) -> str:
     """Return what a uv command prints; the user's `UV_*` variables and files say which index and cache.
+
+    Parameters
+    ----------
+    at
+        The folder whose project's `[tool.uv]` has a say as well.
 
     Raises
     ------
@@ -66,7 +71,7 @@ def ask_uv(*words: str | Path, variables: dict[str, str] | None = None) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         env=environment | (variables or {}),
-        cwd="/" if os.name == "posix" else None,  # no pyproject.toml around has a say
+        cwd=at,
         check=False,
     )
     if done.returncode:

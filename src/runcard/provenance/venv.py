@@ -82,7 +82,7 @@ def want(environment: Mapping[str, Any]) -> Wanted:
     )
 
 
-def make_venv(wanted: Wanted, *, shelf: Path, own: Path, top: Path) -> Path:
+def make_venv(wanted: Wanted, *, shelf: Path, own: Path, top: Path, root: Path) -> Path:
     """Make the environment, or take the one that an earlier replay left, and return its Python.
 
     Parameters
@@ -95,6 +95,8 @@ def make_venv(wanted: Wanted, *, shelf: Path, own: Path, top: Path) -> Path:
         Where an environment goes that also holds the repository's own distributions, as editable.
     top
         The top of the restored repository.
+    root
+        The restored project, whose `[tool.uv]` may name an index.
 
     Raises
     ------
@@ -103,25 +105,26 @@ def make_venv(wanted: Wanted, *, shelf: Path, own: Path, top: Path) -> Path:
     from filelock import FileLock
 
     shelf.mkdir(parents=True, exist_ok=True)
+    (shelf / ".gitignore").write_text("*\n", "utf-8")
     kept = shelf / wanted.digest
     with FileLock(shelf / f"{wanted.digest}.lock"):
         if not _is_sound(kept, wanted):
-            _fill(kept, wanted)
+            _fill(kept, wanted, root)
     if not wanted.own:
         return _python_of(kept)
-    return _add_own(kept, wanted, own, top)
+    return _add_own(kept, wanted, own, top, root)
 
 
-def _fill(folder: Path, wanted: Wanted) -> None:
+def _fill(folder: Path, wanted: Wanted, root: Path) -> None:
     """Make an environment beside its place, and move it there when it is whole."""
     making = folder.with_name(f"{folder.name}.making")
     for stale in (making, folder):
         shutil.rmtree(stale, ignore_errors=True)
     try:
-        _begin(making, wanted.python)
+        _begin(making, wanted.python, root)
         listed = making / "requirements.txt"
         listed.write_text("".join(f"{line}\n" for line in wanted.requirements), "utf-8")
-        _install_all(making, wanted, listed)
+        _install_all(making, wanted, listed, root)
         if wanted.copied:
             _copy_runcard(_packages_of(making))
         _check(_python_of(making), {n: v for n, v in wanted.versions.items() if n not in wanted.own})
@@ -134,12 +137,12 @@ def _fill(folder: Path, wanted: Wanted) -> None:
         shutil.rmtree(making, ignore_errors=True)
 
 
-def _install_all(folder: Path, wanted: Wanted, listed: Path) -> None:
+def _install_all(folder: Path, wanted: Wanted, listed: Path, root: Path) -> None:
     """Install what is listed: from uv's cache if all of it is there, which needs no network, else from the index."""
     try:
-        ask_uv(*_INSTALL, _python_of(folder), "--offline", "--requirements", listed)
+        ask_uv(*_INSTALL, _python_of(folder), "--offline", "--requirements", listed, at=root)
     except UvRefused:
-        _install(folder, wanted, "--requirements", listed)
+        _install(folder, wanted, "--requirements", listed, at=root)
 
 
 def _is_sound(folder: Path, wanted: Wanted) -> bool:
@@ -163,9 +166,9 @@ def _state(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _add_own(kept: Path, wanted: Wanted, folder: Path, top: Path) -> Path:
+def _add_own(kept: Path, wanted: Wanted, folder: Path, top: Path, root: Path) -> Path:
     """Make an environment that sees the kept one and has the repository's distributions installed on top."""
-    _begin(folder, wanted.python)
+    _begin(folder, wanted.python, root)
     line = f"import site; site.addsitedir({str(_packages_of(kept))!r})\n"
     (_packages_of(folder) / "_runcard_kept.pth").write_text(line, "utf-8")
     for name, about in sorted(wanted.own.items()):
@@ -174,18 +177,18 @@ def _add_own(kept: Path, wanted: Wanted, folder: Path, top: Path) -> Path:
         # A version that is counted from tags has none here.
         key = f"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_{name.replace('-', '_').upper()}"
         words = ["--editable", path] if editable else [path]
-        _install(folder, wanted, *words, variables={key: wanted.versions[name]})
+        _install(folder, wanted, *words, at=root, variables={key: wanted.versions[name]})
     _check(_python_of(folder), wanted.versions)
     return _python_of(folder)
 
 
-def _begin(folder: Path, python: str) -> None:
+def _begin(folder: Path, python: str, root: Path) -> None:
     """Make an empty environment with the exact Python: the running one, another of this machine, or one uv brings."""
     implementation, _, version = python.partition("@")
     running = (sys.implementation.name, platform.python_version()) == (implementation, version)
     asked = getattr(sys, "_base_executable", sys.executable) if running else python
     try:
-        ask_uv("venv", "--quiet", "--no-project", "--python", asked, folder)
+        ask_uv("venv", "--quiet", "--no-project", "--python", asked, folder, at=root)
     except UvRefused as refused:
         raise errors.PythonMissing(
             f"Python {version} ({implementation}) is not to be had",
@@ -195,9 +198,11 @@ def _begin(folder: Path, python: str) -> None:
         ) from None
 
 
-def _install(folder: Path, wanted: Wanted, *words: str | Path, variables: dict[str, str] | None = None) -> None:
+def _install(
+    folder: Path, wanted: Wanted, *words: str | Path, at: Path, variables: dict[str, str] | None = None
+) -> None:
     try:
-        ask_uv(*_INSTALL, _python_of(folder), *words, variables=variables)
+        ask_uv(*_INSTALL, _python_of(folder), *words, at=at, variables=variables)
     except UvRefused as refused:
         raise _gone(str(refused), wanted) from None
 

@@ -2,8 +2,10 @@
 
 from runcard.workflow.audit import audit_run
 from runcard.workflow.compare import compare_runs
+from runcard.workflow.datasets import list_locked, lock_dataset, restore_dataset, verify_locked
 from runcard.workflow.execute import run
 from runcard.workflow.listener import Counts, Listener
+from runcard.workflow.obtain import obtain_table
 from runcard.workflow.predict import Prediction, predict
 from runcard.workflow.registry import promote, read_history, register, rollback
 from runcard.workflow.resolve import Resolved, resolve
@@ -23,15 +25,20 @@ __all__ = [
     "Wish",
     "audit_run",
     "compare_runs",
+    "list_locked",
+    "lock_dataset",
+    "obtain_table",
     "predict",
     "promote",
     "read_history",
     "register",
     "resolve",
+    "restore_dataset",
     "rollback",
     "run",
     "select",
     "select_plain",
     "serve_model",
     "sync",
+    "verify_locked",
 ]

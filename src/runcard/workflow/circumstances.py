@@ -7,12 +7,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runcard.project import Project
-
-if TYPE_CHECKING:
-    from runcard.provenance.code import Code
 
 MODULES = "modules"
 """The folder, below `provenance`, of the project's own modules."""
@@ -25,7 +22,6 @@ class Circumstances:
     described: Mapping[str, Any]
     files: Mapping[str, bytes]
     """Path below the run's artifacts -> content."""
-    code: Code
 
 
 def capture_circumstances(project: Project, *, seed: int, card: Path | None = None) -> Circumstances:
@@ -68,7 +64,7 @@ def capture_circumstances(project: Project, *, seed: int, card: Path | None = No
     described = {"runcard": __version__, "mlflow_tags": mlflow_tags(code, entry)}
     if card is not None and card.absolute().is_relative_to(project.root):
         described["card_path"] = card.absolute().relative_to(project.root).as_posix()
-    return Circumstances(described, files, code)
+    return Circumstances(described, files)
 
 
 def _json(value: object) -> bytes:

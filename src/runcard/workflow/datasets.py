@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from runcard.data.source import read_table
 from runcard.data.store import Kept, Store, full_suffix, open_store
 from runcard.project import Project
 from runcard.workflow.keeping import is_wanted, keep_job
-from runcard.workflow.locking import Content, describe, make_entry, require_same
+from runcard.workflow.locking import Content, describe, make_entry, require_same, with_dvc
 from runcard.workflow.reading import load_dataset, load_file, load_locked
 from runcard.workflow.resolve import bring_missing_file, load_catalog
 
@@ -80,7 +81,7 @@ def verify_locked(project: Project, name: str | None = None) -> list[Verdict]:
     return [_verify(locked, project, catalog, store) for locked in chosen]
 
 
-def restore(project: Project, name: str, *, force: bool = False) -> str:
+def restore_dataset(project: Project, name: str, *, force: bool = False) -> str:
     """Put the locked content of a file back in its place, byte by byte; say what was done.
 
     Other content that lies there is moved aside if `force` says so; it is never lost.
@@ -101,16 +102,21 @@ def restore(project: Project, name: str, *, force: bool = False) -> str:
     if path.exists() and not force:
         raise _in_the_way(locked, path)
     with _open_content(project, locked) as found:
-        aside = _move_aside(path) if path.exists() else None
-        draft = path.with_name(f".{path.name}.part")
         path.parent.mkdir(parents=True, exist_ok=True)
-        copy_bytes(found, draft)
-        draft.replace(path)
+        draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            copy_bytes(found, draft)
+            aside = _move_aside(path) if path.exists() else None
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
     return f"Restored {locked.source}" + (f"; what was there is now {aside.name}" if aside else "")
 
 
 def lock_dataset(project: Project, name: str, *, reason: str | None = None) -> tuple[list[Locked], bool]:
     """Lock a name that is not locked yet, or anew what it stands for now; give its entries, and whether any is new.
+
+    One that is as it was locked is kept in the data store if it was not, and its commit noted if DVC tracks it since.
 
     Parameters
     ----------
@@ -126,21 +132,29 @@ def lock_dataset(project: Project, name: str, *, reason: str | None = None) -> t
     catalog = load_catalog(project)
     lock = read_lock(project.root)
     known = _matching(lock.values(), name, project)
-    contents = [_read_now(locked.source, locked.na_values, project, catalog) for locked in known]
     if not known:
-        contents = [_read_now(_new_source(name, project, catalog, list(lock)), (), project, catalog)]
-    elif reason is None:
+        content = _read_now(_new_source(name, project, catalog, list(lock)), (), project, catalog)
+        return _write([(content, make_entry(project, content, catalog, reason=reason or ""))], project), True
+    contents = [_read_now(locked.source, locked.na_values, project, catalog) for locked in known]
+    if reason is None:
         for locked, content in zip(known, contents, strict=True):
             require_same(project, locked, content.table, content.print_of_data)
-        return known, False
-    changed = [c for c in contents if c.name not in lock or lock[c.name].content.digest != c.print_of_data.digest]
-    entries = [make_entry(project, content, catalog, reason=reason or "") for content in changed]
-    for content, entry in zip(changed, entries, strict=True):
-        if is_wanted(project, content, entry):
-            keep_job(open_store(project), content, entry)()
-    with lock_for_writing(project.root, project.home) as found:
-        found.update({entry.name: entry for entry in entries})
-    return entries or known, bool(entries)
+    pairs = list(zip(contents, known, strict=True))
+    changed = [content for content, locked in pairs if content.print_of_data.digest != locked.content.digest]
+    if changed:
+        return _write([(c, make_entry(project, c, catalog, reason=reason or "")) for c in changed], project), True
+    return _write([(content, with_dvc(locked, content.stamp)) for content, locked in pairs], project), False
+
+
+def _write(entries: Sequence[tuple[Content, Locked]], project: Project) -> list[Locked]:
+    """Keep contents, then lock them: what is locked can be had again."""
+    store = open_store(project)
+    for content, locked in entries:
+        if is_wanted(project, content, locked):
+            keep_job(store, content, locked)()
+    with lock_for_writing(project.root, project.home) as lock:
+        lock.update({locked.name: locked for _, locked in entries})
+    return [locked for _, locked in entries]
 
 
 def _read_now(source: str, na_values: Sequence[str], project: Project, catalog: Catalog) -> Content:

@@ -45,7 +45,7 @@ from runcard.workflow.sweep import Asked, Sweep, sweep
 from runcard.workflow.sync import connect
 from runcard.workflow.tally import Tally
 from runcard.workflow.train import Bench, rehearse_on_training_rows, train
-from runcard.workflow.uncommitted import uncommitted_remark
+from runcard.workflow.uncommitted import heed_uncommitted
 
 _LAST_DELIVERY_SECONDS = 10.0
 
@@ -91,6 +91,7 @@ def run(
         with ExitStack() as stack:
             engine = choose_engine(card, project, workers=workers)
             if fresh or not _was_finished(project, card.text):
+                heed_uncommitted(project, listener)
                 stack.enter_context(engine)  # workers import what they need while the table is read
             run = _Run(resolve(card, project=project), engine, listener, fresh=fresh)
             keeping = run.lock()
@@ -157,10 +158,9 @@ class _Run:
             if all(standing.final for standing in self._finalists_of(comparison, decision)):
                 return self._nothing_to_run(journal, previous, comparison, decision)
         if not self.engine.is_running:
+            heed_uncommitted(self.project, self.listener)
             stack.enter_context(self.engine)
         found = capture_circumstances(self.project, seed=self.plan.seed, card=self.plan.card.path)
-        if remark := uncommitted_remark(found.code, self.project):
-            self.listener.warn(remark)
         execution = self._begin(journal, previous, found)
         outbox = stack.enter_context(JournalOutbox(self.project.home))
         with Delivery(outbox, self.project.tracking_uri, lambda: connect(self.project)) as delivery:

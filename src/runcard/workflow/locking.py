@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runcard import errors
@@ -109,6 +109,12 @@ def make_entry(project: Project, content: Content, catalog: Catalog, *, reason: 
     return lock_content(
         source, content.print_of_data, na_values=values, function=function, file=file, dvc=dvc, reason=reason
     )
+
+
+def with_dvc(locked: Locked, stamp: SourceStamp | None) -> Locked:
+    """Note what DVC calls a content that is as it was locked: it may be tracked or committed since."""
+    found = _dvc_version(stamp.path) if stamp is not None else None
+    return locked if found is None or (locked.dvc and locked.dvc.revision) else replace(locked, dvc=found)
 
 
 def said(locked: Locked) -> str:

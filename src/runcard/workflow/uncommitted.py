@@ -2,11 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from runcard import errors
 from runcard.project import Project
-from runcard.provenance.code import Code
+from runcard.workflow.listener import Listener
+
+if TYPE_CHECKING:
+    from runcard.provenance.code import Code
 
 _MOST_NAMES = 20
+
+
+def heed_uncommitted(project: Project, listener: Listener) -> None:
+    """Warn of what is not committed, or stop, before anything is read or trained.
+
+    What the run itself is about to write, such as a first `runcard.lock`, is not held against it.
+
+    Raises
+    ------
+    TreeDirty
+    """
+    from runcard.provenance.code import capture_code
+
+    if project.settings.dirty == "capture":
+        return
+    if remark := uncommitted_remark(capture_code(project.root), project):
+        listener.warn(remark)
 
 
 def uncommitted_remark(code: Code, project: Project) -> str:

@@ -154,10 +154,6 @@ def _notes(present: Present, several: Sequence[Again], found: Judgement) -> tupl
         notes.append("`--repeat 2` tells a model that is not deterministic from one whose result changed")
     changed = [each for each in present.differences if each.part == "card file"]
     notes += [f"{each.name} was changed since, not where it matters to this trial" for each in changed]
-    elsewhere = [each for each in present.differences if each.part == "data file"]
-    notes += [
-        f"{each.name} is not as recorded; the recorded data were taken from where they are kept" for each in elsewhere
-    ]
     return tuple(notes)
 
 

@@ -51,7 +51,7 @@ def replay_isolated(recorded: Recorded, project: Project, options: Options) -> R
             options.note(f"{remark[0].upper()}{remark[1:]}")
         options.note(f"Making its environment: Python {account.environment['python']}, {len(wanted.versions)} packages")
         shelf = project.home / VENVS
-        python = make_venv(wanted, shelf=shelf, own=folder / "venv", top=restored.top)
+        python = make_venv(wanted, shelf=shelf, own=folder / "venv", top=restored.top, root=restored.root)
         _bring_data(account.plan, project, restored)
         said = run_child(_command(python, recorded, options), restored.root, _variables(recorded, project))
         return _taken_over(said, restored, project)
@@ -96,7 +96,7 @@ def _variables(recorded: Recorded, project: Project) -> dict[str, str]:
         **present,
         **recorded.account.environment.get("variables", {}),
         "MLFLOW_TRACKING_URI": project.tracking_uri,
-        "RUNCARD_DATA_STORE": os.environ.get("RUNCARD_DATA_STORE") or str(project.home / "data"),
+        "RUNCARD_DATA_STORE": project.data_store,
         "RUNCARD_DIRTY": "capture",  # what was not committed then is not committed now
         MODE_VARIABLE: "isolated",
     }

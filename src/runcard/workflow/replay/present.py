@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runcard import errors
 from runcard.card import Card, load_card, read_card
 from runcard.catalog.registered import Catalog
-from runcard.data.fingerprint import Fingerprint, fingerprint
-from runcard.data.source import Table
+from runcard.data.fingerprint import fingerprint
+from runcard.data.source import SourceStamp, Table
 from runcard.plan import Plan, Trial, make_plan
 from runcard.plan.draw import Draw
 from runcard.project import Project
@@ -23,6 +22,7 @@ from runcard.search.strategy import Point
 from runcard.workflow.circumstances import MODULES, Circumstances, capture_circumstances
 from runcard.workflow.obtain import obtain_table
 from runcard.workflow.reading import load_table
+from runcard.workflow.replay.options import present_mode
 from runcard.workflow.replay.recorded import Recorded, is_as_recorded
 from runcard.workflow.resolve import Resolved, load_catalog
 
@@ -56,12 +56,11 @@ class Present:
 
 def look_around(recorded: Recorded, card: Card, project: Project) -> Present:
     """Resolve the recorded card against the present project, and set both sides by side; nothing is trained."""
-    looked = _resolved(card, project, recorded.fingerprint)
-    resolved, problem = looked.resolved, looked.problem
+    table, resolved, problem = _resolved(recorded, card, project)
     circumstances = capture_circumstances(project, seed=card.data.random_state)
-    account = _account(recorded, circumstances, _plan_of(resolved, looked.table))
+    account = _account(recorded, circumstances, _plan_of(resolved, table))
     found = find_differences(recorded.account, account)
-    found += [*_record_damaged(recorded), *looked.noted]
+    found += _record_damaged(recorded)
     if problem is not None:
         found.append(_difference_of(problem, recorded, found))
     trial = None
@@ -93,37 +92,26 @@ def unreadable(recorded: Recorded, error: errors.RuncardError, project: Project)
     return Present(account, circumstances, tuple(sorted(found, key=lambda each: not each.decides)))
 
 
-def _resolved(card: Card, project: Project, digest: str) -> _Found:
-    found = _Found()
+def _resolved(
+    recorded: Recorded, card: Card, project: Project
+) -> tuple[Table | None, Resolved | None, errors.RuncardError | None]:
+    table = None
     try:
         catalog = load_catalog(project)
-        table, content = found.look_for(card, project, catalog, digest)
-        found.resolved = Resolved(project, card, catalog, table, None, make_plan(card, table, catalog, content))
+        table, stamp = _table_of(recorded, card, project, catalog)
+        return table, Resolved(project, card, catalog, table, stamp, make_plan(card, table, catalog)), None
     except errors.RuncardError as error:
-        found.problem = error
-    return found
+        return table, None, error
 
 
-@dataclass(slots=True, eq=False)
-class _Found:
-    """What became of resolving the recorded card."""
-
-    table: Table | None = None
-    """The card's data as the tree has them."""
-    resolved: Resolved | None = None
-    problem: errors.RuncardError | None = None
-    noted: list[Difference] = field(default_factory=list)
-
-    def look_for(self, card: Card, project: Project, catalog: Catalog, digest: str) -> tuple[Table, Fingerprint]:
-        """Take the recorded data from the tree, else from wherever they are kept."""
-        with suppress(errors.DataError):
-            self.table, _ = load_table(card, project, catalog)
-        now = fingerprint(self.table.frame) if self.table else None
-        if self.table is not None and now is not None and now.digest == digest:
-            return self.table, now
-        kept = obtain_table(card, project, catalog, digest)
-        self.noted.append(Difference("data file", kept.source, digest[:_SHORT], now.digest[:_SHORT] if now else None))
-        return kept, fingerprint(kept.frame)
+def _table_of(recorded: Recorded, card: Card, project: Project, catalog: Catalog) -> tuple[Table, SourceStamp | None]:
+    """Read the table: here the one that lies there, isolated the recorded one from wherever it is to be had."""
+    if present_mode() == "isolated":
+        try:
+            return obtain_table(card, project, catalog, recorded.fingerprint), None
+        except errors.DataGone:  # what lies there shows how it differs; if nothing does, that is said
+            pass
+    return load_table(card, project, catalog)
 
 
 def _plan_of(resolved: Resolved | None, table: Table | None) -> Mapping[str, Any]:
