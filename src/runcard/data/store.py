@@ -78,7 +78,7 @@ class Store:
         try:
             found = json.loads(page)
             kept = Kept(**{**found, "na_values": tuple(found["na_values"])})
-            if kept.fingerprint != digest:
+            if kept.fingerprint != digest or kept.file != kept.sha256 + kept.suffix or "/" in kept.file:
                 raise ValueError("it is of another content")
         except (ValueError, TypeError, KeyError) as error:
             raise self._damaged(f"contents/{digest}.json", str(error)) from None

@@ -33,7 +33,7 @@ from runcard.workflow.candidates import decide_by_plan
 from runcard.workflow.circumstances import Circumstances, capture_circumstances
 from runcard.workflow.engines import choose_engine
 from runcard.workflow.finals import refit_finalists
-from runcard.workflow.keeping import Keeping, keep_beside
+from runcard.workflow.keeping import Keeping, keep_beside, size_of
 from runcard.workflow.listener import Listener
 from runcard.workflow.locking import Content, lock_first, said
 from runcard.workflow.outbox import JournalOutbox
@@ -94,10 +94,8 @@ def run(
                 heed_uncommitted(project, listener)
                 stack.enter_context(engine)  # workers import what they need while the table is read
             run = _Run(resolve(card, project=project), engine, listener, fresh=fresh)
-            keeping = run.lock()
             result = run.carry_out(stack)
-        if keeping is not None:
-            run.say_kept(keeping)
+        run.wait_for_data()
         return result
     finally:
         listener.finished()
@@ -111,6 +109,7 @@ class _Run:
         self.table: Table | None = resolved.table
         self.stamp, self.catalog = resolved.stamp, resolved.catalog
         self.locked: Locked | None = None
+        self.keeping: Keeping | None = None
         self.engine, self.listener, self.fresh = engine, listener, fresh
         self.address = Address(redact(self.project.tracking_uri), self.plan.card.name)
         self.tally = Tally(self.plan)
@@ -119,32 +118,12 @@ class _Run:
         self.found: list[Record | FinalRecord] = []
         self.n_run = 0
 
-    def lock(self) -> Keeping | None:
-        """Lock the data's name at its first use, and begin to keep their content."""
-        if self.table is None:
-            return None
-        content = Content(self.table, self.plan.fingerprint, self.stamp, self.plan.card.data.na_values)
-        self.locked, is_new = lock_first(self.project, content, self.catalog)
-        if is_new:
-            self.listener.note(said(self.locked))
-        return keep_beside(self.project, content, self.locked)
-
-    def say_kept(self, keeping: Keeping) -> None:
-        """Wait until the content is kept; the trials are done, so trouble with that is a warning."""
-        if keeping.is_busy:
-            self.listener.step("Keeping the data; Ctrl-C leaves that to the next run")
-        try:
-            trouble = keeping.finish()
-        except KeyboardInterrupt:
-            self.listener.warn("the data's content is not kept yet")
-            return
-        if trouble is not None:
-            self.listener.warn(f"the data's content is not kept: {trouble.what}: {trouble.why}")
-
     def carry_out(self, stack: ExitStack) -> Result:
         stack.enter_context(naming_trouble(self.project.home))
         stack.enter_context(hold_card(self.project.home, self.plan.hash))
         journal = stack.enter_context(open_journal(self.project.home))
+        if self.table is not None:
+            self._lock_data(self.table)
         previous = self._previous(journal)
         resumed = previous.execution_id if previous and not self.fresh else None
         end_abandoned(journal, self.project.home, held=self.plan.hash, resumed=resumed)
@@ -167,6 +146,31 @@ class _Run:
             result = self._execute(journal, execution, delivery, begun)
         begun.forget()
         return result
+
+    def wait_for_data(self) -> None:
+        """Wait until the data's content is kept; the trials are done, so trouble with that is a warning."""
+        if self.keeping is None:
+            return
+        if self.keeping.is_busy:
+            self.listener.step("Keeping the data; Ctrl-C leaves that to the next run")
+        try:
+            trouble = self.keeping.finish()
+        except KeyboardInterrupt:
+            self.listener.warn("the data's content is not kept yet")
+            return
+        if trouble is not None:
+            self.listener.warn(f"the data's content is not kept: {trouble.what}: {trouble.why}")
+
+    def _lock_data(self, table: Table) -> None:
+        """Lock the data's name at its first use, and begin to keep their content."""
+        content = Content(table, self.plan.fingerprint, self.stamp, self.plan.card.data.na_values)
+        self.locked, is_new = lock_first(self.project, content, self.catalog)
+        if is_new:
+            self.listener.note(said(self.locked))
+        self.keeping = keep_beside(self.project, content, self.locked)
+        if is_new and self.keeping is None and self.project.settings.snapshot == "auto":
+            n_megabytes = size_of(content, self.locked) / 1e6
+            self.listener.note(f'Its content is not kept: {n_megabytes:,.0f} MB; `snapshot = "always"` keeps it')
 
     def _previous(self, journal: Journal) -> Execution | None:
         """Find the execution to go on with, or after; one that chose otherwise is neither."""
