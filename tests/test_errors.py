@@ -695,6 +695,15 @@ def registered_by_hand(root: Path) -> None:
         client(root).create_model_version("churn", (root / "model").as_uri())
 
 
+@case("RC705")
+def audit_failed(root: Path) -> str:
+    made = client(root)
+    experiment_id = made.create_experiment("churn", artifact_location=str(root / "mlartifacts"))
+    run = made.create_run(experiment_id, run_name="notebook", tags={"mlflow.source.git.commit": "c" * 40})
+    made.set_terminated(run.info.run_id)
+    return runcard_says("audit", "notebook", "--require", "12")
+
+
 @case("RC010")
 def uncommitted(root: Path) -> str:
     write(root, golden_rc010="RATE = 1\n")

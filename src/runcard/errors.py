@@ -602,6 +602,12 @@ class NotReproduced(GateError):
     code = "RC704"
 
 
+class AuditFailed(GateError):
+    """Fewer items of an audit hold than are required."""
+
+    code = "RC705"
+
+
 # RC8xx: running recorded runs again
 
 

@@ -257,10 +257,10 @@ def test_faults_of_yaml_come_with_those_of_the_card(place: Path) -> None:
 
 
 SECTIONS = {
-    "experiment": ["name", "description", "hypothesis", "tags"],
+    "experiment": ["name", "description", "hypothesis", "manual_steps", "tags"],
     "data": [
-        "raw_path", "dataset", "processed_path", "na_values", "train_test_split", "random_state", "stratify",
-        "group", "time", "test_where", "id",
+        "raw_path", "dataset", "description", "processed_path", "na_values", "train_test_split", "random_state",
+        "stratify", "group", "time", "test_where", "id",
     ],
     "features": ["target", "positive", "numerical", "categorical", "set"],
     "search": ["method", "trials", "lag", "early_terminate"],

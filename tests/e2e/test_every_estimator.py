@@ -1,12 +1,14 @@
-"""Every classifier and regressor that a card can name, run through cards: each trial is done.
+"""Every classifier and regressor that a card can name, run through cards: each trial is done, and done again the same.
 
-Many models share a card, so that this takes minutes: one card for each table and task.
+Many models share a card, so that this takes minutes: one card for each table and task. What the replays come to is
+counted in docs/reproducibility.md.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,20 @@ from projects import write_project
 from sklearn.utils import all_estimators
 
 import runcard
-from runcard.catalog.models import model_names
+from runcard.catalog.models import find_model, model_names
 from runcard.catalog.registered import Catalog
+from runcard.project import find_project
+from runcard.replay import judge
+from runcard.trial import stage_table
+from runcard.workflow.engines import choose_engine
+from runcard.workflow.replay.outcome import carry_out
+from runcard.workflow.replay.reproduce import find_recorded
+from runcard.workflow.resolve import resolve
+from runcard.workflow.train import Bench
+
+PAGE = Path(__file__).parents[2] / "docs" / "reproducibility.md"
+NOT_IDENTICAL: dict[tuple[str, str], str] = {}
+"""Model and task -> the verdict of a faithful replay, where it is another one; the page says why."""
 
 
 def groups() -> dict[tuple[str, str], list[Case]]:
@@ -47,6 +61,22 @@ def test_every_estimator_of_scikit_learn_has_a_case_or_a_reason() -> None:
     assert {case.model for case in all_cases()} == set(model_names(Catalog()))
 
 
+def test_the_page_counts_them() -> None:
+    counted: Counter[tuple[str, str]] = Counter()
+    otherwise: Counter[str] = Counter()
+    for case in all_cases():
+        spec = find_model(case.model, Catalog())
+        assert spec is not None
+        counted[spec.package, case.task] += 1
+        otherwise[spec.package] += (case.model, case.task) in NOT_IDENTICAL
+    rows = re.findall(r"^\| ([\w-]+) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", PAGE.read_text(), re.MULTILINE)
+    assert {(row[0], *map(int, row[1:])) for row in rows} == {
+        (package, n_of := counted[package, "classification"], n_to := counted[package, "regression"],
+         n_of + n_to - otherwise[package], otherwise[package])
+        for package, _ in counted
+    }  # fmt: skip
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("table", "task"), sorted(groups()))
 def test_it_runs_through_a_card(table: str, task: str, tmp_path: Path, empty_mlflow_db: Path) -> None:
@@ -65,3 +95,22 @@ def test_it_runs_through_a_card(table: str, task: str, tmp_path: Path, empty_mlf
     assert unsaved == {}
     assert result.n_left == 0
     assert len(json.loads(path.read_text())["models"]) == len(standings)
+    assert verdicts(path, result, tmp_path) == {
+        s.record.model: NOT_IDENTICAL.get((s.record.model, task), "identical") for s in standings
+    }
+
+
+def verdicts(path: Path, result: runcard.Result, folder: Path) -> dict[str, str]:
+    """Run each recorded trial again, alone, and judge it as `runcard reproduce` does; the workers are shared."""
+    project = find_project(path)
+    resolved = resolve(path, project=project)
+    plan, runs = resolved.plan, dict(zip(result.table["trial_key"], result.table["run_id"], strict=True))
+    found = {}
+    stage_table(resolved.table.frame, plan.target.values, folder / "table")
+    with choose_engine(resolved.card, project, workers=2) as engine:
+        for trial in plan.trials:
+            recorded = find_recorded(runs[trial.key], project)
+            bench = Bench(engine, folder / "table", folder / trial.key, lambda key: None)
+            again = carry_out(plan, trial, bench, is_finalist=recorded.is_finalist)
+            found[trial.model] = again.error or judge(recorded.account.outcome, again.outcome).verdict
+    return found

@@ -46,6 +46,11 @@ class Experiment:
     name: str | None = key(NAME, "The MLflow experiment; default: the card's file name.", default=None)
     description: str = key(any_text(), "What is done and how.", default="")
     hypothesis: str = key(any_text(), "What is expected, written down before the result is known.", default="")
+    manual_steps: str = key(
+        any_text(),
+        "What was done by hand and no code shows, such as an export or rows removed; `none` when there was nothing.",
+        default="",
+    )
     tags: Mapping[str, Scalar] = key(MappingOf(scalar()), "Tags of the MLflow runs.", default={})
 
 
@@ -62,6 +67,9 @@ class Data:
         text(),
         "Instead of `raw_path`: a registered dataset, or one of scikit-learn's bundled ones.",
         default=None,
+    )
+    description: str = key(
+        any_text(), "How the data were collected: by whom, when, of what; nothing depends on it.", default=""
     )
     processed_path: str | None = key(text(), "Keep the typed table here, as Parquet.", default=None)
     na_values: Names = key(

@@ -14,6 +14,7 @@ import click
 from runcard import __version__, errors
 
 _COMMANDS = {
+    "audit": "Tick the reproducibility checklist of a run by what was recorded.",
     "check": "Check a card and its data, and print the plan.",
     "compare": "Print the ranked trials of a card or experiment, as MLflow has them.",
     "diff": "Show what two runs do not have in common.",

@@ -26,9 +26,16 @@ def describe_split(split: Split) -> dict[str, Any]:
         "n_train": len(split.train),
         "n_test": len(split.test),
         "n_folds": len(split.folds),
-        "train": _rows_digest([split.train]),
-        "test": _rows_digest([split.test]),
-        "folds": _rows_digest([rows for fold in split.folds for rows in fold]),
+        **digest_rows(split.train, split.test, split.folds),
+    }
+
+
+def digest_rows(train: np.ndarray, test: np.ndarray, folds: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, str]:
+    """Hash the row numbers of train, test and all folds, in the order in which they are used."""
+    return {
+        "train": _rows_digest([train]),
+        "test": _rows_digest([test]),
+        "folds": _rows_digest([rows for fold in folds for rows in fold]),
     }
 
 

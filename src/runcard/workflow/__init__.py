@@ -1,5 +1,6 @@
 """Composes everything else; the one place where effects are ordered."""
 
+from runcard.workflow.audit import audit_run
 from runcard.workflow.compare import compare_runs
 from runcard.workflow.datasets import list_locked, lock_dataset, restore_dataset, verify_locked
 from runcard.workflow.execute import run
@@ -22,6 +23,7 @@ __all__ = [
     "Selection",
     "ServedModel",
     "Wish",
+    "audit_run",
     "compare_runs",
     "list_locked",
     "lock_dataset",

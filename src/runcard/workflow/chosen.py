@@ -50,7 +50,7 @@ def choose_runs(names: Sequence[str], project: Project, reader: RunReader, *, wh
         They stand for trials of several protocols.
     RunUnknown, ExperimentUnknown, UsageError
     """
-    found = [_meaning(name, names, project, reader) for name in names or [only_card(project, "compare")]]
+    found = [meaning_of(name, names, project, reader) for name in names or [only_card(project, "compare")]]
     runs = [each for each in found if isinstance(each, RunRow) and each.tags.get(KIND_TAG) != "card"]
     if len(runs) == len(found):
         return _of_runs(runs, project, reader, where)
@@ -129,7 +129,7 @@ def _parts_of(card: RunRow | None) -> Mapping[str, str]:
     return found if isinstance(found, dict) else {}
 
 
-def _meaning(name: str, names: Sequence[str], project: Project, reader: RunReader) -> str | RunRow:
+def meaning_of(name: str, names: Sequence[str], project: Project, reader: RunReader) -> str | RunRow:
     """Take a name for a card's experiment, an experiment, or a run, in this order."""
     experiment, is_card = _experiment_of(name, project)
     if reader.has_experiment(experiment):

@@ -34,18 +34,23 @@ def capture_circumstances(project: Project, *, seed: int, card: Path | None = No
     """
     from runcard import __version__
     from runcard.provenance.code import capture_code, mlflow_tags
+    from runcard.provenance.container import capture_container
     from runcard.provenance.environment import capture_environment
     from runcard.provenance.hardware import capture_hardware
     from runcard.provenance.kept import files_of
     from runcard.provenance.modules import capture_modules
+    from runcard.provenance.notebooks import capture_notebooks
 
     code = capture_code(project.root)
     modules = capture_modules(project.root, project.settings.modules)
     environment = capture_environment(project.root, top=code.top_above(project.root)).as_dict()
+    container = capture_container()
     parts = {
         "code": code.as_dict() | {"modules": modules.digests},
         "environment": environment,
         "hardware": capture_hardware().as_dict(),
+        "container": container.as_dict() if container else None,
+        "notebooks": capture_notebooks(project.root).as_dict(),
         "seeds": {
             "random_state": seed,
             "set_in": ["random", "numpy", "torch when it is imported", "every estimator"],

@@ -5,6 +5,7 @@ exception of MLflow, its server or its database becomes a TrackingError.
 """
 
 from runcard.tracking.mlflow.connection import quiet_mlflow
+from runcard.tracking.mlflow.details import MlflowDetails
 from runcard.tracking.mlflow.files import MlflowFiles
 from runcard.tracking.mlflow.ledger import MlflowLedger
 from runcard.tracking.mlflow.models import load_model, load_with_code, save_model, signature_of
@@ -15,6 +16,7 @@ from runcard.tracking.mlflow.scoring import serve_pipeline
 from runcard.tracking.mlflow.tracker import MlflowTracker
 
 __all__ = [
+    "MlflowDetails",
     "MlflowFiles",
     "MlflowLedger",
     "MlflowReader",

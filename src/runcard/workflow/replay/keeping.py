@@ -7,7 +7,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
 
@@ -63,6 +64,9 @@ class Teller:
 @contextmanager
 def telling(project: Project) -> Iterator[Teller]:
     """Connect to MLflow in the background."""
+    # MLflow imports it where it is installed, and scikit-learn trips over one that is half imported.
+    with suppress(ImportError):
+        import_module("polars")
     teller = Teller(project)
     try:
         yield teller

@@ -1,0 +1,19 @@
+"""Audit: the reproducibility checklist of a run, ticked by what was recorded and never by hand.
+
+Evidence (what MLflow and the data store have of a run) ──► make_audit ──► Audit (sixteen items)
+"""
+
+from runcard.audit.audit import N_ITEMS, Audit, Item, make_audit
+from runcard.audit.evidence import Evidence, FileState, KeptModel, RecordedReplay, StoredData
+
+__all__ = [
+    "N_ITEMS",
+    "Audit",
+    "Evidence",
+    "FileState",
+    "Item",
+    "KeptModel",
+    "RecordedReplay",
+    "StoredData",
+    "make_audit",
+]
