@@ -1,6 +1,6 @@
 """Runs the examples in a Markdown page as a reader would: CONTRIBUTING tells how they are written.
 
-Every page gets a folder of its own with a copy of `examples/`. Its ```console and ```python blocks are run
+Every page gets a folder of its own with a copy of `examples/`, committed as in a clone. Its ```console and ```python blocks are run
 from top to bottom; a `cd` or an `export` holds for the blocks below it, and so does what Python defines.
 """
 
@@ -99,12 +99,21 @@ def loosely(line: str) -> str:
 
 def run_page(page: Path, folder: Path) -> int:
     """Run all of a page's blocks in a new folder; return how many there were."""
-    shutil.copytree(ROOT / "examples", folder / "examples", ignore=RESULTS)
+    copy_clone(folder)
     blocks = read_blocks(page.read_text(encoding="utf-8"))
     with Session(page.name, folder) as session:
         for block in blocks:
             session.run(block)
     return len(blocks)
+
+
+def copy_clone(folder: Path) -> None:
+    """Copy what a page needs of the clone that its reader has, as a repository with one commit."""
+    shutil.copytree(ROOT / "examples", folder / "examples", ignore=RESULTS)
+    shutil.copy(ROOT / ".gitignore", folder)
+    identity = ("-c", "user.name=Reader", "-c", "user.email=reader@localhost")
+    for words in (("init", "--quiet"), ("add", "--all"), (*identity, "commit", "--quiet", "--message", "A clone")):
+        subprocess.run(["git", *words], cwd=folder, check=True)
 
 
 class Session(AbstractContextManager["Session"]):
