@@ -61,7 +61,7 @@ class _Commands(click.Group):
             near = errors.nearest(args[0], _COMMANDS)
             raise errors.UsageError(
                 f"unknown command `{args[0]}`",
-                why=f"the commands are {errors.listing(list(_COMMANDS), 20)}",
+                why=f"the commands are {errors.listing(list(_COMMANDS), len(_COMMANDS))}",
                 hint=f"did you mean `runcard {near}`?" if near else "`runcard --help` explains them",
             )
         return super().resolve_command(ctx, args)
