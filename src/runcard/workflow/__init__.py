@@ -5,6 +5,7 @@ from runcard.workflow.execute import run
 from runcard.workflow.listener import Counts, Listener
 from runcard.workflow.predict import Prediction, predict
 from runcard.workflow.registry import promote, read_history, register, rollback
+from runcard.workflow.replay import diff_runs, reproduce
 from runcard.workflow.resolve import Resolved, resolve
 from runcard.workflow.result import Result
 from runcard.workflow.select import Selection, Wish, select, select_plain
@@ -21,10 +22,12 @@ __all__ = [
     "ServedModel",
     "Wish",
     "compare_runs",
+    "diff_runs",
     "predict",
     "promote",
     "read_history",
     "register",
+    "reproduce",
     "resolve",
     "rollback",
     "run",
