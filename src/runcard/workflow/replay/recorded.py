@@ -47,6 +47,7 @@ class Recorded:
     provenance: Mapping[str, bytes]
     """The files under `provenance/` of the card's run: path from there -> content."""
     is_finalist: bool
+    """Whether it was refitted and scored on the test rows; not if that failed."""
     trial_index: int
 
     @property
@@ -100,7 +101,7 @@ def read_recorded(subject: Subject, reader: RunReader, project: Project) -> Reco
         card_digest=card.tags.get("runcard.card_digest", ""),
         card_path=card.tags.get("runcard.card_path", ""),
         provenance={name.removeprefix(f"{_PROVENANCE}/"): content for name, content in kept.items()},
-        is_finalist="runcard.finalist" in run.tags,
+        is_finalist="runcard.finalist" in run.tags and "runcard.test_error" not in run.tags,
         trial_index=int(run.tags.get("runcard.index", 0)),
     )
 
