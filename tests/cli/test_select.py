@@ -227,3 +227,10 @@ def test_what_runs_of_a_script_cannot_be_asked(
 ) -> None:
     where = ["--experiment", scripted[0], "--tracking-uri", client.tracking_uri]
     assert said in runcard_does("select", *where, *arguments, exit_code=code).stderr
+
+
+def test_an_audit_reads_the_files_of_a_run_through_the_server(told: dict[str, Any]) -> None:
+    found = {item["item"]: item for item in json.loads(runcard_does("audit", "--json").stdout)["items"]}
+    kept = ("versioned", "split indices kept", "model kept", "all hyperparameters", "Python version")
+    assert {name: found[name]["verdict"] for name in kept} == dict.fromkeys(kept, "passed")
+    assert found["non-determinism known"]["mend"].startswith("runcard reproduce ")
