@@ -77,12 +77,18 @@ def _show(replay: Replay, *, as_json: bool) -> None:
 
 
 def _refused(replay: Replay, require: str) -> errors.NotReproduced:
-    is_unsure = replay.verdict == "different" and replay.is_deterministic is None
     return errors.NotReproduced(
         f"`{replay.run_name}` is {replay.words}; asked: {require.replace('-', ' ')}",
         where=replay.run_id,
         why=replay.first_divergence or replay.why,
-        hint=f"`runcard reproduce {replay.run_id[:8]} --repeat 2` tells whether it is deterministic"
-        if is_unsure
-        else "",
+        hint=_what_now(replay),
     )
+
+
+def _what_now(replay: Replay) -> str:
+    command = f"`runcard reproduce {replay.run_id[:8]}"
+    if replay.verdict == "different" and replay.is_deterministic is None:
+        return f"{command} --repeat 2` tells whether it is deterministic"
+    if replay.mode == "here" and not (replay.verdict == "different" and replay.same_environment):
+        return f"{command} --isolated` takes code, packages and data as they were recorded"
+    return "`replay.json` in the replay's run has all that was compared; `--require` accepts a weaker verdict"
