@@ -1,7 +1,7 @@
 """Runs the examples in a Markdown page as a reader would: CONTRIBUTING tells how they are written.
 
-Every page gets a folder of its own with a copy of `examples/`, committed as in a clone. Its ```console and ```python blocks are run
-from top to bottom; a `cd` or an `export` holds for the blocks below it, and so does what Python defines.
+Every page gets a folder of its own with a copy of `examples/`, committed as in a clone. Its ```console and ```python
+blocks are run from top to bottom; a `cd` or an `export` holds for the blocks below it, and so does what Python defines.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def _refused(replay: Replay, require: str) -> errors.NotReproduced:
 
 
 def _what_now(replay: Replay) -> str:
-    command = f"`runcard reproduce {replay.run_id[:8]}"
+    command = f"`runcard reproduce {replay.run_id}"
     if replay.verdict == "different" and replay.is_deterministic is None:
         return f"{command} --repeat 2` tells whether it is deterministic"
     if replay.mode == "here" and not (replay.verdict == "different" and replay.same_environment):
