@@ -59,12 +59,12 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     for number, text in enumerate((FIRST, SECOND)):
         (root / "data" / "a.csv").write_text(text)
         dvc(root, "add", "-q", *("data/a.csv", "data/raw")[: 2 - number])
+        dvc(root, "push", "-q")
         revisions.append(commit(root, f"data {number}"))
         for name in ("data/a.csv", "data/raw/b.csv")[: 2 - number]:
             words = ("--update", "--reason", "a wrong age") if number else ()
             assert run_cli(root, "lock", name, *words).returncode == 0
         commit(root, f"lock {number}")
-    dvc(root, "push", "-q", "--all-commits")
     return root, revisions
 
 

@@ -290,7 +290,7 @@ def test_a_clone_elsewhere_has_the_content_from_s3(tmp_path: Path) -> None:
         assert answer.returncode == 0, answer.stderr
         assert (second / "table.csv").read_bytes() == (first / "table.csv").read_bytes()
         assert not (first / ".runcard" / "data").exists()
-    answer = run_cli(first, "run", "card", "--fresh", **store)
+    answer = run_cli(first, "run", "card", **store)
     assert answer.returncode == 0, answer.stderr
     assert "warning: the data's content is not kept" in answer.stderr
 

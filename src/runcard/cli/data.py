@@ -11,6 +11,8 @@ from runcard import errors
 from runcard.cli import options
 from runcard.cli.console import say
 
+_NOTHING = "nothing is locked yet; the first `runcard run` of a dataset does it, or `runcard lock`"
+
 
 @click.group("data")
 def command() -> None:
@@ -27,6 +29,9 @@ def list_command(as_json: bool) -> None:
     rows = list_locked(find_project())
     if as_json:
         click.echo(json.dumps([row.as_dict() for row in rows], indent=2))
+        return
+    if not rows:
+        say(_NOTHING)
         return
     from runcard.cli.console import results_console
     from runcard.report.datasets import datasets_table
@@ -49,6 +54,8 @@ def verify_command(name: str | None, as_json: bool) -> None:
     found = verify_locked(find_project(), name)
     if as_json:
         click.echo(json.dumps([{**asdict(verdict), "good": verdict.is_good} for verdict in found], indent=2))
+    elif not found:
+        say(_NOTHING)
     else:
         from runcard.cli.console import results_console
         from runcard.report.datasets import verdicts_table

@@ -174,8 +174,11 @@ class Store:
     @contextmanager
     def _troubles(self) -> Iterator[tuple[Any, str]]:
         """Open the file system, and translate whatever it and its servers raise."""
-        protocol = self._url.partition("://")[0] if "://" in self._url else ""
+        protocol, _, path = self._url.rpartition("://")
         try:
+            if not protocol:
+                yield _Folder(), path
+                return
             from fsspec.core import url_to_fs
 
             yield url_to_fs(self._url)
@@ -187,7 +190,9 @@ class Store:
                 f"the data store at `{protocol}://` needs a package that is not installed",
                 where=self.where,
                 why=redact(str(error)),
-                hint=f"pip install 'runcard[{extra}]'" if extra else "install the package that it names",
+                hint=f"pip install 'runcard[{extra}]'"
+                if extra
+                else "install fsspec, and what it needs for such addresses",
             ) from None
         except Exception as error:  # each of fsspec's file systems has errors of its own
             raise errors.StoreUnusable(
@@ -205,6 +210,21 @@ class Store:
             why=why,
             hint="remove the file; while the data are still as they were locked, the next run keeps them again",
         )
+
+
+class _Folder:
+    """A folder of this machine, which needs no fsspec; as much of its interface as is asked of local files."""
+
+    protocol = "file"
+
+    def cat_file(self, path: str) -> bytes:
+        return Path(path).read_bytes()
+
+    def size(self, path: str) -> int:
+        return Path(path).stat().st_size
+
+    def exists(self, path: str) -> bool:
+        return Path(path).exists()
 
 
 def open_store(project: Project) -> Store:

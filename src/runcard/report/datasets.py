@@ -15,7 +15,7 @@ _GOOD = ("as locked", "kept", "not kept")
 
 def datasets_table(rows: Sequence[tuple[Locked, bool]]) -> Table:
     """List what is locked, each with whether its content is kept."""
-    table = plain_table(f"{len(rows)} locked" if rows else "nothing is locked yet")
+    table = plain_table(f"{len(rows)} locked")
     for name in ("name", "rows", "columns", "fingerprint", "locked", "kept", "DVC", "why updated"):
         table.add_column(
             name,
@@ -40,7 +40,7 @@ def datasets_table(rows: Sequence[tuple[Locked, bool]]) -> Table:
 
 def verdicts_table(rows: Sequence[tuple[str, str, str, Sequence[str]]]) -> Table:
     """List names with what is there, what is kept, and what is wrong."""
-    table = plain_table(f"{len(rows)} locked" if rows else "nothing is locked yet")
+    table = plain_table(f"{len(rows)} locked")
     for name in ("name", "data", "kept content", "what is wrong"):
         table.add_column(name, overflow="fold", no_wrap=name in ("data", "kept content"))
     for name, tree, store, problems in rows:

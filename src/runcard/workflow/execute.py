@@ -48,6 +48,8 @@ from runcard.workflow.train import Bench, rehearse_on_training_rows, train
 from runcard.workflow.uncommitted import heed_uncommitted
 
 _LAST_DELIVERY_SECONDS = 10.0
+_SILENT_SECONDS = 3.0
+"""How long data may be on their way to the store before it is mentioned."""
 
 
 def run(
@@ -151,9 +153,9 @@ class _Run:
         """Wait until the data's content is kept; the trials are done, so trouble with that is a warning."""
         if self.keeping is None:
             return
-        if self.keeping.is_busy:
-            self.listener.step("Keeping the data; Ctrl-C leaves that to the next run")
         try:
+            if not self.keeping.is_done_within(_SILENT_SECONDS):
+                self.listener.step("Keeping the data; Ctrl-C leaves that to the next run")
             trouble = self.keeping.finish()
         except KeyboardInterrupt:
             self.listener.warn("the data's content is not kept yet")

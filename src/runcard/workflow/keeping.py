@@ -26,10 +26,10 @@ class Keeping:
         self._thread = threading.Thread(target=self._work, args=(keep,), name="runcard-keeping", daemon=True)
         self._thread.start()
 
-    @property
-    def is_busy(self) -> bool:
-        """Whether it is still on its way."""
-        return self._thread.is_alive()
+    def is_done_within(self, seconds: float) -> bool:
+        """Wait so long, and say whether it is there."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def finish(self) -> errors.RuncardError | None:
         """Wait until it is there, and say what went wrong."""
