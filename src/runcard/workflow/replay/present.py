@@ -9,7 +9,6 @@ from typing import Any
 
 from runcard import errors
 from runcard.card import Card, load_card, read_card
-from runcard.catalog.registered import Catalog
 from runcard.data.fingerprint import fingerprint
 from runcard.data.source import Table
 from runcard.plan import Plan, Trial, make_plan
@@ -93,16 +92,11 @@ def _resolved(card: Card, project: Project) -> tuple[Table | None, Resolved | No
     table = None
     try:
         catalog = load_catalog(project)
-        table = _obtain(card, project, catalog)
-        return table, Resolved(project, card, catalog, table, None, make_plan(card, table, catalog)), None
+        # The one place where the table comes from: by the recorded fingerprint, once there is a store of data.
+        table, stamp = load_table(card, project, catalog)
+        return table, Resolved(project, card, catalog, table, stamp, make_plan(card, table, catalog)), None
     except errors.RuncardError as error:
         return table, None, error
-
-
-def _obtain(card: Card, project: Project, catalog: Catalog) -> Table:
-    """Read the table; the one place where a replay gets its data from."""
-    table, _ = load_table(card, project, catalog)
-    return table
 
 
 def _plan_of(resolved: Resolved | None, table: Table | None) -> Mapping[str, Any]:
