@@ -41,8 +41,12 @@ def test_a_line_of_code_and_of_the_card() -> None:
     code = {"commit": "c0ffee", "modules": {"own.py": "2" * 64}}
     (found,) = differences(code=code, modules={"own.py": "x = 2\n"})
     assert (found.part, found.name, found.lines[-2:]) == ("code", "own.py", ("-x = 1", "+x = 2"))
+    assert str(found) == "code own.py, line 1: `x = 1`, now `x = 2`"
     (found,) = differences(card="a: 1\nb: 3\n")
     assert (found.part, found.decides, found.lines[-2:]) == ("card", True, ("-b: 2", "+b: 3"))
+    assert str(found) == "card, line 2: `b: 2`, now `b: 3`"
+    (longer,) = differences(card="a: 1\nb: 2\nc: 3\n")
+    assert str(longer) == "card, line 3: nothing, now `c: 3`"
 
 
 def test_a_commit_of_another_name_is_noted_only() -> None:

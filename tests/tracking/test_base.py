@@ -15,10 +15,18 @@ from runcard.tracking.base import (
     RunLog,
     Tag,
     TextArtifact,
+    safe_json,
     safe_metrics,
     safe_params,
     shorten,
 )
+
+
+def test_what_is_too_long_for_a_tag_becomes_a_file() -> None:
+    assert safe_json("t", ["ab"], file="t.json") == Tag("t", '["ab"]')
+    found = safe_json("t", ["ab"] * 2000, file="t.json")
+    assert isinstance(found, TextArtifact)
+    assert json.loads(found.text) == ["ab"] * 2000
 
 
 def test_parameters_are_spelled_as_in_a_card() -> None:

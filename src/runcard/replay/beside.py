@@ -24,6 +24,8 @@ class Beside:
     """Metrics of both, also where they are equal."""
     unknown: tuple[str, ...]
     """What is not known of which run, in words."""
+    is_plain: bool = False
+    """Whether only what MLflow has of any run is compared, since runcard did not make one of them."""
 
     def as_dict(self) -> dict[str, Any]:
         """Describe it as plain JSON."""

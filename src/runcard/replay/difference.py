@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -34,6 +35,7 @@ PARTS = (*OF_RUNS, *DECIDING, *ENVIRONMENT, *NOTED)
 
 _PROTOCOL = ("target", "split", "features", "metrics", "seed")
 _SHORT = 12
+_HUNK = re.compile(r"@@ -(\d+)")
 _MOST_LINES = 400
 _LONGEST = 200
 _SETTINGS = ("locale", "encoding", "timezone")
@@ -63,6 +65,8 @@ class Difference:
     def __str__(self) -> str:
         """Say it in a line."""
         name = f"{self.part} {self.name}".strip()
+        if change := _first_change(self.lines):
+            return f"{name}, {change}"
         if self.recorded is None:
             return f"{name}: not there before, now {self.now}"
         return f"{name}: {self.recorded}, now {'not there' if self.now is None else self.now}"
@@ -234,6 +238,25 @@ def spelt(value: object) -> str:
 
 def _shortened(digest: str | None) -> str | None:
     return None if digest is None else digest[:_SHORT]
+
+
+def _first_change(lines: tuple[str, ...]) -> str:
+    """Say which line of a unified diff is the first that was changed, and into what."""
+    number, was, now = 0, None, None
+    for line in lines:
+        if was is None and now is None and (hunk := _HUNK.match(line)):
+            number = int(hunk[1])
+        elif number and line[:1] in ("-", "+"):
+            was = line[1:].strip() if line[0] == "-" and was is None else was
+            now = line[1:].strip() if line[0] == "+" and now is None else now
+        elif was is not None or now is not None:
+            break
+        elif number:
+            number += 1
+    if was is None and now is None:
+        return ""
+    sides = ["nothing" if side is None else f"`{spelt(side)}`" for side in (was, now)]
+    return f"line {number}: {sides[0]}, now {sides[1]}"
 
 
 def _count(text: str) -> str | None:

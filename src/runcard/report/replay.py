@@ -48,7 +48,7 @@ def describe_replay(replay: Replay, *, width: int) -> Group:
 def describe_beside(found: Beside) -> Group:
     """Show what two runs do not have in common."""
     heads = tuple(f"{name} {run_id[:8]}" for name, run_id in zip(found.names, found.run_ids, strict=True))
-    groups = _OF_ANY if found.unknown else _OF_TWO
+    groups = _OF_ANY if found.is_plain else _OF_TWO
     parts: list[RenderableType] = [_parts_table(found.differences, heads, groups)]
     parts += [Text(line, style="dim", overflow="ellipsis", no_wrap=True) for line in _lines(found.differences)]
     if found.scores:

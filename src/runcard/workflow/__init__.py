@@ -8,6 +8,7 @@ from runcard.workflow.listener import Counts, Listener
 from runcard.workflow.obtain import obtain_table
 from runcard.workflow.predict import Prediction, predict
 from runcard.workflow.registry import promote, read_history, register, rollback
+from runcard.workflow.replay import diff_runs, reproduce
 from runcard.workflow.resolve import Resolved, resolve
 from runcard.workflow.result import Result
 from runcard.workflow.select import Selection, Wish, select, select_plain
@@ -25,6 +26,7 @@ __all__ = [
     "Wish",
     "audit_run",
     "compare_runs",
+    "diff_runs",
     "list_locked",
     "lock_dataset",
     "obtain_table",
@@ -32,6 +34,7 @@ __all__ = [
     "promote",
     "read_history",
     "register",
+    "reproduce",
     "resolve",
     "restore_dataset",
     "rollback",

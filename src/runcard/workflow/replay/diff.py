@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from runcard.project import Project, find_project
 from runcard.provenance.git import GitSilent, ask_git
 from runcard.redact import redact
@@ -45,7 +47,7 @@ def _ours(first: Subject, second: Subject, reader: RunReader, project: Project) 
     found = set_beside(accounts[0], accounts[1], (first.run.run_id, second.run.run_id), more)
     if found.scores:
         return found
-    return Beside(found.names, found.run_ids, found.differences, tuple(_scores(first.run, second.run)), found.unknown)
+    return replace(found, scores=tuple(_scores(first.run, second.run)))
 
 
 def _commits(first: Account, second: Account, project: Project) -> list[Difference]:
@@ -94,6 +96,7 @@ def _plain(first: Subject, second: Subject, project: Project) -> Beside:
         (*plain_differences("param", rows[0].params, rows[1].params), *plain_differences("tag", tags[0], tags[1])),
         tuple(_scores(rows[0], rows[1])),
         tuple(unknown),
+        is_plain=True,
     )
 
 

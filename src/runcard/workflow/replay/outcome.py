@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from runcard import errors
 from runcard.plan import Plan, Trial
@@ -15,6 +14,9 @@ from runcard.replay import Outcome
 from runcard.trial import FinalResult, refit
 from runcard.workflow.finals import final_task, predictions_table
 from runcard.workflow.train import TEST, Bench, prepare_folds, train
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,8 +55,7 @@ def carry_out(plan: Plan, trial: Trial, bench: Bench, *, is_finalist: bool) -> A
     if final is None:
         return Again(Outcome(folds, outputs=outputs))
     predictions = _as_parquet(predictions_table(alone, final, bench))
-    table = pd.read_parquet(io.BytesIO(predictions))
-    return Again(Outcome(folds, dict(final.scores), outputs, final.digest, table), predictions)
+    return Again(Outcome(folds, dict(final.scores), outputs, final.digest, read_table(predictions)), predictions)
 
 
 def _scored(plan: Plan, trial: Trial, bench: Bench) -> Iterator[Record]:
@@ -81,6 +82,13 @@ def _died(reason: str) -> errors.RunError:
         why=reason,
         hint="with less memory in use elsewhere, or `--workers 1`, try it once more",
     )
+
+
+def read_table(predictions: bytes) -> pd.DataFrame:
+    """Read predictions that were kept as Parquet."""
+    import pandas as pd
+
+    return pd.read_parquet(io.BytesIO(predictions))
 
 
 def _as_parquet(table: pd.DataFrame) -> bytes:

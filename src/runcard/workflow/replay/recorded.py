@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runcard import errors
 from runcard.project import Project
@@ -23,10 +22,8 @@ from runcard.tracking.base import (
     RunRow,
 )
 from runcard.tracking.runfiles import RunFiles
+from runcard.workflow.replay.outcome import read_table
 from runcard.workflow.replay.subject import Subject
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _PROVENANCE = "provenance"
 _MODULES = f"{_PROVENANCE}/modules/"
@@ -50,6 +47,7 @@ class Recorded:
     provenance: Mapping[str, bytes]
     """The files under `provenance/` of the card's run: path from there -> content."""
     is_finalist: bool
+    """Whether it was refitted and scored on the test rows; not if that failed."""
     trial_index: int
 
     @property
@@ -103,7 +101,7 @@ def read_recorded(subject: Subject, reader: RunReader, project: Project) -> Reco
         card_digest=card.tags.get("runcard.card_digest", ""),
         card_path=card.tags.get("runcard.card_path", ""),
         provenance={name.removeprefix(f"{_PROVENANCE}/"): content for name, content in kept.items()},
-        is_finalist="runcard.finalist" in run.tags,
+        is_finalist="runcard.finalist" in run.tags and "runcard.test_error" not in run.tags,
         trial_index=int(run.tags.get("runcard.index", 0)),
     )
 
@@ -146,24 +144,19 @@ def _account(
 def _outcome(run: RunRow, own: RunFiles, plan: Mapping[str, Any], reader: RunReader) -> Outcome:
     folds = {name: reader.read_folds([run.run_id], name).get(run.run_id, ()) for name in plan.get("metrics", ())}
     test = {name.removeprefix("test_"): value for name, value in run.metrics.items() if name.startswith("test_")}
+    predictions = own.read(PREDICTIONS_FILE) if test else None
     return Outcome(
         folds={name: scores for name, scores in folds.items() if scores},
         test=test,
         outputs=tuple(_exact(run, own, OUTPUTS_TAG, OUTPUTS_FILE, [])),
         test_outputs=run.tags.get(TEST_OUTPUTS_TAG, ""),
-        predictions=_table(own.read(PREDICTIONS_FILE)) if test else None,
+        predictions=None if predictions is None else read_table(predictions),
     )
 
 
 def _exact(run: RunRow, own: RunFiles, tag: str, file: str, absent: Any) -> Any:
     text: str | bytes | None = run.tags.get(tag) or own.read(file)
     return absent if text is None else json.loads(text)
-
-
-def _table(content: bytes | None) -> pd.DataFrame | None:
-    import pandas as pd
-
-    return None if content is None else pd.read_parquet(io.BytesIO(content))
 
 
 def _mapping(content: bytes | None) -> Mapping[str, Any]:
