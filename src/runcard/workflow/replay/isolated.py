@@ -23,7 +23,10 @@ from runcard.workflow.replay.recorded import Recorded
 
 VENVS = "venvs"
 # They say which modules are found, or belong to the environment that is left.
-_NOT_PASSED_ON = ("PYTHONPATH", "PYTHONHOME", "PYTHONSAFEPATH", "VIRTUAL_ENV", "CONDA_PREFIX", "__PYVENV_LAUNCHER__")
+_NOT_PASSED_ON = (
+    *("PYTHONPATH", "PYTHONHOME", "PYTHONSAFEPATH", "VIRTUAL_ENV", "CONDA_PREFIX", "__PYVENV_LAUNCHER__"),
+    "PYTHONDONTWRITEBYTECODE",  # the environment is ours, and what it imports would be compiled each time
+)
 
 
 def replay_isolated(recorded: Recorded, project: Project, options: Options) -> Replay:
