@@ -9,6 +9,7 @@ from typing import Any
 
 from runcard import errors
 from runcard.card import Card, load_card, read_card
+from runcard.catalog.registered import Catalog
 from runcard.data.fingerprint import fingerprint
 from runcard.data.source import SourceStamp, Table
 from runcard.plan import Plan, Trial, make_plan
