@@ -143,6 +143,7 @@ CASES: list[tuple[str, dict[str, Any], str, str, str]] = [
     ("collection described", data(raw_path="a.csv"), "failed", "no data.description", "add `description:`"),
     ("collection described", data(dataset="iris"), "passed", "scikit-learn describes", ""),
     ("preprocessing tracked", {}, "passed", "1 numerical and 0 categorical columns", ""),
+    ("preprocessing tracked", {"plan": {}}, "failed", "no plan", "--fresh"),
     ("preprocessing tracked", {"feature_set": "ratios"}, "failed", "feature set `ratios`", "write it in a module"),
     (
         "preprocessing tracked",

@@ -151,19 +151,26 @@ def test_a_commit_that_was_pushed_since_is_pinned(project: Path, tmp_path: Path)
         git("update-ref", "-d", "refs/remotes/origin/main")
 
 
-@pytest.mark.parametrize("name", ["MLmodel", "model.skops"])
-def test_a_model_that_was_touched_or_deleted_is_noticed(project: Path, ran: Any, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "more"), [("MLmodel", b"\nextra: 1\n"), ("MLmodel", b"\n: - ]"), ("model.skops", b"#")]
+)
+def test_a_model_that_was_touched_is_noticed(project: Path, name: str, more: bytes) -> None:
     run_id = json.loads(ask("--json").stdout)["run_id"]
     path = next(
         path for path in (project / "mlartifacts").rglob(name) if run_id in (path.parent / "MLmodel").read_text()
     )
-    with otherwise(path, path.read_bytes() + b"\nextra: 1\n"):
+    with otherwise(path, path.read_bytes() + more):
         assert items()["model kept"]["evidence"].startswith("the files of the model are not those that were saved")
-    shutil.move(path.parent, path.parent.with_name("away"))
+
+
+def test_a_model_that_is_gone_is_noticed(project: Path) -> None:
+    run_id = json.loads(ask("--json").stdout)["run_id"]
+    (folder,) = (path.parent for path in (project / "mlartifacts").rglob("MLmodel") if run_id in path.read_text())
+    shutil.move(folder, folder.with_name("away"))
     try:
         assert items()["model kept"]["evidence"] == "the files of the model are gone"
     finally:
-        shutil.move(path.parent.with_name("away"), path.parent)
+        shutil.move(folder.with_name("away"), folder)
 
 
 def test_require_counts_what_holds(project: Path) -> None:

@@ -172,9 +172,8 @@ def test_the_cards_run_has_the_plan_and_its_circumstances(story: Story) -> None:
     assert plan["hash"] == story.plan.hash
     assert [trial["key"] for trial in plan["trials"]] == [trial.key for trial in story.plan.trials]
     provenance = story.artifacts(run, "provenance")
-    assert {
-        f"provenance/{name}.json" for name in ("code", "container", "environment", "hardware", "notebooks", "seeds")
-    } <= provenance
+    parts = ("code", "container", "environment", "hardware", "notebooks", "seeds")
+    assert {f"provenance/{name}.json" for name in parts} <= provenance
     assert "provenance/requirements.txt" in provenance
     assert "scikit-learn==" in story.text(run, "provenance/requirements.txt")
     assert json.loads(story.text(run, "provenance/seeds.json"))["random_state"] == 42

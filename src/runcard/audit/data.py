@@ -40,7 +40,7 @@ def collection(evidence: Evidence) -> Finding:
 
 def preprocessing(evidence: Evidence) -> Finding:
     """Judge whether every step from the table to the model's matrix is part of the record."""
-    if evidence.plan is None:
+    if not evidence.plan:
         return unrecorded("plan", evidence)
     own = _own_functions(evidence)
     kept = evidence.part("code").get("modules") or {}

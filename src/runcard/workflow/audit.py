@@ -35,7 +35,7 @@ from runcard.yaml import parse
 if TYPE_CHECKING:
     from runcard.tracking.mlflow import MlflowDetails
 
-_PROVENANCE = "provenance/"
+_PROVENANCE = "provenance"
 _PARTS = ("code", "environment", "hardware", "container", "notebooks", "seeds", "data")
 
 
@@ -93,7 +93,7 @@ class _Gathering:
         if card is None:
             return self._of_plain(run)
         files = self._files(card)
-        kept = {path.removeprefix(_PROVENANCE): text for path, text in files.read_all(_PROVENANCE).items()}
+        kept = {path.removeprefix(f"{_PROVENANCE}/"): text for path, text in files.read_all(_PROVENANCE).items()}
         parts = _parts(kept)
         code = parts.get("code") or {}
         plan = _mapping(files.read("plan.json")) or {}
@@ -161,13 +161,20 @@ class _Gathering:
             folder = self.details.fetch_model(run.run_id, Path(place))
             if folder is None:
                 return KeptModel(digest, "gone")
-            return KeptModel(digest, "same" if model_digest(folder) == digest else "changed")
+            return KeptModel(digest, _model_state(folder, digest))
 
     def _is_pushed(self, code: Mapping[str, Any]) -> bool | None:
         try:
             return bool(ask_git(self.project.root, "branch", "--remotes", "--contains", str(code["commit"])).strip())
         except GitSilent:  # this clone does not have it
             return None
+
+
+def _model_state(folder: Path, digest: str) -> FileState:
+    try:
+        return "same" if model_digest(folder) == digest else "changed"
+    except Exception:  # its description is not even YAML any more
+        return "changed"
 
 
 def _replay(row: RunRow) -> RecordedReplay:
@@ -195,7 +202,7 @@ def _split(content: bytes | None, planned: Mapping[str, Any]) -> FileState:
         path.write_bytes(content)
         try:
             found = digest_rows(*read_folds(path))
-        except (OSError, ValueError, KeyError):  # whatever is no such table any more
+        except (OSError, ValueError, KeyError, TypeError):  # whatever is no such table any more
             return "changed"
     return "same" if found.items() <= planned.items() else "changed"
 
