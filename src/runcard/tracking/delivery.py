@@ -148,6 +148,11 @@ class Delivery:
     def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
         self.finish(timeout=LEAVE_SECONDS if kind else None)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the tracker is at hand, and with it all that it imports."""
+        return self._tracker is not None
+
     def notify(self) -> None:
         """Say that the outbox has something new."""
         self._news.set()

@@ -25,7 +25,6 @@ from runcard.plan import Plan, Trial
 from runcard.project import Project, find_project
 from runcard.record import FinalRecord, Record
 from runcard.redact import redact
-from runcard.tracking.base import Tracker
 from runcard.tracking.delivery import Delivery, DeliveryReport
 from runcard.tracking.trust import refusal
 from runcard.trial import stage_table
@@ -145,7 +144,7 @@ class _Run:
         found = capture_circumstances(self.project, seed=self.plan.seed, card=self.plan.card.path)
         execution = self._begin(journal, previous, found)
         outbox = stack.enter_context(JournalOutbox(self.project.home))
-        with Delivery(outbox, self.project.tracking_uri, self._connect) as delivery:
+        with Delivery(outbox, self.project.tracking_uri, lambda: connect(self.project)) as delivery:
             result = self._execute(journal, execution, delivery, begun)
         begun.forget()
         return result
@@ -230,12 +229,6 @@ class _Run:
         if records or finals:
             journal.address_again(records, finals, execution.execution_id, self.address)
 
-    def _connect(self) -> Tracker:
-        """Make the tracker, in the thread that delivers; models are saved with what is imported there meanwhile."""
-        if self.project.settings.model_format == "skops":
-            import skops.io  # noqa: F401  (it imports all of scikit-learn: seconds, when all workers would wait)
-        return connect(self.project)
-
     def _execute(self, journal: Journal, execution: Execution, delivery: Delivery, begun: BegunTrials) -> Result:
         try:
             with scratch(self.project.home) as folder:
@@ -283,6 +276,8 @@ class _Run:
             self._keep(record, journal, execution)
             delivery.notify()
             self.listener.recorded(record, self.tally.counts, self.tally.best)
+            if delivery.is_connected and self.project.settings.model_format == "skops":
+                import skops.io  # noqa: F401  (models are saved with it, seconds of import: now, while workers train)
 
     def _records(self, bench: Bench) -> Iterator[Record]:
         if self.tally.is_whole:
