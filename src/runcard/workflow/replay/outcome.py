@@ -64,7 +64,7 @@ def _scored(plan: Plan, trial: Trial, bench: Bench) -> Iterator[Record]:
 
 def _refitted(plan: Plan, trial: Trial, bench: Bench) -> FinalResult:
     prepare_folds(plan, [trial.features], [TEST], bench)
-    for _, found in bench.engine.run(refit, [final_task(plan, trial, bench)]):
+    for _, found in bench.engine.run(refit, [replace(final_task(plan, trial, bench), is_timed=False)]):
         if isinstance(found, FinalResult):
             return found
         raise _died(found.reason)
