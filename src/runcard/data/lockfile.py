@@ -19,6 +19,7 @@ from typing import Any
 from runcard import errors
 from runcard.data.fingerprint import ColumnFingerprint, Fingerprint
 from runcard.data.locked import DvcVersion, FileContent, Locked
+from runcard.durable import write_whole
 
 NAME = "runcard.lock"
 VERSION = 1
@@ -79,7 +80,8 @@ def lock_for_writing(root: Path, home: Path) -> Iterator[dict[str, Locked]]:
             before = dict(found)
             yield found
             if found != before:
-                _write_whole(root / NAME, write_text(found))
+                draft = root / f".{NAME}.{os.getpid()}.tmp"
+                write_whole(root / NAME, write_text(found).encode(), draft=draft)
     except (OSError, Timeout) as error:
         raise errors.FileUnwritable(
             f"{NAME} cannot be written",
@@ -124,18 +126,6 @@ def _value(value: object) -> str:
         return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     # JSON's texts, numbers and lists are TOML's, but for this one character.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-
-
-def _write_whole(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with draft.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _read_entry(path: Path, name: str, table: Any) -> Locked:

@@ -10,7 +10,6 @@ when they are read: the bytes by their hash, the table by its fingerprint.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import time
 import uuid
@@ -25,6 +24,7 @@ from runcard.data.file import suffix_of
 from runcard.data.fingerprint import fingerprint
 from runcard.data.locked import FileContent, copy_bytes, read_bytes
 from runcard.data.source import SourceStamp, Table, check_unchanged, read_table, write_parquet
+from runcard.durable import flush_folder, write_whole
 from runcard.project import Project
 from runcard.redact import redact
 
@@ -270,22 +270,9 @@ def _put(fs: Any, root: str, draft: Path, kept: Kept) -> None:
         return
     draft.chmod(0o444)  # it is kept by its hash: nobody edits it by mistake
     draft.replace(Path(root, "files", kept.file))
-    _flush_folder(Path(root, "files"))
-    path = Path(root, "contents", f"{uuid.uuid4().hex}{_PART}")
-    with path.open("wb") as file:
-        file.write(page)
-        file.flush()
-        os.fsync(file.fileno())
-    path.replace(path.with_name(f"{kept.fingerprint}.json"))
-    _flush_folder(path.parent)
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    flush_folder(Path(root, "files"))
+    contents = Path(root, "contents")
+    write_whole(contents / f"{kept.fingerprint}.json", page, draft=contents / f"{uuid.uuid4().hex}{_PART}")
 
 
 def _remove_stale(folder: Path) -> None:

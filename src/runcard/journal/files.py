@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from runcard import errors
+from runcard.durable import flush_folder
 
 FOLDER = "files"
 
@@ -35,7 +36,7 @@ def stage_files(home: Path, record_id: str) -> Iterator[tuple[Path, dict[str, tu
         for path in _files_in(aside):
             manifest[path.relative_to(aside).as_posix()] = _flush(path)
         aside.rename(final)
-        _flush_folder(final.parent)
+        flush_folder(final.parent)
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
@@ -76,11 +77,3 @@ def _flush(path: Path) -> tuple[str, int]:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())
         return digest, path.stat().st_size
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
