@@ -90,8 +90,9 @@ def _lines(differences: Sequence[Difference]) -> Iterator[str]:
     for each in differences:
         if each.lines and each.part in ("card", "code", "card file", "patch"):
             yield from (f"  {line}" for line in each.lines[2:_MOST_LINES])
-            if len(each.lines) > _MOST_LINES:
-                yield f"  ... {len(each.lines) - _MOST_LINES} more lines in replay.json"
+            n_more = len(each.lines) - _MOST_LINES
+            if n_more > 0:
+                yield f"  ... {n_more} more line{'s' if n_more > 1 else ''}: --json"
 
 
 def _scores_table(scores: Sequence[Score], heads: tuple[str, ...] = ("recorded", "now")) -> Table:
