@@ -24,7 +24,7 @@ demo: $(RUNTIME) ## set up and run the churn example: 58 trials, a ranked table
 dev: $(DEV) ## set up for development, no more
 
 test: $(DEV) ## the whole test suite, a process for each core
-	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 fast: $(DEV) ## the tests that take seconds
 	$(BIN)/pytest -m "not slow" --numprocesses auto --dist loadfile

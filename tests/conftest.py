@@ -20,25 +20,6 @@ from servers import (  # noqa: F401
     sqlite_uri,
 )
 
-LONGEST = (
-    "test_readme.py",
-    "test_interruption.py",
-    "test_every_estimator.py",
-    "test_registry.py",
-    "test_examples.py",
-    "test_crashes.py",
-    "test_replay_isolated.py",
-    "test_tampering.py",
-    "test_adversity.py",
-    "test_data_kinds.py",
-    "test_server_away.py",
-    "test_dask.py",
-    "test_two_at_once.py",
-    "test_outage.py",
-    "test_replay_elsewhere.py",
-)
-"""Files that take a minute and more; they go first, so that no process is left alone with one at the end."""
-
 if not hasattr(sys.modules["__main__"], "__file__"):
     # A worker of pytest-xdist would be taken for a notebook, whose cells are a module of the project.
     sys.modules["__main__"].__file__ = pytest.__file__
@@ -57,11 +38,10 @@ def _settings() -> dict[str, str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Count what looks at a whole run among the slow tests, making it takes ten seconds; put long files first."""
+    """Count what looks at a whole run among the slow tests: making it takes ten seconds."""
     for item in items:
         if "customers_run" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 def pytest_collection_finish() -> None:
