@@ -51,7 +51,7 @@ def compare(given: argparse.Namespace, root: Path, uri: str) -> None:
 
     from runcard.project import Project, Settings
     from runcard.report.compared import as_csv
-    from runcard.workflow import compare_runs
+    from runcard.workflow.compare import compare_runs
 
     project = Project(root, Settings(tracking_uri=uri))
     mlflow.set_tracking_uri(uri)

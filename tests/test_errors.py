@@ -35,7 +35,7 @@ from runcard.provenance.venv import make_venv, want
 from runcard.tracking import base
 from runcard.tracking.mlflow import MlflowRegistry, MlflowTracker
 from runcard.tracking.versions import parse_ref
-from runcard.workflow import compare_runs
+from runcard.workflow.compare import compare_runs
 from runcard.workflow.replay.child import run_child
 
 GOLDEN = Path(__file__).parent / "golden" / "errors"
@@ -675,7 +675,7 @@ def gate_failed(root: Path) -> str:
 
 @case("RC703")
 def overtaken(root: Path) -> str:
-    from runcard.workflow import promote
+    from runcard.workflow.registry import promote
 
     write(root)
     registered_by_hand(root)

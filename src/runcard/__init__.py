@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from runcard.card import Card, load_card
     from runcard.catalog.registered import dataset, features, metric, model
     from runcard.errors import RuncardError
-    from runcard.workflow import Result, run
+    from runcard.workflow.execute import run
+    from runcard.workflow.result import Result
 
 __version__ = "0.1.0"
 
@@ -31,14 +32,14 @@ __all__ = [
 
 _HOMES = {
     "Card": "runcard.card",
-    "Result": "runcard.workflow",
+    "Result": "runcard.workflow.result",
     "RuncardError": "runcard.errors",
     "dataset": "runcard.catalog.registered",
     "features": "runcard.catalog.registered",
     "load_card": "runcard.card",
     "metric": "runcard.catalog.registered",
     "model": "runcard.catalog.registered",
-    "run": "runcard.workflow",
+    "run": "runcard.workflow.execute",
 }
 
 

@@ -16,7 +16,8 @@ from rich.console import Console
 
 import runcard
 from runcard.cli.progress import Show
-from runcard.workflow import Counts, resolve
+from runcard.workflow.listener import Counts
+from runcard.workflow.resolve import resolve
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,10 @@ from runcard.execution import read_execution
 from runcard.journal import book, file_folder
 from runcard.project import find_project
 from runcard.tracking.mlflow import MlflowTracker
-from runcard.workflow import Listener, execute, run, sync
+from runcard.workflow import execute
+from runcard.workflow.execute import run
+from runcard.workflow.listener import Listener
+from runcard.workflow.sync import sync
 
 pytestmark = pytest.mark.slow
 

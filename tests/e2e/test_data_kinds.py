@@ -17,7 +17,7 @@ from projects import customers_card, environment, make_customers, run_cli, score
 from sklearn.metrics import average_precision_score, precision_score, recall_score, roc_auc_score
 
 import runcard
-from runcard.workflow import resolve
+from runcard.workflow.resolve import resolve
 
 
 class Bench:

@@ -17,7 +17,7 @@ from projects import commit, customers_card, journal_of, make_customers, write_p
 import runcard
 from runcard.plan import Plan
 from runcard.redact import redact
-from runcard.workflow import resolve
+from runcard.workflow.resolve import resolve
 
 PASSWORD = "s3cret"
 

@@ -17,7 +17,11 @@ from servers import Mood, Relay, run_relay
 
 from runcard.project import find_project
 from runcard.tracking import delivery
-from runcard.workflow import Listener, Result, execute, run, sync
+from runcard.workflow import execute
+from runcard.workflow.execute import run
+from runcard.workflow.listener import Listener
+from runcard.workflow.result import Result
+from runcard.workflow.sync import sync
 
 pytestmark = pytest.mark.slow
 

@@ -24,7 +24,7 @@ from runcard.report.compared import compared_table
 from runcard.report.tables import ranking_table
 from runcard.tracking.base import RunRow
 from runcard.tracking.mlflow import MlflowTracker
-from runcard.workflow import compare_runs
+from runcard.workflow.compare import compare_runs
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,8 @@ from servers import free_port, run_mlflow
 
 import runcard
 from runcard.tracking.mlflow import MlflowTracker
-from runcard.workflow import Listener, run
+from runcard.workflow.execute import run
+from runcard.workflow.listener import Listener
 
 
 @pytest.fixture

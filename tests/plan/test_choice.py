@@ -10,7 +10,7 @@ from projects import customers_card, make_customers, write_project
 
 from runcard import errors
 from runcard.plan import Choice, Constraint, read_choice
-from runcard.workflow import resolve
+from runcard.workflow.resolve import resolve
 
 
 def choice_of(folder: Path, selection: dict[str, Any], **changes: Any) -> Choice:

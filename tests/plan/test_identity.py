@@ -15,7 +15,7 @@ import pytest
 from projects import customers_card, make_customers, write_project
 
 from runcard.plan import Plan, digest
-from runcard.workflow import resolve
+from runcard.workflow.resolve import resolve
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def test_the_code_of_a_registered_model_is_part_of_its_keys_only(tmp_path: Path)
 @pytest.mark.slow
 def test_it_is_the_same_in_every_process(base: Plan, tmp_path: Path) -> None:
     path = write_project(tmp_path / "project", customers_card(), table=make_customers())
-    code = "import sys; from runcard.workflow import resolve; print(resolve(sys.argv[1]).plan.hash)"
+    code = "import sys; from runcard.workflow.resolve import resolve; print(resolve(sys.argv[1]).plan.hash)"
     for seed in ("0", "12345"):
         found = subprocess.run(
             [sys.executable, "-c", code, str(path)],

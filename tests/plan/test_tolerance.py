@@ -8,7 +8,7 @@ from projects import customers_card, make_customers, write_project
 
 from runcard import errors
 from runcard.plan import Plan
-from runcard.workflow import resolve
+from runcard.workflow.resolve import resolve
 
 
 def plan(folder: Path, **evaluation: Any) -> Plan:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from runcard.report.classification import draw_confusion_matrix, draw_roc_curve
-from runcard.report.figures import FinalistView, draw_figures
+from runcard.report.figures import FinalistView, draw, drawings_of
 from runcard.report.importance import draw_importances
 
 pytestmark = pytest.mark.slow
@@ -31,6 +31,11 @@ def classification(n=200, k=3, classes=None, present=None, **more):
 
 def regression(y_true, y_pred):
     return FinalistView("regression", (), None, np.asarray(y_true, float), np.asarray(y_pred, float))
+
+
+def draw_figures(view):
+    drawn = {drawing.name: draw(drawing) for drawing in drawings_of(view)}
+    return {name: png for name, png in drawn.items() if png is not None}
 
 
 def opened(png):

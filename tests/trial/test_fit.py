@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 
 from runcard.plan import Fit, Plan, Stage
 from runcard.trial import FitResult, FitTask, Preparation, prepare, run_fit, stage_table
-from runcard.workflow import resolve
+from runcard.workflow.resolve import resolve
 
 STAGED = {
     "random_forest": {"n_estimators": [2, 5, 9], "max_depth": 4},

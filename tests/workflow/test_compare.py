@@ -16,7 +16,7 @@ from runcard import errors
 from runcard.project import Project, Settings
 from runcard.tracking.base import Metric, Param, RunLog, Tag
 from runcard.tracking.compared import RunComparison
-from runcard.workflow import compare_runs
+from runcard.workflow.compare import compare_runs
 
 PARTS = {
     "data": "d1" * 32,

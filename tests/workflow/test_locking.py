@@ -22,11 +22,12 @@ from runcard.data.lockfile import read_lock
 from runcard.data.splitfile import read_folds
 from runcard.data.store import open_store
 from runcard.project import Project, find_project
-from runcard.workflow import Listener, keeping, resolve
+from runcard.workflow import keeping
 from runcard.workflow.datasets import list_locked, lock_dataset, restore_dataset, verify_locked
+from runcard.workflow.listener import Listener
 from runcard.workflow.locking import Content, lock_first
 from runcard.workflow.obtain import obtain_table
-from runcard.workflow.resolve import load_catalog
+from runcard.workflow.resolve import load_catalog, resolve
 
 MODELS = [{"name": "logistic_regression"}]
 OURS = """

@@ -18,7 +18,7 @@ import runcard
 from runcard import errors
 from runcard.project import Project, find_project
 from runcard.tracking.modelfiles import model_digest
-from runcard.workflow import predict
+from runcard.workflow.predict import predict
 
 pytestmark = pytest.mark.slow
 

@@ -18,7 +18,8 @@ import runcard
 from runcard import errors
 from runcard.project import Project, find_project
 from runcard.tracking.mlflow import quiet_mlflow
-from runcard.workflow import predict, promote, read_history, register, rollback
+from runcard.workflow.predict import predict
+from runcard.workflow.registry import promote, read_history, register, rollback
 
 pytestmark = pytest.mark.slow
 

@@ -25,6 +25,7 @@ from runcard.engine.base import Later
 from runcard.project import Project, find_project
 from runcard.replay import Replay, read_replay
 from runcard.tracking.mlflow import quiet_mlflow
+from runcard.workflow.compare import compare_runs
 from runcard.workflow.replay import diff_runs, here, reproduce
 
 pytestmark = pytest.mark.slow
@@ -166,9 +167,9 @@ def test_a_finalist_is_identical_and_the_original_untouched(kept: Again) -> None
     assert read_replay(kept.artifact(run, "replay.json").read_text()) == replay
     tables = [pd.read_parquet(kept.artifact(each, "predictions.parquet")) for each in (chosen, run)]
     pd.testing.assert_frame_equal(*tables)
-    compared = runcard.workflow.compare_runs(["again"], kept.project)
+    compared = compare_runs(["again"], kept.project)
     assert run.info.run_id not in {row.run.run_id for row in compared.rows}
-    everything = runcard.workflow.compare_runs(["again"], kept.project, metric="test_f1")
+    everything = compare_runs(["again"], kept.project, metric="test_f1")
     assert run.info.run_id not in {row.run.run_id for row in everything.rows}
 
 

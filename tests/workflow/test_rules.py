@@ -65,7 +65,7 @@ def test_wrong_gates_of_the_project_are_named(
 def test_the_registry_section_is_checked_with_the_card_and_changes_no_key(tmp_path: Path) -> None:
     from projects import make_customers
 
-    from runcard.workflow import resolve
+    from runcard.workflow.resolve import resolve
 
     plain = write_project(tmp_path / "plain", customers_card(), table=make_customers())
     gated = write_project(

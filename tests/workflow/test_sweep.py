@@ -19,7 +19,7 @@ from runcard.engine.base import Later
 from runcard.plan import Plan, Trial
 from runcard.record import Record
 from runcard.trial import FitTask, stage_table
-from runcard.workflow import resolve
+from runcard.workflow.resolve import resolve
 from runcard.workflow.sweep import Sweep, sweep
 from runcard.workflow.train import Bench
 

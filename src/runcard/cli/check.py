@@ -30,7 +30,7 @@ def command(card: str, schema: bool, as_json: bool) -> None:
 
     from runcard.cli.console import results_console
     from runcard.report.plan import describe_plan
-    from runcard.workflow import resolve
+    from runcard.workflow.resolve import resolve
 
     resolved = resolve(found)
     if as_json:

@@ -50,7 +50,7 @@ def command(
     first six digits of it or more, or its name.
     """
     from runcard.project import find_project
-    from runcard.workflow import compare_runs
+    from runcard.workflow.compare import compare_runs
 
     found = compare_runs(
         names,

@@ -24,7 +24,7 @@ def command() -> None:
 def list_command(as_json: bool) -> None:
     """List what is locked: rows, columns, fingerprint, when and why, and whether its content is kept."""
     from runcard.project import find_project
-    from runcard.workflow import list_locked
+    from runcard.workflow.datasets import list_locked
 
     rows = list_locked(find_project())
     if as_json:
@@ -49,7 +49,7 @@ def verify_command(name: str | None, as_json: bool) -> None:
     locked or its data are missing, or when a kept content is damaged.
     """
     from runcard.project import find_project
-    from runcard.workflow import verify_locked
+    from runcard.workflow.datasets import verify_locked
 
     found = verify_locked(find_project(), name)
     if as_json:
@@ -75,6 +75,6 @@ def restore_command(name: str, force: bool) -> None:
     Older content comes back with the older runcard.lock, which git has.
     """
     from runcard.project import find_project
-    from runcard.workflow import restore_dataset
+    from runcard.workflow.datasets import restore_dataset
 
     say(restore_dataset(find_project(), name, force=force))

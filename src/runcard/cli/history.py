@@ -21,7 +21,7 @@ def command(model: str, tracking_uri: str | None, as_json: bool) -> None:
     Every version that was registered and every alias that was moved, by whom, when and why, as the ledger has it:
     the experiment `runcard-ledger` in MLflow.
     """
-    from runcard.workflow import read_history
+    from runcard.workflow.registry import read_history
 
     found = read_history(model, tracking_uri=tracking_uri, note=say)
     if as_json:

@@ -26,7 +26,7 @@ def command(name: str, update: bool, reason: str | None) -> None:
             hint='`--update --reason "..."`',
         )
     from runcard.project import find_project
-    from runcard.workflow import lock_dataset
+    from runcard.workflow.datasets import lock_dataset
     from runcard.workflow.locking import said
 
     found, is_new = lock_dataset(find_project(), name, reason=reason)

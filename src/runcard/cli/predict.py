@@ -30,7 +30,7 @@ def command(model: str, source: Path, output: Path, tracking_uri: str | None, al
     The rows are read some at a time, so there may be more than fit into memory.
     """
     from runcard.project import find_project
-    from runcard.workflow import predict
+    from runcard.workflow.predict import predict
 
     project = find_project().with_settings(tracking_uri=tracking_uri)
     with _progress() as on_rows:

@@ -15,7 +15,8 @@ from runcard.plan import Plan
 from runcard.record import Record
 from runcard.report.decision import describe_decision, legend, marks_of
 from runcard.report.tables import ranking_table, test_table
-from runcard.workflow import Counts, Listener, Result
+from runcard.workflow.listener import Counts, Listener
+from runcard.workflow.result import Result
 
 _LINE_SECONDS = 10.0
 

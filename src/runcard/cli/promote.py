@@ -20,7 +20,7 @@ def command(model: str, to: str, force: bool, reason: str, tracking_uri: str | N
     MODEL alone means its latest version. The gates stand in the card under `registry:` and in
     `[tool.runcard.gates]`. When one does not hold, or cannot be judged, nothing is moved and the exit code is 3.
     """
-    from runcard.workflow import promote
+    from runcard.workflow.registry import promote
     from runcard.workflow.registry.promote import gate_lines
 
     done = promote(model, to=to, force=force, reason=reason, tracking_uri=tracking_uri, note=say)

@@ -38,7 +38,7 @@ def command(
     from there. While trials run, MLflow is filled.
     """
     from runcard.cli.progress import make_listener
-    from runcard.workflow import run
+    from runcard.workflow.execute import run
 
     listener = make_listener(quiet=as_json)
     result = run(

@@ -17,7 +17,7 @@ def command(tracking_uri: str | None) -> None:
     Nothing is delivered twice.
     """
     from runcard.project import find_project
-    from runcard.workflow import sync
+    from runcard.workflow.sync import sync
 
     report = sync(find_project().with_settings(tracking_uri=tracking_uri))
     if report.error is not None:

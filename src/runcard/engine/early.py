@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 _ALWAYS = ("sklearn.pipeline", "sklearn.compose", "sklearn.impute", "sklearn.metrics", "sklearn.ensemble", "pyarrow")
+_AT_THE_END = ("matplotlib.backends.backend_agg", "matplotlib.figure")
+"""What the figures of finalists are drawn with."""
 
 
 def import_early(more: Sequence[str] = (), *, unless: Callable[[], bool] = lambda: False) -> None:
@@ -14,7 +16,7 @@ def import_early(more: Sequence[str] = (), *, unless: Callable[[], bool] = lambd
 
     One that does not import is left to whoever needs it, who can say what for.
     """
-    for name in (*_ALWAYS, *more):
+    for name in (*_ALWAYS, *more, *_AT_THE_END):
         if not unless():
             with suppress(Exception):
                 importlib.import_module(name)

@@ -6,6 +6,7 @@ the locks that other threads hold. The template belongs to this process, is star
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -71,4 +72,7 @@ def _changed_environment(changes: Mapping[str, str]) -> Iterator[None]:
 
 
 if _PACKAGES in os.environ:  # this is the template
+    gc.disable()
     import_early(os.environ.pop(_PACKAGES).split())
+    gc.freeze()  # what is imported stays: workers need not look through it, which would copy all its memory
+    gc.enable()

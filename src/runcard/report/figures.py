@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from runcard.report.classification import (
     classification_report,
@@ -14,7 +15,7 @@ from runcard.report.importance import draw_importances
 from runcard.report.regression import draw_predicted_vs_actual, draw_residuals
 from runcard.report.view import FinalistView
 
-__all__ = ["FinalistView", "classification_report", "draw_figures"]
+__all__ = ["Drawing", "FinalistView", "classification_report", "draw", "drawings_of"]
 
 _ALWAYS: dict[str, Callable[[FinalistView], bytes | None]] = {"feature_importance.png": draw_importances}
 _FIGURES: dict[str, dict[str, Callable[[FinalistView], bytes | None]]] = {
@@ -30,7 +31,20 @@ _FIGURES: dict[str, dict[str, Callable[[FinalistView], bytes | None]]] = {
 }
 
 
-def draw_figures(view: FinalistView) -> dict[str, bytes]:
-    """Draw what the predictions allow: file name -> PNG, the same bytes for the same view."""
-    drawn = {name: draw(view) for name, draw in (_FIGURES[view.task] | _ALWAYS).items()}
-    return {name: png for name, png in drawn.items() if png is not None}
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawing:
+    """A figure to be drawn."""
+
+    view: FinalistView
+    name: str
+    """Of its file."""
+
+
+def drawings_of(view: FinalistView) -> list[Drawing]:
+    """List the figures that a finalist may have."""
+    return [Drawing(view, name) for name in _FIGURES[view.task] | _ALWAYS]
+
+
+def draw(drawing: Drawing) -> bytes | None:
+    """Draw a figure as PNG, the same bytes for the same view; None where the predictions do not allow it."""
+    return (_FIGURES[drawing.view.task] | _ALWAYS)[drawing.name](drawing.view)

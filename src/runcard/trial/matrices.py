@@ -40,6 +40,8 @@ class Preparation:
     """None where nothing is to be scored: the test rows stay closed."""
     folder: Path
     seed: int
+    is_timed: bool = False
+    """Whether to take how long it transforms a row."""
 
     @property
     def reads(self) -> tuple[Path, ...]:
@@ -58,7 +60,7 @@ class Prepared:
 
     seconds: float
     transform_ms: tuple[float, ...] = ()
-    """Milliseconds of transforming one raw row, call by call."""
+    """Milliseconds of transforming one raw row, call by call, if that was asked for."""
     error: str | None = None
     trace: str = ""
 
@@ -132,7 +134,7 @@ def _column_file(table: Path, name: str) -> Path:
 
 
 def _transform(task: Preparation) -> list[float]:
-    """Keep the transformer and both matrices; give the milliseconds of single rows."""
+    """Keep the transformer and both matrices; give the milliseconds of single rows, if they are asked for."""
     import joblib
     import numpy as np
 
@@ -145,5 +147,7 @@ def _transform(task: Preparation) -> list[float]:
     if task.score_rows is not None:
         matrix = task.transformer.transform(read_rows(task.table, task.columns, task.score_rows))
         joblib.dump((matrix, codes[task.score_rows]), task.folder / "score")
+    if not task.is_timed:
+        return []
     few = read_rows(task.table, task.columns, task.fit_rows[:_LATENCY_ROWS])
     return time_calls(task.transformer.transform, few, n_calls=_LATENCY_CALLS, seconds=_LATENCY_SECONDS)

@@ -8,7 +8,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from runcard.journal import stage_files
 from runcard.plan import Plan, Trial
 from runcard.project import Project
 from runcard.record import FinalRecord, Record, make_final
-from runcard.report.figures import FinalistView, classification_report, draw_figures
+from runcard.report.figures import Drawing, FinalistView, classification_report, draw, drawings_of
 from runcard.report.importance import importances_of
 from runcard.tracking.logs import MODEL_FOLDER
 from runcard.trial import FinalResult, FinalTask, last_line, read_rows, refit
@@ -31,45 +31,75 @@ Kept = tuple[FinalRecord, dict[str, tuple[str, int]]]
 """A finalist's record and the manifest of its files."""
 
 
+@dataclass(eq=False)
+class _Refitted:
+    """A finalist between its refit and its files."""
+
+    record: Record
+    result: FinalResult
+    drawings: Sequence[Drawing]
+    """Its figures; none where it failed."""
+    saved: Path
+    """The folder of its model, once it is saved."""
+    drawn: dict[str, bytes | None] = field(default_factory=dict)
+    """The figures so far: None for one that cannot be drawn."""
+    unsaved: str | None = None
+    """Why its model could not be saved."""
+
+    @property
+    def is_drawn(self) -> bool:
+        return len(self.drawn) == len(self.drawings)
+
+
 def refit_finalists(plan: Plan, records: Sequence[Record], bench: Bench, project: Project) -> Iterator[Kept]:
     """Refit finalists; yield each when its files are in place.
 
-    The longest goes first; figures are drawn and models saved while others are still trained.
+    The longest goes first; models are saved while figures are drawn and others are still trained.
     """
     prepare_folds(plan, [record.features for record in records], [TEST], bench)
     ordered = sorted(records, key=lambda record: sum(record.fit_seconds), reverse=True)
-    results: dict[int, FinalResult] = {}
-    views: dict[int, FinalistView] = {}
-    to_draw: deque[int] = deque()
-    jobs: list[int] = []  # the place of the finalist that each task is about
+    to_draw: deque[tuple[_Refitted, Drawing]] = deque()
+    jobs: list[Record | tuple[_Refitted, Drawing]] = []  # what each task is about
+    n_left = len(ordered)
 
-    def tasks() -> Iterator[FinalTask | FinalistView | Any]:  # or LATER
-        for place, record in enumerate(ordered):
-            jobs.append(place)
+    def tasks() -> Iterator[FinalTask | Drawing | Any]:  # or LATER
+        for record in ordered:
+            jobs.append(record)
             yield final_task(plan, record, bench)
-        while to_draw or len(results) < len(ordered):
+        while to_draw or n_left:
             if to_draw:
-                jobs.append(to_draw.popleft())
-                yield views[jobs[-1]]
+                jobs.append(job := to_draw.popleft())
+                yield job[1]
             else:
                 yield LATER
 
     for number, found in bench.engine.run(_refit_or_draw, tasks()):
-        place, figures = jobs[number], found if isinstance(found, dict) else {}
-        if place not in results:
-            results[place] = result = _or_failed(found)
-            if result.outputs is not None:
-                views[place] = _view(plan, result)
-                to_draw.append(place)
-                continue
-        yield _keep(plan, ordered[place], results[place], views.get(place), figures, bench, project)
+        job = jobs[number]
+        if isinstance(job, Record):
+            n_left -= 1
+            refitted = _refitted(plan, job, found, bench)
+            to_draw.extend((refitted, drawing) for drawing in refitted.drawings)
+        else:
+            refitted, drawing = job
+            refitted.drawn[drawing.name] = found if isinstance(found, bytes) else None
+            if len(refitted.drawn) == 1:  # workers have the others in hand
+                refitted.unsaved = _try_to_save(plan, refitted, project)
+        if refitted.is_drawn:
+            yield _keep(plan, refitted, bench, project)
 
 
-def _refit_or_draw(task: FinalTask | FinalistView) -> FinalResult | dict[str, bytes]:
-    return refit(task) if isinstance(task, FinalTask) else draw_figures(task)
+def _refit_or_draw(task: FinalTask | Drawing) -> FinalResult | bytes | None:
+    return refit(task) if isinstance(task, FinalTask) else draw(task)
 
 
-def _or_failed(found: FinalResult | dict[str, bytes] | Lost) -> FinalResult:
+def _refitted(plan: Plan, record: Record, found: FinalResult | bytes | Lost | None, bench: Bench) -> _Refitted:
+    result = _or_failed(found)
+    is_scored = result.outputs is not None and result.error is None
+    drawings = drawings_of(_view(plan, result)) if is_scored else ()
+    return _Refitted(record, result, drawings, bench.folder / f"model-{record.trial_key}")
+
+
+def _or_failed(found: FinalResult | bytes | Lost | None) -> FinalResult:
     if isinstance(found, FinalResult):
         return found
     now = time.time()
@@ -90,25 +120,19 @@ def final_task(plan: Plan, record: Record | Trial, bench: Bench) -> FinalTask:
     )
 
 
-def _keep(
-    plan: Plan,
-    record: Record,
-    result: FinalResult,
-    view: FinalistView | None,
-    figures: dict[str, bytes],
-    bench: Bench,
-    project: Project,
-) -> Kept:
-    final = make_final(result, record)
+def _keep(plan: Plan, refitted: _Refitted, bench: Bench, project: Project) -> Kept:
+    final = replace(make_final(refitted.result, refitted.record), unsaved=refitted.unsaved)
     with stage_files(project.home, final.record_id) as (folder, manifest):
-        if view is not None and result.error is None:
-            for name, png in figures.items():
-                (folder / name).write_bytes(png)
-            _write_report(view, folder)
-            predictions_table(plan, result, bench).to_parquet(folder / "predictions.parquet", index=False)
-            final = replace(final, unsaved=_try_to_save(plan, result, folder, project))
-        if result.trace:
-            (folder / "test_traceback.txt").write_text(result.trace)
+        if refitted.drawings:
+            for name, png in refitted.drawn.items():
+                if png is not None:
+                    (folder / name).write_bytes(png)
+            _write_report(refitted.drawings[0].view, folder)
+            predictions_table(plan, refitted.result, bench).to_parquet(folder / "predictions.parquet", index=False)
+        if refitted.saved.exists():
+            refitted.saved.rename(folder / MODEL_FOLDER)
+        if refitted.result.trace:
+            (folder / "test_traceback.txt").write_text(refitted.result.trace)
     return final, manifest
 
 
@@ -156,10 +180,10 @@ def predictions_table(plan: Plan, result: FinalResult, bench: Bench) -> pd.DataF
     return table
 
 
-def _try_to_save(plan: Plan, result: FinalResult, folder: Path, project: Project) -> str | None:
+def _try_to_save(plan: Plan, refitted: _Refitted, project: Project) -> str | None:
     """Save the model, or say why it cannot be: its scores are kept all the same."""
     try:
-        _save_model(plan, result, folder, project)
+        _save_model(plan, refitted.result, refitted.saved, project)
     except errors.TypesUntrusted as error:
         reason = error.what
     except Exception as error:  # whatever the code of a project's own class raises when it is written
@@ -168,7 +192,7 @@ def _try_to_save(plan: Plan, result: FinalResult, folder: Path, project: Project
         reason = last_line(error)
     else:
         return None
-    shutil.rmtree(folder / MODEL_FOLDER, ignore_errors=True)
+    shutil.rmtree(refitted.saved, ignore_errors=True)
     return reason
 
 
@@ -182,7 +206,7 @@ def _save_model(plan: Plan, result: FinalResult, folder: Path, project: Project)
     modules = project.settings.modules
     save_model(
         result.pipeline,
-        folder / MODEL_FOLDER,
+        folder,
         input_example=result.example,
         predictions=plan.target.labels(result.outputs.predictions[:n_rows]),
         requirements=requirements_for(modules_of(result.pipeline), model_format=project.settings.model_format),

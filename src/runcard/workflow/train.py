@@ -160,6 +160,7 @@ def _preparation(plan: Plan, name: str, fold: int, bench: Bench) -> Preparation:
         score_rows=None if fold == TRAINING else score_rows,
         folder=matrices_folder(bench, name, fold),
         seed=plan.seed,
+        is_timed=fold == 0,
     )
 
 
