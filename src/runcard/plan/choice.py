@@ -15,7 +15,6 @@ from runcard.catalog.metrics import Metric
 from runcard.yaml import Path as KeyPath
 
 Rule = Literal["best", "one_standard_error"]
-RULES: tuple[Rule, ...] = ("best", "one_standard_error")
 
 _SIGNS = {"<=": le, ">=": ge, "<": lt, ">": gt}
 

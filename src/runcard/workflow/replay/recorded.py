@@ -61,16 +61,6 @@ class Recorded:
         return str(self.account.plan["data"]["digest"])
 
     @property
-    def commit(self) -> str | None:
-        """The commit that was checked out."""
-        return self.account.code.get("commit")
-
-    @property
-    def python(self) -> str:
-        """The version of Python."""
-        return str(self.account.environment["python"])
-
-    @property
     def packages(self) -> Mapping[str, str]:
         """Every installed package and its version."""
         found: Mapping[str, str] = self.account.environment["packages"]
