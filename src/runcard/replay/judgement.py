@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from runcard.plan.tolerance import Tolerance
+
 Verdict = Literal["identical", "equivalent", "within tolerance", "different", "not comparable"]
 VERDICTS: tuple[Verdict, ...] = ("identical", "equivalent", "within tolerance", "different", "not comparable")
 """The strongest first."""
@@ -23,9 +25,6 @@ LARGEST_METRIC_DIFFERENCE = 1e-6
 """For `equivalent`: of a metric; relative to it where it is above 1, so that its unit does not matter."""
 _DESCRIBING = ("row", "truth", "prediction")
 _PROBABILITY = "probability_"
-
-Tolerance = float | Mapping[str, float] | None
-"""By how much metrics may differ, in their own units, all of them or by name; None where the card allows nothing."""
 
 
 @dataclass(frozen=True, slots=True)
