@@ -39,7 +39,7 @@ from runcard.tracking.modelfiles import model_digest
 
 MODEL_FOLDER = "model"
 DECISION_TAG = "runcard.decision"
-"""On a card's run: whether a trial was chosen; on a trial's run: that it was."""
+"""On a card's run: whether a trial was chosen, and in `runcard.decision_run` which; on a trial's run: that it was."""
 
 DECISION_FILE = "decision.json"
 _STATUS: Mapping[str, RunStatus] = {

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from runcard import errors
-from runcard.card import find_card, load_card
+from runcard.card import Card, find_card, load_card
 from runcard.project import CARD_FOLDER, Project
 from runcard.redact import redact
 from runcard.tracking.base import KIND_TAG, OUR_TAGS, PARENT_TAG, RunReader, RunRow, RunScope
@@ -131,23 +131,25 @@ def _parts_of(card: RunRow | None) -> Mapping[str, str]:
 
 def meaning_of(name: str, names: Sequence[str], project: Project, reader: RunReader) -> str | RunRow:
     """Take a name for a card's experiment, an experiment, or a run, in this order."""
-    experiment, is_card = _experiment_of(name, project)
+    experiment, card = experiment_of(name, project)
     if reader.has_experiment(experiment):
         return experiment
-    if not is_card and (len(names) > 1 or reader.find_runs(name)):
+    if card is None and (len(names) > 1 or reader.find_runs(name)):
         return find_run(name, reader, project)
     raise unknown_experiment(project.tracking_uri, experiment, reader.experiment_names())
 
 
-def _experiment_of(name: str, project: Project) -> tuple[str, bool]:
+def experiment_of(name: str, project: Project) -> tuple[str, Card | None]:
+    """Take a card's name or path for its experiment's; any other name is the experiment's own."""
     try:
-        return load_card(find_card(name, project), project=project).name, True
+        card = load_card(find_card(name, project), project=project)
     except errors.CardMissing:
-        return name, False
+        return name, None
+    return card.name, card
 
 
-def only_card(project: Project, command: str) -> str:
-    """Find the project's only card, for a command that was given none.
+def only_card(project: Project, command: str, what: str = "card or experiment") -> str:
+    """Find the project's only card, for a command that was given none of `what` it takes.
 
     Raises
     ------
@@ -158,7 +160,7 @@ def only_card(project: Project, command: str) -> str:
     if len(cards) == 1:
         return str(cards[0])
     raise errors.UsageError(
-        "which card or experiment?",
+        f"which {what}?",
         why=f"the cards here are {errors.listing([card.stem for card in cards])}" if cards else "no card is here",
         hint=f"name one: `runcard {command} CARD`",
     )
