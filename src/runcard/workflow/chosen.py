@@ -94,6 +94,11 @@ def find_run(name: str, reader: RunReader, project: Project) -> RunRow:
     )
 
 
+def run_of_id(run_id: str, reader: RunReader) -> RunRow | None:
+    """Find the run that has an id; None if it was deleted."""
+    return next((run for run in reader.find_runs(run_id) if run.run_id == run_id), None)
+
+
 def require_one_protocol(runs: Sequence[RunRow], reader: RunReader, project: Project) -> None:
     """Require trials, or runs of cards, to have one protocol.
 
@@ -189,4 +194,4 @@ def _card_of(run: RunRow, reader: RunReader) -> RunRow | None:
     if run.tags.get(KIND_TAG) == "card":
         return run
     parent = run.tags.get(PARENT_TAG, "")
-    return next((row for row in reader.find_runs(parent) if row.run_id == parent), None) if parent else None
+    return run_of_id(parent, reader) if parent else None
