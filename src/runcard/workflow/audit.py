@@ -35,7 +35,6 @@ from runcard.yaml import parse
 if TYPE_CHECKING:
     from runcard.tracking.mlflow import MlflowDetails
 
-_PROVENANCE = "provenance"
 _PARTS = ("code", "environment", "hardware", "container", "notebooks", "seeds", "data")
 
 
@@ -93,7 +92,7 @@ class _Gathering:
         if card is None:
             return self._of_plain(run)
         files = self._files(card)
-        kept = {path.removeprefix(f"{_PROVENANCE}/"): text for path, text in files.read_all(_PROVENANCE).items()}
+        kept = files.read_below("provenance")
         parts = _parts(kept)
         code = parts.get("code") or {}
         plan = _mapping(files.read("plan.json")) or {}
@@ -129,7 +128,7 @@ class _Gathering:
         )
 
     def _files(self, run: RunRow) -> RunFiles:
-        return RunFiles(self.project.tracking_uri, run.run_id, self.reader.files_of(run.run_id))
+        return RunFiles(self.project.tracking_uri, run.run_id, self.reader)
 
     def _hyperparameters(self, run: RunRow) -> Mapping[str, Any] | None:
         text: str | bytes | None = run.tags.get(EXACT_PARAMS_TAG)
