@@ -21,7 +21,7 @@ from runcard.data.splitfile import read_folds
 from runcard.data.store import Store, open_store
 from runcard.plan.digest import digest_rows
 from runcard.project import Project, find_project
-from runcard.provenance.git import GitSilent, ask_git
+from runcard.provenance.git import is_pushed
 from runcard.provenance.kept import read_code
 from runcard.provenance.modules import text_digest
 from runcard.tracking.base import EXACT_PARAMS_FILE, EXACT_PARAMS_TAG, VERDICT_TAG, RunReader, RunRow
@@ -107,7 +107,7 @@ class _Gathering:
             plan=plan,
             parts=parts,
             code_problem=_problem(code, kept),
-            pushed_since=self._is_pushed(code) if code.get("pushed") is False else None,
+            pushed_since=is_pushed(self.project.root, str(code["commit"])) if code.get("pushed") is False else None,
             hyperparameters=self._hyperparameters(run),
             split=_split(files.read(SPLIT_FILE), plan.get("split") or {}),
             data=self._data(plan, parts.get("data") or {}),
@@ -161,12 +161,6 @@ class _Gathering:
             if folder is None:
                 return KeptModel(digest, "gone")
             return KeptModel(digest, _model_state(folder, digest))
-
-    def _is_pushed(self, code: Mapping[str, Any]) -> bool | None:
-        try:
-            return bool(ask_git(self.project.root, "branch", "--remotes", "--contains", str(code["commit"])).strip())
-        except GitSilent:  # this clone does not have it
-            return None
 
 
 def _model_state(folder: Path, digest: str) -> FileState:
