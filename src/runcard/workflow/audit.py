@@ -166,7 +166,7 @@ class _Gathering:
 def _model_state(folder: Path, digest: str) -> FileState:
     try:
         return "same" if model_digest(folder) == digest else "changed"
-    except Exception:  # its description is not even YAML any more
+    except Exception:  # an altered description may make its reader raise anything
         return "changed"
 
 
