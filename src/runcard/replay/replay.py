@@ -98,7 +98,7 @@ def read_replay(text: str) -> Replay:
             "differences": tuple(read_difference(each) for each in fields["differences"]),
             "divergence": divergence and Divergence(**{**divergence, "by": _number(divergence["by"])}),
             "scores": tuple(
-                Score(each["name"], *(_number(each[key]) for key in ("recorded", "now", "largest")))  # type: ignore[arg-type]
+                Score(each["name"], _number(each["recorded"]), _number(each["now"]), float(each["largest"]))
                 for each in fields["scores"]
             ),
             "notes": tuple(fields["notes"]),
