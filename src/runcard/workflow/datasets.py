@@ -291,8 +291,9 @@ def _in_the_way(locked: Locked, path: Path) -> errors.DataInTheWay:
 
 
 def _no_file(locked: Locked, project: Project) -> errors.DataInTheWay:
-    kept = open_store(project).find(locked.content.digest)
-    place = f"{open_store(project).where}/files/{kept.file}" if kept else ""
+    store = open_store(project)
+    kept = store.find(locked.content.digest)
+    place = f"{store.where}/files/{kept.file}" if kept else ""
     return errors.DataInTheWay(
         f"`{locked.name}` is made by a function, and has no file to restore",
         where=locked.function,
