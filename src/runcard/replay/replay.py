@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from runcard.replay.difference import Difference, as_dicts, read_difference
-from runcard.replay.judgement import Divergence, Verdict, reaches
+from runcard.replay.divergence import Divergence
+from runcard.replay.judgement import Verdict, reaches
 from runcard.replay.score import Score
 
 SCHEMA = 1
