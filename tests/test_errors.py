@@ -31,7 +31,8 @@ from runcard.project import find_project
 from runcard.provenance.builds import digest_own_source
 from runcard.provenance.code import Code, capture_code
 from runcard.provenance.restore import restore_code
-from runcard.provenance.venv import make_venv, want
+from runcard.provenance.venv import make_venv
+from runcard.provenance.wanted import want
 from runcard.tracking import base
 from runcard.tracking.mlflow import MlflowRegistry, MlflowTracker
 from runcard.tracking.versions import parse_ref

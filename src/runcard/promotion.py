@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from operator import ge, gt, le, lt
 from typing import Any, Literal
+
+from runcard.plan.choice import Constraint, split_bound
 
 Verdict = Literal["passed", "failed", "unknown"]
 EventKind = Literal["register", "promote", "rollback"]
@@ -19,7 +19,6 @@ ALIASES = ("staging", PRODUCTION)
 REPRODUCED = ("identical", "equivalent", "within tolerance")
 """Verdicts of a replay that let a version through; its card says what is within tolerance."""
 
-_SIGNS = {"<=": le, ">=": ge, "<": lt, ">": gt}
 _WIDER = {("integer", "long"), ("integer", "double"), ("float", "double")}
 """Types that MLflow takes for another one of its schema."""
 
@@ -163,10 +162,10 @@ def _worst(bound: float) -> str:
 
 
 def _judge_bound(name: str, value: float | None, bound: str) -> Gate:
-    sign, limit = re.fullmatch(r"\s*(<=|>=|<|>)\s*(.*?)\s*", bound).groups()  # type: ignore[union-attr]
+    sign, limit = split_bound(bound)
     if value is None:
         return Gate(name, "unknown", f"not recorded, asked: {sign} {limit}; let the card measure it")
-    verdict: Verdict = "passed" if _SIGNS[sign](value, float(limit)) else "failed"
+    verdict: Verdict = "passed" if Constraint(name, sign, float(limit)).allows(value) else "failed"
     return Gate(name, verdict, f"{value:.4g}, asked: {sign} {limit}")
 
 

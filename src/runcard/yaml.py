@@ -181,7 +181,8 @@ def _syntax_error(error: Exception, text: str, name: str, noun: str) -> errors.Y
     mark = Mark(found.line + 1, found.column + 1) if found else _mark_at(text[: getattr(error, "position", 0)])
     problem = str(getattr(error, "problem", None) or str(error).splitlines()[0])
     began = getattr(error, "context_mark", None)
-    context = f" {error.context}" if getattr(error, "context", None) else ""  # type: ignore[attr-defined]
+    said = getattr(error, "context", None)
+    context = f" {said}" if said else ""
     began_at = f" that begins in line {began.line + 1}" if began and began.line + 1 != mark.line else ""
     usual = "check the indentation, the colons and the quotes near this place"
     meaning, hint = next((m for part, m in _MEANINGS.items() if part in problem), (problem, usual))

@@ -14,7 +14,8 @@ import pytest
 from runcard import errors
 from runcard.provenance.builds import digest_own_source, source_of, sources_of
 from runcard.provenance.environment import capture_environment
-from runcard.provenance.venv import make_venv, want
+from runcard.provenance.venv import make_venv
+from runcard.provenance.wanted import want
 
 BACKEND = """
 import os, zipfile

@@ -7,8 +7,7 @@ from typing import Any
 from runcard.audit.evidence import Evidence
 from runcard.audit.finding import Finding, failed, first_line, passed, several, unrecorded
 from runcard.catalog.datasets import bundled_names
-
-_DATASET = "dataset:"
+from runcard.data.locked import DATASET
 
 
 def versioned(evidence: Evidence) -> Finding:
@@ -20,7 +19,7 @@ def versioned(evidence: Evidence) -> Finding:
     stored = evidence.data
     if stored is None or stored.place is None:
         why = stored.reason if stored and stored.reason else "its content is not kept anywhere"
-        return failed(f"{shown}; {why}", f"runcard lock {_name(data['source'])}")
+        return failed(f"{shown}; {why}", f"runcard lock {data['source'].removeprefix(DATASET)}")
     return passed(f"{shown}; {stored.place}")
 
 
@@ -80,7 +79,3 @@ def _own_functions(evidence: Evidence) -> list[str]:
     if name and name != "default" and not name.startswith("models["):
         found.append(f"feature set `{name}`")
     return found
-
-
-def _name(source: str) -> str:
-    return source.removeprefix(_DATASET)

@@ -41,10 +41,7 @@ def model(evidence: Evidence) -> Finding:
             why = evidence.tags.get("runcard.model_unsaved", "it was scored on the test rows, but not saved")
             return failed(f"no model: {first_line(why)}", f"{evidence.rerun} --model-format cloudpickle")
         if evidence.card_run_id:
-            return failed(
-                "no model: this trial was no finalist, and was fitted on folds only",
-                "put this model with these hyperparameters alone in a card, then runcard run CARD",
-            )
+            return failed("no model: this trial was no finalist, and was fitted on folds only", _ALONE)
         return unrecorded("model", evidence)
     if kept.digest is None:
         return failed("a model is kept, but nothing says what its files must hash to", evidence.rerun)

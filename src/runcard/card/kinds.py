@@ -286,8 +286,10 @@ def one_of(*words: str) -> Plain:
         near = errors.nearest(given, words) or next((word for word in words if given and word.startswith(given)), None)
         return f"use `{near}`" if near else ""
 
+    def accepts(value: Any) -> bool:
+        return isinstance(value, str) and value in words
+
     wanted = " or ".join(f"`{word}`" for word in words)
-    accepts: Callable[[Any], bool] = lambda value: isinstance(value, str) and value in words  # noqa: E731
     return Plain(wanted, accepts, {"enum": list(words)}, advise)
 
 

@@ -65,7 +65,7 @@ def check_rowwise(name: str, function: Callable[[pd.DataFrame], pd.DataFrame], f
     half = rows.iloc[::2]
     try:
         whole, alone = function(rows.copy()), function(half.copy())
-    except Exception as error:
+    except Exception as error:  # whatever the project's function raises
         raise errors.FeaturesInvalid(
             f"feature set `{name}` fails",
             why=f"{type(error).__name__}: {error}",

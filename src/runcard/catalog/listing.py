@@ -10,10 +10,6 @@ from runcard.catalog.metrics import Metric, find_metric, metric_names
 from runcard.catalog.models import PROJECT, ModelSpec, find_model, model_names, parameters_of
 from runcard.catalog.registered import Catalog, Registered
 
-DEFAULT_FEATURES = (
-    "without `features.set`: numerical imputed by the median and standardised, categorical one-hot encoded"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Row:

@@ -328,7 +328,7 @@ def score(
             return float(function(*arguments))
         except errors.RuncardError:
             raise
-        except Exception as error:
+        except Exception as error:  # whatever a metric raises of outputs that it is not defined for
             raise _impossible(metric, f"{type(error).__name__}: {error}") from error
 
 

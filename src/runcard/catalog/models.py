@@ -189,7 +189,7 @@ def build_estimator(spec: ModelSpec, task: Task, params: Mapping[str, object], *
             given.pop(other, None)
     try:
         estimator = make(**given)
-    except Exception as error:
+    except Exception as error:  # whatever a class, or the project's function, raises of what it is given
         raise errors.HyperparameterRejected(
             f"model `{spec.name}` cannot be built",
             why=f"{type(error).__name__}: {error}",
@@ -400,7 +400,7 @@ def _probe(estimator: Any, package: str) -> str | None:
         warnings.simplefilter("ignore")
         try:
             _fit_one_stage(type(estimator), {**params, _STAGES[package][0]: 1})
-        except Exception as error:
+        except Exception as error:  # each of the packages has errors of its own
             return _SOURCE_PLACE.sub("", str(error).strip().partition("\n")[0])
     return None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -133,8 +133,9 @@ def kind_of(values: pd.Series) -> Kind:
         return "date"
     if isinstance(dtype, types.CategoricalDtype):
         return "text"
-    inferred = types.infer_dtype(values, skipna=True)
-    return {"string": "text", "boolean": "bool", "empty": "text"}.get(inferred, "other")  # type: ignore[return-value]
+    inferred: str = types.infer_dtype(values, skipna=True)
+    known: Mapping[str, Kind] = {"string": "text", "boolean": "bool", "empty": "text"}
+    return known.get(inferred, "other")
 
 
 def _by_type(frame: pd.DataFrame, left_out: set[str]) -> tuple[list[str], list[str]]:

@@ -7,8 +7,8 @@ import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import IO
 
 _CELL_LIMIT = 1 << 30
 _BLOCK_BYTES = 1 << 20
@@ -106,10 +106,10 @@ def _iter_rows(path: Path, delimiter: str, *, strict: bool = False) -> Iterator[
 
 
 @contextmanager
-def _open_bytes(path: Path) -> Iterator[IO[bytes]]:
+def _open_bytes(path: Path) -> Iterator[BufferedIOBase]:
     if path.name.lower().endswith(".gz"):
         with gzip.open(path) as packed:
-            yield packed  # type: ignore[misc]
+            yield packed
     else:
         with path.open("rb") as plain:
             yield plain

@@ -15,7 +15,6 @@ from runcard.catalog.metrics import Metric
 from runcard.yaml import Path as KeyPath
 
 Rule = Literal["best", "one_standard_error"]
-RULES: tuple[Rule, ...] = ("best", "one_standard_error")
 
 _SIGNS = {"<=": le, ">=": ge, "<": lt, ">": gt}
 
@@ -82,8 +81,14 @@ def short_name(name: str) -> str:
 
 def read_constraint(name: str, bound: str) -> Constraint:
     """Read a bound such as `<= 5`."""
-    sign, number = re.findall(r"[<>]=?|[^<>=\s]+", bound)
+    sign, number = split_bound(bound)
     return Constraint(name, sign, float(number))
+
+
+def split_bound(bound: str) -> tuple[str, str]:
+    """Split a bound such as `<= 5` into its sign and its number, both as they are written."""
+    sign, number = re.findall(r"[<>]=?|[^<>=\s]+", bound)
+    return sign, number
 
 
 def make_choice(card: Card, metrics: Sequence[Metric], folds: Collection[object]) -> Choice:
@@ -97,7 +102,7 @@ def make_choice(card: Card, metrics: Sequence[Metric], folds: Collection[object]
         A cost of which more is better.
     """
     selection = card.selection
-    names = _recorded_names(card, metrics)
+    names = recorded_names(card, metrics)
     known = {*MEASURES, *names} if folds else {*MEASURES} - {"cpu_seconds"}
     gather: list[errors.RuncardError] = []
 
@@ -118,7 +123,7 @@ def make_choice(card: Card, metrics: Sequence[Metric], folds: Collection[object]
     return Choice(selection.rule, constraints, cost, selection.practical_difference)
 
 
-def _recorded_names(card: Card, metrics: Sequence[Metric]) -> dict[str, str]:
+def recorded_names(card: Card, metrics: Sequence[Metric]) -> dict[str, str]:
     """Map what a metric may be called in the card to the name it is recorded under: `f1` to `f1_weighted`."""
     resolved = [metric.name for metric in metrics]
     given = card.evaluation.metrics or resolved

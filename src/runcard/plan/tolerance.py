@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from runcard import errors
 from runcard.card.sections import Card
 from runcard.catalog.metrics import Metric
+from runcard.plan.choice import recorded_names
 
 Tolerance = float | Mapping[str, float] | None
 """Of all metrics, or of some by the names they are recorded under, in their own units; None where nothing is said."""
@@ -23,11 +24,7 @@ def make_tolerance(card: Card, metrics: Sequence[Metric]) -> Tolerance:
     given = card.evaluation.tolerance
     if not isinstance(given, Mapping):
         return given
-    names = [metric.name for metric in metrics]
-    recorded = {
-        **dict(zip(names, names, strict=True)),
-        **dict(zip(card.evaluation.metrics or names, names, strict=True)),
-    }
+    recorded = recorded_names(card, metrics)
     errors.raise_all([_not_computed(card, name, list(recorded)) for name in given if name not in recorded])
     return {recorded[name]: value for name, value in given.items()}
 

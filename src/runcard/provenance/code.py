@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from runcard.provenance.cleaned import Cleaned, text_of
-from runcard.provenance.git import GitSilent, ask_git
+from runcard.provenance.git import GitSilent, ask_git, is_pushed, settings_like
 from runcard.provenance.index import plain_index
 from runcard.provenance.patch import read_patch
 from runcard.provenance.untracked import read_sources
@@ -123,7 +123,7 @@ def _look(top: Path, folder: str, variables: Mapping[str, str]) -> Code:
         commit=commit,
         branch=None if head["branch.head"] == "(detached)" else head["branch.head"],
         remote=_remote(top),
-        pushed=_is_pushed(top) if commit else None,
+        pushed=is_pushed(top) if commit else None,
         folder=folder,
         dirty=bool(modes or sources.kept or left_out),
         diff=b"".join(patch.kept.values()),
@@ -132,7 +132,7 @@ def _look(top: Path, folder: str, variables: Mapping[str, str]) -> Code:
         modes=sources.modes,
         left_out=left_out,
         altered=(*patch.altered, *sources.altered),
-        line_endings=_line_endings(top),
+        line_endings=dict(settings_like(top, r"^core\.(autocrlf|eol)$")),
         reason=patch.reason if commit else "no commit yet",
     )
 
@@ -201,33 +201,14 @@ def _is_ignored(root: Path) -> bool:
     return True
 
 
-def _is_pushed(top: Path) -> bool | None:
-    try:
-        return bool(ask_git(top, "for-each-ref", "--contains=HEAD", "--count=1", "refs/remotes"))
-    except GitSilent:
-        return None
-
-
 def _remote(top: Path) -> str | None:
-    pairs = _config(top, r"^remote\..*\.url$")
+    pairs = settings_like(top, r"^remote\..*\.url$")
     if not pairs:
         return None
     first = dict(reversed(pairs))  # a remote may have several addresses
     url = first.get("remote.origin.url", pairs[0][1])
     # MLflow's page makes a link of it, so nothing may stand for what was removed.
     return redact(url).replace(f"{REMOVED}@", "")
-
-
-def _line_endings(top: Path) -> dict[str, str]:
-    return dict(_config(top, r"^core\.(autocrlf|eol)$"))
-
-
-def _config(top: Path, pattern: str) -> list[tuple[str, str]]:
-    try:
-        lines = text_of(ask_git(top, "config", "--get-regexp", pattern)).splitlines()
-    except GitSilent:  # nothing is set
-        return []
-    return [(name, value) for name, _, value in (line.partition(" ") for line in lines)]
 
 
 def _digest(content: bytes) -> dict[str, Any]:

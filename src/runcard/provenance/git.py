@@ -67,6 +67,23 @@ def ask_git(
     return done.stdout
 
 
+def settings_like(root: Path, pattern: str) -> list[tuple[str, str]]:
+    """Return git's settings, names and values, whose names a pattern matches; none where git says nothing."""
+    try:
+        lines = os.fsdecode(ask_git(root, "config", "--get-regexp", pattern)).splitlines()
+    except GitSilent:  # nothing is set
+        return []
+    return [(name, value) for name, _, value in (line.partition(" ") for line in lines)]
+
+
+def is_pushed(root: Path, commit: str = "HEAD") -> bool | None:
+    """Tell whether the clone knows a commit on a branch of a remote; None where it does not know the commit."""
+    try:
+        return bool(ask_git(root, "for-each-ref", f"--contains={commit}", "--count=1", "refs/remotes"))
+    except GitSilent:
+        return None
+
+
 def _environment() -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k.startswith(_PASSED_ON)}
     return kept | {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runcard import errors
 from runcard.provenance.code import Code, digest_file
-from runcard.provenance.git import GitSilent, ask_git
+from runcard.provenance.git import GitSilent, ask_git, settings_like
 from runcard.redact import redact
 
 _SUBMODULE = "160000"
@@ -135,11 +135,7 @@ def _fetch(code: Code, repository: Path, into: Path) -> None:
 
 def _addresses(code: Code, repository: Path) -> Iterator[str]:
     """Give the clone's own remotes, which may hold the user's credentials, and the recorded one."""
-    try:
-        text = ask_git(repository, "config", "--get-regexp", r"^remote\..*\.url$")
-    except GitSilent:
-        text = b""
-    own = [line.partition(" ")[2] for line in os.fsdecode(text).splitlines()]
+    own = [url for _, url in settings_like(repository, r"^remote\..*\.url$")]
     yield from own
     if code.remote and code.remote not in own:
         yield code.remote

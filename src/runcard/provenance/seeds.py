@@ -1,9 +1,7 @@
-"""Seeds: set where a trial begins, and derived without a generator that remembers."""
+"""Seeds: set where a trial begins."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
 import sys
 from collections.abc import Iterator
@@ -36,9 +34,3 @@ def seeded(seed: int) -> Iterator[None]:
     finally:
         random.setstate(python_state)
         np.random.set_state(numpy_state)
-
-
-def spawn_seed(seed: int, *words: str | int) -> int:
-    """Derive a seed below 2**32 for the purpose that the words name; the same on every machine, for ever."""
-    digest = hashlib.sha256(json.dumps([seed, *words]).encode()).digest()
-    return int.from_bytes(digest[:4], "big")

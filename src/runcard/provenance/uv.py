@@ -36,7 +36,7 @@ def find_uv() -> str:
     VenvFailed
     """
     try:
-        from uv import find_uv_bin  # type: ignore[import-not-found, unused-ignore]
+        from uv import find_uv_bin
 
         return str(find_uv_bin())
     except (ImportError, FileNotFoundError):

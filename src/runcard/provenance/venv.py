@@ -10,17 +10,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Any
 
 from runcard import errors
-from runcard.provenance.builds import digest_own_source, normalised
+from runcard.provenance.builds import normalised
 from runcard.provenance.uv import UvRefused, ask_uv
-from runcard.redact import redact
+from runcard.provenance.wanted import RUNCARD, Wanted, own_distribution
 
-RUNCARD = "runcard"
 _MARK = "runcard-venv.json"
 _INSTALL = ("pip", "install", "--quiet", "--no-deps", "--python")
 # What is asked of a finished environment: its Python, and every distribution it can import.
@@ -32,54 +28,6 @@ for package in importlib.metadata.distributions():
         found.setdefault(re.sub(r"[-_.]+", "-", package.name).lower(), package.version)
 print(json.dumps([platform.python_version(), found]))
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What an environment must hold, sorted by how it is had."""
-
-    python: str
-    """Implementation and exact version: `cpython@3.11.7`."""
-    requirements: tuple[str, ...]
-    """Lines for uv: exact versions, and addresses with a commit or digest."""
-    own: Mapping[str, Mapping[str, Any]]
-    """Distributions from the repository itself: name -> source."""
-    versions: Mapping[str, str]
-    """Of all distributions."""
-    copied: bool
-    """Whether the running runcard is copied in."""
-
-    @property
-    def digest(self) -> str:
-        """Name what is shared by all runs with these packages."""
-        shared = [self.python, self.requirements, self.copied, digest_own_source() if self.copied else "", sys.platform]
-        return hashlib.sha256(json.dumps(shared).encode()).hexdigest()[:16]
-
-
-def want(environment: Mapping[str, Any]) -> Wanted:
-    """Say how each package of a recorded environment is to be had.
-
-    Raises
-    ------
-    RuncardDiffers
-        The run was made by a build of runcard that is neither this one nor at an address.
-    PackageGone
-        A package came from a folder of the machine that made the run.
-    """
-    sources = environment.get("sources", {})
-    versions = {name: version for name, version in environment["packages"].items() if version}
-    copied = _is_copied(environment)
-    own = {name: about for name, about in sources.items() if "folder" in about and not (copied and name == RUNCARD)}
-    if not copied and RUNCARD not in own and _is_local(sources.get(RUNCARD)):
-        raise _other_runcard(environment)
-    listed = [name for name in sorted(versions) if name not in own and not (copied and name == RUNCARD)]
-    return Wanted(
-        python=f"{environment['implementation'].lower()}@{environment['python']}",
-        requirements=tuple(_requirement(name, versions[name], sources.get(name)) for name in listed),
-        own=own,
-        versions=versions,
-        copied=copied,
-    )
 
 
 def make_venv(wanted: Wanted, *, shelf: Path, own: Path, top: Path, root: Path) -> Path:
@@ -107,7 +55,7 @@ def make_venv(wanted: Wanted, *, shelf: Path, own: Path, top: Path, root: Path) 
     shelf.mkdir(parents=True, exist_ok=True)
     (shelf / ".gitignore").write_text("*\n", "utf-8")
     kept = shelf / wanted.digest
-    with FileLock(shelf / f"{wanted.digest}.lock"):
+    with FileLock(shelf / f"{kept.name}.lock"):
         if not _is_sound(kept, wanted):
             _fill(kept, wanted, root)
     if not wanted.own:
@@ -234,56 +182,16 @@ def _ask(python: Path) -> dict[str, str] | None:
     return found
 
 
-def _requirement(name: str, version: str, source: Mapping[str, Any] | None) -> str:
-    if source is None:
-        return f"{name}=={version}"
-    url, part = str(source.get("url", "")), source.get("subdirectory")
-    fragment = f"#subdirectory={part}" if part else ""
-    if vcs := source.get("vcs_info"):
-        return f"{name} @ {vcs['vcs']}+{url}@{vcs['commit_id']}{fragment}"
-    if "archive_info" in source and not url.startswith("file:"):
-        digest = source["archive_info"].get("hashes", {}).get("sha256")
-        return f"{name} @ {url}{fragment}" + (f" --hash=sha256:{digest}" if digest else "")
-    raise errors.PackageGone(
-        f"`{name}` {version} was installed from {redact(url)}",
-        where="the run's artifacts, provenance/environment.json",
-        why="that is a place of the machine that made the run; what lay there then is not known",
-        hint="publish the package, or keep it in the repository; this run: `runcard reproduce RUN --here`",
-    )
-
-
-def _is_local(source: Mapping[str, Any] | None) -> bool:
-    return source is not None and "vcs_info" not in source and str(source.get("url", "")).startswith("file:")
-
-
-def _is_copied(environment: Mapping[str, Any]) -> bool:
-    """Say whether the run was made by the runcard that runs now, and no index has it."""
-    if environment.get("runcard_source") != digest_own_source():
-        return False
-    return RUNCARD in environment.get("sources", {}) or RUNCARD not in environment["packages"]
-
-
-def _own_folder() -> Path:
-    return Path(__file__).parents[1]
-
-
 def _copy_runcard(packages: Path) -> None:
     """Copy runcard as it runs; a link to it would change with it."""
-    shutil.copytree(_own_folder(), packages / RUNCARD, ignore=shutil.ignore_patterns("__pycache__"))
-    about = _own_distribution()
+    shutil.copytree(Path(__file__).parents[1], packages / RUNCARD, ignore=shutil.ignore_patterns("__pycache__"))
+    about = own_distribution()
     if about is not None:
         folder = packages / f"{normalised(RUNCARD)}-{about.version}.dist-info"
         folder.mkdir()
         for name in ("METADATA", "WHEEL", "entry_points.txt"):
             if text := about.read_text(name):
                 (folder / name).write_text(text, "utf-8")
-
-
-def _own_distribution() -> Distribution | None:
-    try:
-        return distribution(RUNCARD)
-    except PackageNotFoundError:
-        return None
 
 
 def _python_of(folder: Path) -> Path:
@@ -315,15 +223,4 @@ def _trouble(folder: Path | None, said: str) -> errors.VenvFailed:
         where=str(folder or ".runcard/venvs"),
         why=said,
         hint="mend that and try again; or `runcard reproduce RUN --here`",
-    )
-
-
-def _other_runcard(environment: Mapping[str, Any]) -> errors.RuncardDiffers:
-    recorded = f"{environment['packages'].get(RUNCARD, '')}, source {str(environment.get('runcard_source', ''))[:12]}"
-    about = _own_distribution()
-    return errors.RuncardDiffers(
-        f"the run was made by another build of runcard ({recorded})",
-        where="the run's artifacts, provenance/environment.json",
-        why=f"it came from no index, and this is {about.version if about else ''}, source {digest_own_source()[:12]}",
-        hint="use the runcard that made the run; or `runcard reproduce RUN --here`",
     )

@@ -3,7 +3,8 @@
 from runcard.replay.account import Account, Outcome
 from runcard.replay.beside import Beside, plain_differences, set_beside
 from runcard.replay.difference import Difference, find_differences
-from runcard.replay.judgement import VERDICTS, Divergence, Judgement, Verdict, judge, reaches, weakest
+from runcard.replay.divergence import Divergence
+from runcard.replay.judgement import VERDICTS, Judgement, Verdict, judge, reaches, weakest
 from runcard.replay.replay import Replay, kept_at, read_replay, to_json
 from runcard.replay.score import Score, scores_beside
 

@@ -27,11 +27,8 @@ DECIDING = (
 """Parts that say which number is to come out: where one differs, nothing can be reproduced."""
 ENVIRONMENT = ("python", "package", "runcard")
 """Parts that compute it: where one differs, the last digits may."""
-NOTED = ("card file", "commit", "patch", "cpu", "gpu", "blas", "threads", "system", "setting")
-"""Parts that should not matter; the first to look at where the outcome differs."""
-OF_RUNS = ("model", "param", "feature set", "metric", "tag")
-"""Parts that only two different runs differ in."""
-PARTS = (*OF_RUNS, *DECIDING, *ENVIRONMENT, *NOTED)
+OF_RUNS = ("model", "param", "feature set", "tag")
+"""Parts that only two different runs differ in. What is in none of the three should not matter."""
 
 _PROTOCOL = ("target", "split", "features", "metrics", "seed")
 _SHORT = 12

@@ -8,50 +8,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from runcard.replay.account import Outcome
+from runcard.replay.divergence import Divergence
+from runcard.replay.rows import Rows, set_rows_beside
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
+    from runcard.plan.tolerance import Tolerance
 
 Verdict = Literal["identical", "equivalent", "within tolerance", "different", "not comparable"]
 VERDICTS: tuple[Verdict, ...] = ("identical", "equivalent", "within tolerance", "different", "not comparable")
 """The strongest first."""
 
-LARGEST_OUTPUT_DIFFERENCE = 1e-9
-"""For `equivalent`: of a probability, absolute; of a predicted number, relative to the recorded one."""
 LARGEST_METRIC_DIFFERENCE = 1e-6
 """For `equivalent`: of a metric; relative to it where it is above 1, so that its unit does not matter."""
-_DESCRIBING = ("row", "truth", "prediction")
-_PROBABILITY = "probability_"
-
-Tolerance = float | Mapping[str, float] | None
-"""By how much metrics may differ, in their own units, all of them or by name; None where the card allows nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Divergence:
-    """The first thing that came out otherwise."""
-
-    what: str
-    """`outputs`, the name of a metric, or a column of the predictions."""
-    fold: int | None = None
-    """From 1; None for the test rows."""
-    row: int | None = None
-    """The row's number in the table, from 0."""
-    id: str | None = None
-    """What the card's id column calls the row."""
-    recorded: str = ""
-    now: str = ""
-    by: float | None = None
-    """How much the two differ, where they are numbers."""
-
-    def __str__(self) -> str:
-        """Say it in a line."""
-        place = "on the test rows" if self.fold is None else f"on fold {self.fold}"
-        named = f", id {self.id}" if self.id is not None else ""
-        row = "" if self.row is None else f", row {self.row}{named}"
-        much = "" if self.by is None else f", {self.by:.3g} apart"
-        return f"{self.what} {place}{row}: {self.recorded}, now {self.now}{much}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +44,7 @@ def judge(recorded: Outcome, now: Outcome, tolerance: Tolerance = None) -> Judge
     """Judge a second outcome by the first; both are of the same trial on the same data."""
     folds = tuple(_differing(recorded.outputs, now.outputs))
     metrics = list(_metric_divergences(recorded, now))
-    rows = _beside(recorded.predictions, now.predictions)
+    rows = set_rows_beside(recorded.predictions, now.predictions)
     same_test = recorded.test_outputs == now.test_outputs
     if not (folds or metrics) and same_test and (rows is None or rows.is_same):
         return Judgement("identical", _every_byte(recorded), largest_output=0.0 if rows else None)
@@ -157,99 +125,11 @@ def _at(scores: Sequence[float], fold: int) -> float | None:
     return scores[fold] if fold < len(scores) else None
 
 
-# Predictions, row by row
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Two tables of predictions side by side."""
-
-    is_same: bool
-    largest: float
-    n_labels: int
-    agrees: bool
-    first: Divergence | None
-
-
-def _beside(recorded: pd.DataFrame | None, now: pd.DataFrame | None) -> _Rows | None:
-    """Compare two tables of predictions; None where one was not kept."""
-    if recorded is None or now is None:
-        return None
-    if list(recorded.columns) != list(now.columns) or len(recorded) != len(now):
-        shapes = [f"{len(table):,} rows of {', '.join(table.columns)}" for table in (recorded, now)]
-        return _Rows(False, math.inf, 0, False, Divergence("predictions", recorded=shapes[0], now=shapes[1]))
-    firsts: list[Divergence] = []
-    largest, n_labels = 0.0, 0
-    for name in recorded.columns:
-        is_probability = name.startswith(_PROBABILITY)
-        apart, by = _apart_in(recorded[name], now[name], relative=not is_probability)
-        if not apart.any():
-            continue
-        firsts.append(_divergence_at(recorded, now, name, int(apart.argmax())))
-        if by is None or name == "row":
-            n_labels += int(apart.sum())
-        else:
-            largest = max(largest, float(by.max()))
-    first = min(firsts, key=lambda found: (_place_of(recorded, found), found.what == "prediction"), default=None)
-    agrees = n_labels == 0 and largest <= LARGEST_OUTPUT_DIFFERENCE
-    return _Rows(not firsts, largest, n_labels, agrees, first)
-
-
-def _apart_in(recorded: pd.Series, now: pd.Series, *, relative: bool) -> tuple[np.ndarray, np.ndarray | None]:
-    """Tell of each row whether two columns differ, and by how much if they hold fractions; NaN equals NaN."""
-    import numpy as np
-
-    if recorded.dtype.kind == now.dtype.kind == "f":
-        old, new = recorded.to_numpy(), now.to_numpy()
-        gaps = np.isnan(old) | np.isnan(new)
-        if old.dtype != new.dtype:
-            return np.ones(len(old), dtype=bool), np.full(len(old), np.inf)
-        same = (old == new) | (np.isnan(old) & np.isnan(new))
-        with np.errstate(all="ignore"):
-            by = np.abs(new - old) / np.where(relative & (old != 0), np.abs(old), 1.0)
-        return ~same, np.where(same, 0.0, np.where(gaps, np.inf, by))
-    pairs = zip(recorded.tolist(), now.tolist(), strict=True)
-    kinds = recorded.dtype.kind == now.dtype.kind
-    return np.array([not kinds or not _is_same_value(old, new) for old, new in pairs], dtype=bool), None
-
-
-def _is_same_value(old: Any, new: Any) -> bool:
-    """Compare two labels by value and type: `1`, `1.0`, `"1"` and `True` are four."""
-    if isinstance(old, float) and isinstance(new, float) and math.isnan(old) and math.isnan(new):
-        return True
-    return type(old) is type(new) and bool(old == new)
-
-
-def _divergence_at(recorded: pd.DataFrame, now: pd.DataFrame, name: str, place: int) -> Divergence:
-    old, new = recorded[name].iloc[place], now[name].iloc[place]
-    is_number = recorded[name].dtype.kind == now[name].dtype.kind == "f"
-    ids = [column for column in recorded.columns if column not in _DESCRIBING and not column.startswith(_PROBABILITY)]
-    return Divergence(
-        name,
-        row=int(recorded["row"].iloc[place]) if "row" in recorded else place,
-        id=str(recorded[ids[0]].iloc[place]) if ids else None,
-        recorded=_shown(old),
-        now=_shown(new),
-        by=float(abs(new - old)) if is_number else None,
-    )
-
-
-def _place_of(recorded: pd.DataFrame, found: Divergence) -> int:
-    if "row" not in recorded or found.row is None:
-        return 0
-    return int((recorded["row"] == found.row).to_numpy().argmax())
-
-
-def _shown(value: Any) -> str:
-    plain = value.item() if hasattr(value, "item") else value
-    return repr(plain) if isinstance(plain, float) else str(plain)
-
-
 # Words
 
 
 def _first(
-    recorded: Outcome, now: Outcome, folds: Sequence[int], metrics: Sequence[Divergence], rows: _Rows | None
+    recorded: Outcome, now: Outcome, folds: Sequence[int], metrics: Sequence[Divergence], rows: Rows | None
 ) -> Divergence | None:
     """Find the first thing that differs: the first fold, and on it by how much; else the first of the test rows."""
     on_folds = next((found for found in metrics if found.fold is not None), None)
@@ -273,7 +153,7 @@ def _every_byte(recorded: Outcome) -> str:
     return f"every byte that the model said on {' and on '.join(places)} is the same, and so is every metric"
 
 
-def _nearly(rows: _Rows | None) -> str:
+def _nearly(rows: Rows | None) -> str:
     if rows is None:
         return f"every byte that the model said is the same; metrics differ by {LARGEST_METRIC_DIFFERENCE:g} at most"
     return f"the same labels, outputs at most {rows.largest:.2g} apart, metrics at most {LARGEST_METRIC_DIFFERENCE:g}"

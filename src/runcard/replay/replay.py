@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from runcard.replay.difference import Difference, as_dicts, read_difference
-from runcard.replay.judgement import Divergence, Verdict, reaches
+from runcard.replay.divergence import Divergence
+from runcard.replay.judgement import Verdict, reaches
 from runcard.replay.score import Score
 
 SCHEMA = 1
@@ -98,7 +99,7 @@ def read_replay(text: str) -> Replay:
             "differences": tuple(read_difference(each) for each in fields["differences"]),
             "divergence": divergence and Divergence(**{**divergence, "by": _number(divergence["by"])}),
             "scores": tuple(
-                Score(each["name"], *(_number(each[key]) for key in ("recorded", "now", "largest")))  # type: ignore[arg-type]
+                Score(each["name"], _number(each["recorded"]), _number(each["now"]), float(each["largest"]))
                 for each in fields["scores"]
             ),
             "notes": tuple(fields["notes"]),

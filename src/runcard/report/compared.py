@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
@@ -89,8 +90,8 @@ def compared_table(found: RunComparison, *, width: int) -> Table:
         n_shown -= 1
     table = plain_table(_title(found))
     for head, least in list(zip(heads, widths, strict=True))[:n_shown]:
-        side = "left" if head in _LEFT else "right"
-        table.add_column(head, justify=side, no_wrap=head != _PARAMETERS, min_width=least, overflow="fold")  # type: ignore[arg-type]
+        side: JustifyMethod = "left" if head in _LEFT else "right"
+        table.add_column(head, justify=side, no_wrap=head != _PARAMETERS, min_width=least, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row[:n_shown]))
     return table

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runcard.replay import Beside, Difference, Replay, Score
+from runcard.replay.difference import OF_RUNS
 
 _STYLE = {
     "identical": "bold green",
@@ -80,7 +81,7 @@ def _named(each: Difference, group: str) -> str:
 
 
 def _mark(each: Difference) -> Text:
-    if each.decides or each.part in ("model", "param", "feature set", "tag"):
+    if each.decides or each.part in OF_RUNS:
         return Text("different", style="bold red")
     return Text("different", style="yellow") if each.is_environment else Text("noted", style="dim")
 

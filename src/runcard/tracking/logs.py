@@ -39,7 +39,7 @@ from runcard.tracking.modelfiles import model_digest
 
 MODEL_FOLDER = "model"
 DECISION_TAG = "runcard.decision"
-"""On a card's run: whether a trial was chosen; on a trial's run: that it was."""
+"""On a card's run: whether a trial was chosen, and in `runcard.decision_run` which; on a trial's run: that it was."""
 
 DECISION_FILE = "decision.json"
 _STATUS: Mapping[str, RunStatus] = {
@@ -124,7 +124,6 @@ def distinction(decision: Mapping[str, Any], run_id: str | None, protocol: str |
 def trial_log(record: Record, experiment: str, parent_run_id: str | None) -> RunLog:
     """Tell of a trial."""
     at = _end_ms(record)
-    params, _ = safe_params({"model": record.model, **_unclashed(record.params)})
     return RunLog(
         record_id=record.record_id,
         kind="trial",
@@ -137,7 +136,7 @@ def trial_log(record: Record, experiment: str, parent_run_id: str | None) -> Run
         items=(
             *_tags(_trial_tags(record)),
             *_exactly(record),
-            *params,
+            *param_items(record.model, record.params),
             *safe_metrics(_trial_metrics(record, at)),
             *_trace(record),
         ),
@@ -164,8 +163,7 @@ def final_log(final: FinalRecord, record: Record, experiment: str, parent_run_id
     measured = [Metric(prefix + name, value, 0, at) for name, value in measures.items()]
     items: list[Item] = [*_tags(tags), *_files(folder), *safe_metrics(measured)]
     if has_model:
-        params, _ = safe_params({"model": record.model, **_unclashed(record.params)})
-        given = tuple(item for item in params if isinstance(item, Param))
+        given = tuple(item for item in param_items(record.model, record.params) if isinstance(item, Param))
         items.append(ModelFiles(folder / MODEL_FOLDER, MODEL_FOLDER, given, scores))
     else:
         items += safe_metrics(scores)
@@ -264,9 +262,11 @@ def _files(folder: Path) -> list[Item]:
     return [Artifact(path) for path in sorted(folder.iterdir()) if path.name != MODEL_FOLDER]
 
 
-def _unclashed(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Prefix by its step the one name that runcard itself uses."""
-    return {f"model__{name}" if name == "model" else name: value for name, value in params.items()}
+def param_items(model: str, params: Mapping[str, Any]) -> tuple[Param | TextArtifact, ...]:
+    """Tell a trial's model and hyperparameters; the one name that runcard itself uses is prefixed by its step."""
+    unclashed = {f"model__{name}" if name == "model" else name: value for name, value in params.items()}
+    items, _ = safe_params({"model": model, **unclashed})
+    return items
 
 
 def _tags(tags: Mapping[str, str]) -> list[Tag]:

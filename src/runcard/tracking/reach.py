@@ -58,7 +58,7 @@ def within(seconds: float, check: Callable[[], None], *, uri: str) -> None:
     def run() -> None:
         try:
             check()
-        except Exception as error:
+        except Exception as error:  # raised again by whoever waits
             failures.append(error)
 
     thread = threading.Thread(target=run, name="runcard-probe", daemon=True)

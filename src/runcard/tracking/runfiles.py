@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlparse
 
 from runcard.tracking import faults
+from runcard.tracking.base import RunReader
 
 
 class RunFiles:
@@ -16,20 +17,23 @@ class RunFiles:
     ----------
     uri
         The tracking address.
-    address
-        Where the run's files are, as MLflow writes it.
+    reader
+        Open at that address.
     """
 
-    def __init__(self, uri: str, run_id: str, address: str) -> None:
+    def __init__(self, uri: str, run_id: str, reader: RunReader) -> None:
         self._uri, self._run_id = uri, run_id
-        self._folder = local_folder(address)
+        self._folder = local_folder(reader.files_of(run_id))
 
     def read(self, name: str) -> bytes | None:
         """Read a file; None if there is none of that name."""
-        return self.read_all(name).get(name)
+        return self._read(name).get(name)
 
-    def read_all(self, name: str) -> dict[str, bytes]:
-        """Read a file, or all files below a folder: path among the run's files -> content."""
+    def read_below(self, folder: str) -> dict[str, bytes]:
+        """Read all files of a folder: path from there -> content."""
+        return {name.removeprefix(f"{folder}/"): content for name, content in self._read(folder).items()}
+
+    def _read(self, name: str) -> dict[str, bytes]:
         if self._folder is not None:
             with faults.translated(self._uri, f"the files of the run {self._run_id} could not be read"):
                 return _below(self._folder, name)

@@ -21,7 +21,7 @@ from runcard.data.splitfile import read_folds
 from runcard.data.store import Store, open_store
 from runcard.plan.digest import digest_rows
 from runcard.project import Project, find_project
-from runcard.provenance.git import GitSilent, ask_git
+from runcard.provenance.git import is_pushed
 from runcard.provenance.kept import read_code
 from runcard.provenance.modules import text_digest
 from runcard.tracking.base import EXACT_PARAMS_FILE, EXACT_PARAMS_TAG, VERDICT_TAG, RunReader, RunRow
@@ -35,7 +35,6 @@ from runcard.yaml import parse
 if TYPE_CHECKING:
     from runcard.tracking.mlflow import MlflowDetails
 
-_PROVENANCE = "provenance"
 _PARTS = ("code", "environment", "hardware", "container", "notebooks", "seeds", "data")
 
 
@@ -93,7 +92,7 @@ class _Gathering:
         if card is None:
             return self._of_plain(run)
         files = self._files(card)
-        kept = {path.removeprefix(f"{_PROVENANCE}/"): text for path, text in files.read_all(_PROVENANCE).items()}
+        kept = files.read_below("provenance")
         parts = _parts(kept)
         code = parts.get("code") or {}
         plan = _mapping(files.read("plan.json")) or {}
@@ -108,7 +107,7 @@ class _Gathering:
             plan=plan,
             parts=parts,
             code_problem=_problem(code, kept),
-            pushed_since=self._is_pushed(code) if code.get("pushed") is False else None,
+            pushed_since=is_pushed(self.project.root, str(code["commit"])) if code.get("pushed") is False else None,
             hyperparameters=self._hyperparameters(run),
             split=_split(files.read(SPLIT_FILE), plan.get("split") or {}),
             data=self._data(plan, parts.get("data") or {}),
@@ -129,7 +128,7 @@ class _Gathering:
         )
 
     def _files(self, run: RunRow) -> RunFiles:
-        return RunFiles(self.project.tracking_uri, run.run_id, self.reader.files_of(run.run_id))
+        return RunFiles(self.project.tracking_uri, run.run_id, self.reader)
 
     def _hyperparameters(self, run: RunRow) -> Mapping[str, Any] | None:
         text: str | bytes | None = run.tags.get(EXACT_PARAMS_TAG)
@@ -163,17 +162,11 @@ class _Gathering:
                 return KeptModel(digest, "gone")
             return KeptModel(digest, _model_state(folder, digest))
 
-    def _is_pushed(self, code: Mapping[str, Any]) -> bool | None:
-        try:
-            return bool(ask_git(self.project.root, "branch", "--remotes", "--contains", str(code["commit"])).strip())
-        except GitSilent:  # this clone does not have it
-            return None
-
 
 def _model_state(folder: Path, digest: str) -> FileState:
     try:
         return "same" if model_digest(folder) == digest else "changed"
-    except Exception:  # its description is not even YAML any more
+    except Exception:  # an altered description may make its reader raise anything
         return "changed"
 
 

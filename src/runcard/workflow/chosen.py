@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from runcard import errors
-from runcard.card import find_card, load_card
+from runcard.card import Card, find_card, load_card
 from runcard.project import CARD_FOLDER, Project
 from runcard.redact import redact
 from runcard.tracking.base import KIND_TAG, OUR_TAGS, PARENT_TAG, RunReader, RunRow, RunScope
@@ -94,6 +94,11 @@ def find_run(name: str, reader: RunReader, project: Project) -> RunRow:
     )
 
 
+def run_of_id(run_id: str, reader: RunReader) -> RunRow | None:
+    """Find the run that has an id; None if it was deleted."""
+    return next((run for run in reader.find_runs(run_id) if run.run_id == run_id), None)
+
+
 def require_one_protocol(runs: Sequence[RunRow], reader: RunReader, project: Project) -> None:
     """Require trials, or runs of cards, to have one protocol.
 
@@ -131,23 +136,25 @@ def _parts_of(card: RunRow | None) -> Mapping[str, str]:
 
 def meaning_of(name: str, names: Sequence[str], project: Project, reader: RunReader) -> str | RunRow:
     """Take a name for a card's experiment, an experiment, or a run, in this order."""
-    experiment, is_card = _experiment_of(name, project)
+    experiment, card = experiment_of(name, project)
     if reader.has_experiment(experiment):
         return experiment
-    if not is_card and (len(names) > 1 or reader.find_runs(name)):
+    if card is None and (len(names) > 1 or reader.find_runs(name)):
         return find_run(name, reader, project)
     raise unknown_experiment(project.tracking_uri, experiment, reader.experiment_names())
 
 
-def _experiment_of(name: str, project: Project) -> tuple[str, bool]:
+def experiment_of(name: str, project: Project) -> tuple[str, Card | None]:
+    """Take a card's name or path for its experiment's; any other name is the experiment's own."""
     try:
-        return load_card(find_card(name, project), project=project).name, True
+        card = load_card(find_card(name, project), project=project)
     except errors.CardMissing:
-        return name, False
+        return name, None
+    return card.name, card
 
 
-def only_card(project: Project, command: str) -> str:
-    """Find the project's only card, for a command that was given none.
+def only_card(project: Project, command: str, what: str = "card or experiment") -> str:
+    """Find the project's only card, for a command that was given none of `what` it takes.
 
     Raises
     ------
@@ -158,7 +165,7 @@ def only_card(project: Project, command: str) -> str:
     if len(cards) == 1:
         return str(cards[0])
     raise errors.UsageError(
-        "which card or experiment?",
+        f"which {what}?",
         why=f"the cards here are {errors.listing([card.stem for card in cards])}" if cards else "no card is here",
         hint=f"name one: `runcard {command} CARD`",
     )
@@ -187,4 +194,4 @@ def _card_of(run: RunRow, reader: RunReader) -> RunRow | None:
     if run.tags.get(KIND_TAG) == "card":
         return run
     parent = run.tags.get(PARENT_TAG, "")
-    return next((row for row in reader.find_runs(parent) if row.run_id == parent), None) if parent else None
+    return run_of_id(parent, reader) if parent else None

@@ -68,7 +68,7 @@ def load_dataset(name: str, catalog: Catalog, *, where: str) -> Table:
             value = catalog.datasets[name].function()
         except errors.RuncardError:
             raise
-        except Exception as error:
+        except Exception as error:  # whatever the project's function raises
             raise errors.RegistrationInvalid(
                 f"the dataset `{name}` cannot be made",
                 where=catalog.datasets[name].place,

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runcard.tracking.base import PARENT_TAG
 from runcard.tracking.mlflow.registry import MlflowRegistry
 from runcard.tracking.versions import ModelOrigin, ModelVersion
 
@@ -21,7 +22,7 @@ def read_origin(registry: MlflowRegistry, version: ModelVersion) -> ModelOrigin:
     with registry.translated(f"the run of `{version}` could not be read"):
         run = _run(registry.client, version.run_id)
         tags = run.data.tags if run else {}
-        parent = _run(registry.client, tags.get("mlflow.parentRunId"))
+        parent = _run(registry.client, tags.get(PARENT_TAG))
         return ModelOrigin(
             digest=version.digest or tags.get("runcard.model_digest"),
             card=_card(registry.client, parent.info.run_id) if parent else None,

@@ -7,16 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runcard import errors
-from runcard.card import find_card, load_card
-from runcard.project import CARD_FOLDER, Project
 from runcard.redact import redact
-from runcard.tracking.base import RunRow
+from runcard.tracking.base import PARENT_TAG, RunRow
+from runcard.tracking.logs import DECISION_TAG
+from runcard.workflow.chosen import experiment_of, only_card
 from runcard.workflow.registry.desk import Desk
 from runcard.workflow.sync import connect
 
-PARENT_TAG = "mlflow.parentRunId"
-DECISION_TAG = "runcard.decision"
-"""On a card's run: whether a trial was chosen, and in `runcard.decision_run` which; on a trial's run: that it was."""
 KEPT = ("model_digest", "trial_key", "protocol", "card_run", "chosen_as", "why")
 """What of a decision is kept with the version, as tags `runcard.*`."""
 _RUN = re.compile(r"[0-9a-f]{8,32}")
@@ -68,7 +65,8 @@ def find_chosen(desk: Desk, name: str | None) -> Chosen:
             )
         if found:
             return _of_run(desk, found[0])
-    experiment = experiment_of(name, desk.project)
+    asked = only_card(desk.project, "register", "run or card") if name is None else name
+    experiment, _ = experiment_of(asked, desk.project)
     with connect(desk.project) as tracker:
         cards = [row for row in tracker.read_runs(experiment, kind="card") if row.status == "FINISHED"]
     if not cards:
@@ -79,23 +77,6 @@ def find_chosen(desk: Desk, name: str | None) -> Chosen:
             hint="run a card first: `runcard run CARD`",
         )
     return _decided(desk, cards[0], experiment)
-
-
-def experiment_of(name: str | None, project: Project) -> str:
-    """Take a card's name, path or text for its experiment's; any other name is the experiment's own."""
-    if name is not None:
-        try:
-            return load_card(find_card(name, project), project=project).name
-        except errors.CardMissing:
-            return name
-    cards = sorted((project.root / CARD_FOLDER).glob("*.y*ml"))
-    if len(cards) == 1:
-        return load_card(cards[0], project=project).name
-    raise errors.UsageError(
-        "which run or card?",
-        why=f"the cards here are {errors.listing([card.stem for card in cards])}" if cards else "no card is here",
-        hint="name one: `runcard register CARD`",
-    )
 
 
 def _of_run(desk: Desk, run: RunRow) -> Chosen:

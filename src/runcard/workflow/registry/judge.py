@@ -19,10 +19,9 @@ from runcard.promotion import (
     judge_signature,
 )
 from runcard.redact import redact
-from runcard.tracking.base import VERDICT_TAG, RunRow
+from runcard.tracking.base import PARENT_TAG, VERDICT_TAG, RunRow
 from runcard.tracking.modelfiles import model_digest
 from runcard.tracking.versions import ModelVersion
-from runcard.workflow.registry.chosen import PARENT_TAG
 from runcard.workflow.registry.desk import Desk
 from runcard.workflow.registry.rows import Contender, compare_on, read_test_rows
 from runcard.workflow.registry.rules import Rules, read_rules

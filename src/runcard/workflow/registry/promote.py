@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runcard import errors
 from runcard.project import Project
-from runcard.promotion import Gate, Promotion
+from runcard.promotion import EventKind, Gate, Promotion
 from runcard.redact import redact
 from runcard.tracking.versions import ModelVersion, parse_ref
 from runcard.workflow.registry.chosen import KEPT
@@ -65,26 +65,36 @@ def promote(
         is_held = all(gate.verdict == "passed" for gate in gates)
         if not is_held and not force:
             raise _failed(desk, candidate, to, gates)
-        promotion = Promotion(
-            kind="promote",
-            model=candidate.name,
-            version=candidate.version,
-            run_id=candidate.run_id or "",
-            alias=to,
-            previous=holder.version if holder else None,
-            decision=decision_of(candidate),
-            gates=gates,
-            is_forced=not is_held,
-            reason=redact(reason.strip()),
-            **desk.signed(),
-        )
+        promotion = move(desk, candidate, holder, kind="promote", alias=to, gates=gates, reason=reason)
+        promotion = replace(promotion, is_forced=not is_held)
         decide(desk, promotion, entries)
         return Promoted(candidate, to, promotion)
 
 
-def decision_of(version: ModelVersion) -> dict[str, str]:
-    """Say which trial of which card a version is, as its tags have it."""
-    return {name: version.tags[f"runcard.{name}"] for name in KEPT if f"runcard.{name}" in version.tags}
+def move(
+    desk: Desk,
+    version: ModelVersion,
+    holder: ModelVersion | None,
+    *,
+    kind: EventKind,
+    alias: str,
+    gates: tuple[Gate, ...],
+    reason: str,
+) -> Promotion:
+    """Make the event of an alias that moves from its holder to a version."""
+    return Promotion(
+        kind=kind,
+        model=version.name,
+        version=version.version,
+        run_id=version.run_id or "",
+        alias=alias,
+        previous=holder.version if holder else None,
+        # Which trial of which card the version is.
+        decision={name: version.tags[f"runcard.{name}"] for name in KEPT if f"runcard.{name}" in version.tags},
+        gates=gates,
+        reason=redact(reason.strip()),
+        **desk.signed(),
+    )
 
 
 def gate_lines(gates: tuple[Gate, ...]) -> str:

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from runcard import errors
 from runcard.project import Project
-from runcard.promotion import PRODUCTION, Promotion, holders
+from runcard.promotion import PRODUCTION, Gate, holders
 from runcard.redact import redact
 from runcard.tracking.entries import Entry
 from runcard.tracking.versions import ModelRef, ModelVersion
 from runcard.workflow.registry.desk import Desk, Note, open_desk
 from runcard.workflow.registry.judge import judge_files
-from runcard.workflow.registry.promote import Promoted, decision_of, gate_lines
+from runcard.workflow.registry.promote import Promoted, gate_lines, move
 from runcard.workflow.registry.settle import decide, settle
 
 
@@ -49,24 +49,8 @@ def rollback(
         version = desk.registry.find(ModelRef(model, version=to or earlier[-1]))
         gate = judge_files(desk, version)
         if gate.verdict != "passed":
-            raise errors.GateFailed(
-                f"{version} may not become `{PRODUCTION}` again: its files are not what was saved",
-                where=redact(desk.registry.uri),
-                why=gate_lines((gate,)),
-                hint=f"name another version: `runcard rollback {model} --to VERSION`",
-            )
-        promotion = Promotion(
-            kind="rollback",
-            model=model,
-            version=version.version,
-            run_id=version.run_id or "",
-            alias=PRODUCTION,
-            previous=holder.version if holder else None,
-            decision=decision_of(version),
-            gates=(gate,),
-            reason=redact(reason.strip()),
-            **desk.signed(),
-        )
+            raise _not_as_saved(desk, version, gate)
+        promotion = move(desk, version, holder, kind="rollback", alias=PRODUCTION, gates=(gate,), reason=reason)
         decide(desk, promotion, entries)
         return Promoted(version, PRODUCTION, promotion)
 
@@ -77,6 +61,15 @@ def _earlier(entries: Sequence[Entry], model: str, holder: ModelVersion | None) 
     held = holders(events, PRODUCTION)
     now = holder.version if holder else None
     return [version for version in (held[:-1] if held[-1:] == [now] else held) if version != now]
+
+
+def _not_as_saved(desk: Desk, version: ModelVersion, gate: Gate) -> errors.GateFailed:
+    return errors.GateFailed(
+        f"{version} may not become `{PRODUCTION}` again: its files are not what was saved",
+        where=redact(desk.registry.uri),
+        why=gate_lines((gate,)),
+        hint=f"name another version: `runcard rollback {version.name} --to VERSION`",
+    )
 
 
 def _no_earlier(desk: Desk, model: str, to: int | None, earlier: Sequence[int]) -> errors.ModelVersionUnknown:

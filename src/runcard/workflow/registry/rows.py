@@ -12,7 +12,7 @@ from runcard import errors
 from runcard.card import load_card
 from runcard.catalog.metrics import Metric, Outputs, resolve_metric, score
 from runcard.data.target import Target
-from runcard.plan import Plan
+from runcard.plan import Plan, make_plan
 from runcard.project import Project
 from runcard.promotion import Duel
 from runcard.stats import bootstrap_bound
@@ -21,7 +21,7 @@ from runcard.trial import last_line, read_rows, stage_table
 from runcard.trial.circumstances import quiet
 from runcard.trial.outputs import compute_outputs
 from runcard.workflow.reading import load_table
-from runcard.workflow.resolve import Resolved, load_catalog, resolve
+from runcard.workflow.resolve import Resolved, load_catalog
 from runcard.yaml import parse
 
 if TYPE_CHECKING:
@@ -74,9 +74,10 @@ def read_test_rows(project: Project, card: RunRow, text: str, metric: str | None
     """
     parsed = load_card(parse(text.encode(), "card.yaml").value, project=project)
     # What counts is what the run had, not what the name is locked as by now.
-    table, _ = load_table(parsed, project, load_catalog(project))
-    resolved = resolve(parsed, project=project, table=table)
-    plan = resolved.plan
+    catalog = load_catalog(project)
+    table, stamp = load_table(parsed, project, catalog)
+    plan = make_plan(parsed, table, catalog)
+    resolved = Resolved(project, parsed, catalog, table, stamp, plan)
     recorded = json.loads(card.tags.get("runcard.parts", "{}"))
     changed = [name for name in PARTS if plan.parts[name] != recorded.get(name)]
     if changed:

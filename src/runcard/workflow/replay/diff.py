@@ -74,7 +74,7 @@ def _patches(first: Subject, second: Subject, reader: RunReader, project: Projec
 
 def _patch(subject: Subject, reader: RunReader, project: Project) -> str:
     run_id = subject.card.run_id if subject.card else subject.run.run_id
-    content = RunFiles(project.tracking_uri, run_id, reader.files_of(run_id)).read(_PATCH)
+    content = RunFiles(project.tracking_uri, run_id, reader).read(_PATCH)
     return (content or b"").decode("utf-8", "replace")
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from runcard.project import Project
 from runcard.provenance.environment import VARIABLES
 from runcard.provenance.kept import read_code
 from runcard.provenance.restore import Restored, restore_code
-from runcard.provenance.venv import make_venv, want
+from runcard.provenance.venv import make_venv
+from runcard.provenance.wanted import want
 from runcard.replay import Replay, read_replay
 from runcard.workflow.replay.child import run_child, unanswered
 from runcard.workflow.replay.keeping import REPLAYS
@@ -47,7 +47,9 @@ def replay_isolated(recorded: Recorded, project: Project, options: Options) -> R
     account = recorded.account
     code = read_code(account.code, recorded.provenance)
     wanted = want(account.environment)
-    with _folder() as folder:
+    # Outside of the project, whose settings must not be found from there.
+    with tempfile.TemporaryDirectory(prefix="runcard-replay-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
         options.note(f"Restoring the code of {recorded.run.name} at {str(code.commit)[:12]}")
         restored = restore_code(code, repository=project.root, into=folder / "tree")
         for remark in restored.remarks:
@@ -60,29 +62,16 @@ def replay_isolated(recorded: Recorded, project: Project, options: Options) -> R
         return _taken_over(said, restored, project)
 
 
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """Give a folder outside of the project, whose settings must not be found from there."""
-    folder = Path(tempfile.mkdtemp(prefix="runcard-replay-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def _bring_data(plan: Mapping[str, object], project: Project, restored: Restored) -> None:
     """Copy a table that is in no commit; whether it is the recorded one is seen by its fingerprint."""
-    for name in _tables(plan):
-        here, there = project.root / name, restored.root / name
-        if here.is_file() and not os.path.lexists(there):
-            there.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(here, there)
-
-
-def _tables(plan: Mapping[str, object]) -> list[str]:
     data = plan.get("data")
     source = data.get("source") if isinstance(data, Mapping) else None
-    return [source] if isinstance(source, str) and not os.path.isabs(source) and "://" not in source else []
+    if not isinstance(source, str) or os.path.isabs(source) or "://" in source:
+        return
+    here, there = project.root / source, restored.root / source
+    if here.is_file() and not os.path.lexists(there):
+        there.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(here, there)
 
 
 def _command(python: Path, recorded: Recorded, options: Options) -> list[str]:

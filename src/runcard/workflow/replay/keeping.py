@@ -26,8 +26,8 @@ from runcard.tracking.base import (
     TextArtifact,
     Tracker,
     safe_metrics,
-    safe_params,
 )
+from runcard.tracking.logs import param_items
 from runcard.workflow.replay.here import Done
 from runcard.workflow.replay.recorded import PREDICTIONS_FILE, Recorded
 from runcard.workflow.sync import connect
@@ -110,9 +110,6 @@ def _tell(tracker: Tracker, done: Done, recorded: Recorded, folder: Path) -> Rep
 def _log(done: Done, recorded: Recorded, files: tuple[Item, ...]) -> RunLog:
     replay = done.replay
     ended = int(time.time() * 1000)
-    params, _ = safe_params(
-        {"model": replay.model, **{_unclashed(name): value for name, value in replay.params.items()}}
-    )
     return RunLog(
         record_id=uuid.uuid4().hex,
         kind="replay",
@@ -122,7 +119,12 @@ def _log(done: Done, recorded: Recorded, files: tuple[Item, ...]) -> RunLog:
         status="FINISHED",
         ended_ms=ended,
         parent_run_id=replay.run_id,
-        items=(*_tags(done, recorded), *params, *safe_metrics(_metrics(done, ended)), *files),
+        items=(
+            *_tags(done, recorded),
+            *param_items(replay.model, replay.params),
+            *safe_metrics(_metrics(done, ended)),
+            *files,
+        ),
     )
 
 
@@ -161,7 +163,3 @@ def _is_own(name: str) -> bool:
 
 def _text(name: str, content: bytes) -> TextArtifact:
     return TextArtifact(content.decode("utf-8", "replace"), name)
-
-
-def _unclashed(name: str) -> str:
-    return f"model__{name}" if name == "model" else name

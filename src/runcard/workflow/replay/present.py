@@ -16,6 +16,7 @@ from runcard.plan import Plan, Trial, make_plan
 from runcard.plan.draw import Draw
 from runcard.project import Project
 from runcard.provenance.environment import BOOSTING, CORE
+from runcard.provenance.modules import text_digest
 from runcard.replay import Account, Difference, find_differences
 from runcard.replay.difference import card_differences
 from runcard.search.strategy import Point
@@ -187,8 +188,6 @@ def _record_damaged(recorded: Recorded) -> list[Difference]:
     """Tell if the card in MLflow is not the one that was run."""
     if is_as_recorded(recorded):
         return []
-    from runcard.provenance.modules import text_digest
-
     now = text_digest(recorded.account.card)
     return [Difference("record", "card.yaml in MLflow", recorded.card_digest[:_SHORT], now[:_SHORT])]
 

@@ -22,11 +22,11 @@ from runcard.tracking.base import (
     RunRow,
 )
 from runcard.tracking.runfiles import RunFiles
+from runcard.workflow.circumstances import MODULES
 from runcard.workflow.replay.outcome import read_table
 from runcard.workflow.replay.subject import Subject
 
-_PROVENANCE = "provenance"
-_MODULES = f"{_PROVENANCE}/modules/"
+_MODULES = f"{MODULES}/"
 PREDICTIONS_FILE = "predictions.parquet"
 
 
@@ -61,16 +61,6 @@ class Recorded:
         return str(self.account.plan["data"]["digest"])
 
     @property
-    def commit(self) -> str | None:
-        """The commit that was checked out."""
-        return self.account.code.get("commit")
-
-    @property
-    def python(self) -> str:
-        """The version of Python."""
-        return str(self.account.environment["python"])
-
-    @property
     def packages(self) -> Mapping[str, str]:
         """Every installed package and its version."""
         found: Mapping[str, str] = self.account.environment["packages"]
@@ -89,8 +79,8 @@ def read_recorded(subject: Subject, reader: RunReader, project: Project) -> Reco
     _require_ended(run, project)
     if card is None:
         raise _not_ours(run, project)
-    files = RunFiles(project.tracking_uri, card.run_id, reader.files_of(card.run_id))
-    kept = files.read_all(_PROVENANCE)
+    files = RunFiles(project.tracking_uri, card.run_id, reader)
+    kept = files.read_below("provenance")
     account = _account(run, card, files, kept, reader, project)
     _require_complete(account, run, card, project)
     return Recorded(
@@ -100,7 +90,7 @@ def read_recorded(subject: Subject, reader: RunReader, project: Project) -> Reco
         account=account,
         card_digest=card.tags.get("runcard.card_digest", ""),
         card_path=card.tags.get("runcard.card_path", ""),
-        provenance={name.removeprefix(f"{_PROVENANCE}/"): content for name, content in kept.items()},
+        provenance=kept,
         is_finalist="runcard.finalist" in run.tags and "runcard.test_error" not in run.tags,
         trial_index=int(run.tags.get("runcard.index", 0)),
     )
@@ -111,28 +101,28 @@ def read_account(subject: Subject, reader: RunReader, project: Project) -> Accou
     run, card = subject.run, subject.card
     if card is None:
         return Account(run.name)
-    files = RunFiles(project.tracking_uri, card.run_id, reader.files_of(card.run_id))
-    return _account(run, card, files, files.read_all(_PROVENANCE), reader, project)
+    files = RunFiles(project.tracking_uri, card.run_id, reader)
+    return _account(run, card, files, files.read_below("provenance"), reader, project)
 
 
 def _account(
     run: RunRow, card: RunRow, files: RunFiles, kept: Mapping[str, bytes], reader: RunReader, project: Project
 ) -> Account:
-    own = RunFiles(project.tracking_uri, run.run_id, reader.files_of(run.run_id))
+    own = RunFiles(project.tracking_uri, run.run_id, reader)
     plan = _mapping(files.read("plan.json"))
     is_trial = run.run_id != card.run_id
     return Account(
         name=run.name,
         card=(files.read("card.yaml") or b"").decode("utf-8", "replace"),
         plan=plan,
-        code=_mapping(kept.get(f"{_PROVENANCE}/code.json")),
+        code=_mapping(kept.get("code.json")),
         modules={
             name.removeprefix(_MODULES): content.decode("utf-8", "replace")
             for name, content in kept.items()
             if name.startswith(_MODULES)
         },
-        environment=_mapping(kept.get(f"{_PROVENANCE}/environment.json")),
-        hardware=_mapping(kept.get(f"{_PROVENANCE}/hardware.json")),
+        environment=_mapping(kept.get("environment.json")),
+        hardware=_mapping(kept.get("hardware.json")),
         model=run.tags.get("runcard.model", ""),
         params=_exact(run, own, EXACT_PARAMS_TAG, EXACT_PARAMS_FILE, {}) if is_trial else {},
         features=run.tags.get("runcard.features", ""),

@@ -11,7 +11,7 @@ from runcard.redact import redact
 from runcard.tracking.base import KIND_TAG, PARENT_TAG, REPLAY_OF_TAG, RunReader, RunRow, RunScope
 from runcard.tracking.logs import DECISION_TAG
 from runcard.tracking.versions import ModelRef, parse_ref
-from runcard.workflow.chosen import find_run
+from runcard.workflow.chosen import find_run, run_of_id
 
 _VERSION = re.compile(r"[^@/]+(?:@[^@/]+|/\d+)")
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -53,10 +53,10 @@ def find_subject(name: str, reader: RunReader, project: Project) -> Subject:
     parent = run.tags.get(PARENT_TAG)
     if run.tags.get(KIND_TAG) != "trial" or parent is None:
         return Subject(run, None)
-    cards = [card for card in reader.find_runs(parent) if card.run_id == parent]
-    if not cards:
+    card = run_of_id(parent, reader)
+    if card is None:
         raise _gone(f"the card's run of `{run.name}` was deleted", parent, project)
-    return Subject(run, cards[0], chosen_as)
+    return Subject(run, card, chosen_as)
 
 
 def _named(name: str, reader: RunReader, project: Project) -> tuple[RunRow, str]:
@@ -75,9 +75,9 @@ def _of_version(ref: ModelRef, reader: RunReader, project: Project) -> tuple[Run
 
     with MlflowRegistry(project.tracking_uri) as registry:
         version = registry.find(ref)
-    runs = [run for run in reader.find_runs(version.run_id or "none") if run.run_id == version.run_id]
-    if runs:
-        return runs[0], f"the run that {version} came from"
+    run = run_of_id(version.run_id, reader) if version.run_id else None
+    if run is not None:
+        return run, f"the run that {version} came from"
     if version.run_id and reader.is_deleted(version.run_id):
         raise _gone(f"the run that `{version}` came from was deleted", version.run_id, project)
     raise errors.NotReplayable(
@@ -90,10 +90,9 @@ def _of_version(ref: ModelRef, reader: RunReader, project: Project) -> tuple[Run
 
 def _trial_of(card: RunRow, reader: RunReader, project: Project) -> tuple[RunRow, str]:
     """Give the trial that was chosen of a card's, else the best finalist."""
-    chosen = card.tags.get(f"{DECISION_TAG}_run", "none")
-    for run in reader.find_runs(chosen) if chosen != "none" else ():
-        if run.run_id == chosen:
-            return run, f"the chosen trial of {card.name}"
+    chosen = run_of_id(card.tags.get(f"{DECISION_TAG}_run", "none"), reader)
+    if chosen is not None:
+        return chosen, f"the chosen trial of {card.name}"
     finalists = [row for row in _ranked(card, reader) if "runcard.finalist" in row.tags]
     if finalists:
         return finalists[0], f"the best finalist of {card.name}, of which none was chosen"

@@ -1,0 +1,82 @@
+"""What is locked, compared with what is there and what is kept; everything is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from runcard import errors
+from runcard.catalog.registered import Catalog
+from runcard.data.fingerprint import fingerprint
+from runcard.data.locked import Locked
+from runcard.data.lockfile import read_lock
+from runcard.data.store import Store, open_store
+from runcard.project import Project
+from runcard.workflow.datasets.named import find_entries
+from runcard.workflow.locking import describe
+from runcard.workflow.reading import load_locked
+from runcard.workflow.resolve import load_catalog
+
+Tree = Literal["as locked", "changed", "missing"]
+Shelf = Literal["kept", "damaged", "not kept", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A locked name, compared with what is there."""
+
+    name: str
+    tree: Tree
+    store: Shelf
+    problems: tuple[str, ...]
+    """What changed, or what is wrong."""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the name stands for what it was locked as, and what is kept of it is whole."""
+        return self.tree == "as locked" and self.store != "damaged"
+
+
+def verify_locked(project: Project, name: str | None = None) -> list[Verdict]:
+    """Compare what is locked, or one name, with the tree and the data store; everything is read.
+
+    Raises
+    ------
+    LockUnreadable, DatasetNotLocked
+    """
+    catalog, store = load_catalog(project), open_store(project)
+    lock = read_lock(project.root)
+    chosen = lock.values() if name is None else find_entries(lock.values(), name, project)
+    return [_verify(locked, project, catalog, store) for locked in chosen]
+
+
+def _verify(locked: Locked, project: Project, catalog: Catalog, store: Store) -> Verdict:
+    tree, changes = _look_at_tree(locked, project, catalog)
+    shelf, problems = _look_at_store(locked, store)
+    return Verdict(locked.name, tree, shelf, (*changes, *problems))
+
+
+def _look_at_tree(locked: Locked, project: Project, catalog: Catalog) -> tuple[Tree, tuple[str, ...]]:
+    try:
+        table = load_locked(locked, project, catalog)
+        content = fingerprint(table.frame)
+    except (errors.FileMissing, errors.DatasetUnknown) as error:
+        return "missing", (error.what,)
+    except errors.RuncardError as error:
+        return "changed", (f"{error.what}: {error.why}",)
+    if content.digest == locked.content.digest:
+        return "as locked", ()
+    return "changed", describe(project, locked, table, content)
+
+
+def _look_at_store(locked: Locked, store: Store) -> tuple[Shelf, tuple[str, ...]]:
+    try:
+        kept = store.find(locked.content.digest)
+        if kept is None:
+            return "not kept", ()
+        store.read(kept, name=locked.name, source=locked.source)
+    except errors.ContentDamaged as error:
+        return "damaged", (f"{error.where}: {error.why}",)
+    except errors.RuncardError as error:
+        return "unknown", (f"{error.what}: {error.why}",)
+    return "kept", ()
