@@ -148,12 +148,15 @@ def test_a_killed_run_is_gone_on_with(start_cli: Any, project: Path, calm: dict[
     assert list((project / ".runcard" / "scratch").iterdir()) == []
 
 
-def test_sigterm_leaves_no_workers_behind(start_cli: Any, project: Path) -> None:
+def test_sigterm_is_the_ctrl_c_of_a_scheduler(start_cli: Any, project: Path) -> None:
     process = started(start_cli, project, n_records=1)
     workers = descendants(process)
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
-    assert process.returncode != 0
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "interrupted: " in said
+    assert "Traceback" not in said
+    assert count_rows(project, "executions", "status = 'interrupted'") == 1
     wait_for(lambda: all_gone(workers), seconds=30)
 
 

@@ -109,14 +109,15 @@ def test_a_run_of_uncommitted_code_is_reproduced_from_a_clone(place: Place) -> N
     assert len([path for path in (place.project / ".runcard" / "venvs").iterdir() if path.is_dir()]) == 1
 
 
-def test_ctrl_c_leaves_nothing_behind(place: Place) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_leaves_nothing_behind(place: Place, number: signal.Signals) -> None:
     with subprocess.Popen(**place.command("reproduce", place.run_id), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         for line in process.stderr:
             if line.startswith("Running"):
                 break
         started = psutil.Process(process.pid).children(recursive=True)
-        os.kill(process.pid, signal.SIGINT)
+        os.kill(process.pid, number)
         process.stderr.read()
         assert process.wait(60) == 130
     assert started

@@ -5,7 +5,9 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import signal
 import sys
+import threading
 from importlib import import_module
 from keyword import iskeyword
 from typing import Any
@@ -90,6 +92,8 @@ class _Commands(click.Group):
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def main(debug: bool) -> None:
     """Say an experiment in one card; run it, compare it, run it again and prove it equal."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's way to say Ctrl-C
     # Nearly all that is made is kept, modules first of all: looking for garbage so often costs a tenth of the time.
     gc.set_threshold(_MANY_OBJECTS)
     atexit.register(gc.freeze)  # nor is it looked through once more at the end, for a quarter of a second

@@ -116,7 +116,7 @@ def _own_pipes() -> tuple[IO[bytes], IO[bytes]]:
 
 
 def _answer(payload: bytes, places: Mapping[Path, Path]) -> Said:
-    import cloudpickle  # type: ignore[import-untyped]
+    import cloudpickle
 
     try:
         function, tasks = pickle.loads(payload)

@@ -180,7 +180,7 @@ class Cluster:
 
     def send(self, seat: Seat, function: Callable[[Any], Any], chunk: Chunk) -> Any:
         """Send a chunk to a worker, and before it what it reads; give the future answer."""
-        import cloudpickle  # type: ignore[import-untyped]
+        import cloudpickle
 
         tasks = [task for _, task in chunk]
         writes = writes_of(chunk)

@@ -148,7 +148,7 @@ def _asked(*command: str) -> str | None:
 
 
 def _threads() -> tuple[Threads, ...]:
-    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_info
 
     found = {
         Threads(

@@ -37,6 +37,7 @@ from runcard.tracking.base import (
 )
 from runcard.tracking.modelfiles import model_digest
 
+PREDICTIONS_FILE = "predictions.parquet"
 MODEL_FOLDER = "model"
 DECISION_TAG = "runcard.decision"
 """On a card's run: whether a trial was chosen, and in `runcard.decision_run` which; on a trial's run: that it was."""

@@ -30,6 +30,6 @@ def abreast(function: Callable[[S], T], items: Iterable[S], *, threads: int) -> 
 
 def _share_cores(threads: int) -> None:
     """Limit this thread; OpenMP keeps the number for each thread by itself."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     threadpool_limits(max(1, (os.cpu_count() or 1) // threads), user_api="openmp")

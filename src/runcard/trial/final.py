@@ -123,7 +123,7 @@ def _with_labels(estimator: Any, target: Target) -> Any:
 
 
 def _score(model: Any, task: FinalTask) -> dict[str, Any]:
-    import cloudpickle  # type: ignore[import-untyped]
+    import cloudpickle
     from sklearn.pipeline import Pipeline
 
     matrix, truth = load_part(task.folder, "score")

@@ -46,7 +46,7 @@ class _Counter:
 
 def pickled_bytes(model: Any) -> int:
     """Count the bytes of a pickled model, without holding them; a notebook's own classes pickle too."""
-    import cloudpickle  # type: ignore[import-untyped]
+    import cloudpickle
 
     counter = _Counter()
     cloudpickle.CloudPickler(counter, protocol=5).dump(model)

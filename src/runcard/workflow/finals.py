@@ -20,7 +20,7 @@ from runcard.project import Project
 from runcard.record import FinalRecord, Record, make_final
 from runcard.report.figures import Drawing, FinalistView, classification_report, draw, drawings_of
 from runcard.report.importance import importances_of
-from runcard.tracking.logs import MODEL_FOLDER
+from runcard.tracking.logs import MODEL_FOLDER, PREDICTIONS_FILE
 from runcard.trial import FinalResult, FinalTask, last_line, read_rows, refit
 from runcard.workflow.train import TEST, Bench, matrices_folder, prepare_folds
 
@@ -128,7 +128,7 @@ def _keep(plan: Plan, refitted: _Refitted, bench: Bench, project: Project) -> Ke
                 if png is not None:
                     (folder / name).write_bytes(png)
             _write_report(refitted.drawings[0].view, folder)
-            predictions_table(plan, refitted.result, bench).to_parquet(folder / "predictions.parquet", index=False)
+            predictions_table(plan, refitted.result, bench).to_parquet(folder / PREDICTIONS_FILE, index=False)
         if refitted.saved.exists():
             refitted.saved.rename(folder / MODEL_FOLDER)
         if refitted.result.trace:

@@ -33,14 +33,8 @@ class Resolved:
     plan: Plan
 
 
-def resolve(source: CardSource, *, project: Project | None = None, table: Table | None = None) -> Resolved:
+def resolve(source: CardSource, *, project: Project | None = None) -> Resolved:
     """Load a card, its project's code and its table, and make the plan.
-
-    Parameters
-    ----------
-    table
-        What `obtain_table` found, for a card that is to see content which is recorded; without it the card's data
-        are read, which must then be what `runcard.lock` says, if it says anything.
 
     Raises
     ------
@@ -51,15 +45,11 @@ def resolve(source: CardSource, *, project: Project | None = None, table: Table 
     card = open_card(source, project)
     project = project or find_project(card.path)
     catalog = load_catalog(project)
-    stamp = None
-    if table is not None:
-        content = fingerprint(table.frame)
-    else:
-        if card.data.raw_path is not None:
-            bring_missing_file(project.root / card.data.raw_path)
-        table, stamp = load_table(card, project, catalog)
-        content = fingerprint(table.frame)
-        check_locked(project, table, content, card.data.na_values)
+    if card.data.raw_path is not None:
+        bring_missing_file(project.root / card.data.raw_path)
+    table, stamp = load_table(card, project, catalog)
+    content = fingerprint(table.frame)
+    check_locked(project, table, content, card.data.na_values)
     return Resolved(project, card, catalog, table, stamp, make_plan(card, table, catalog, content))
 
 

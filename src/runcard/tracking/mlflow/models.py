@@ -124,7 +124,7 @@ def _without_advice() -> Iterator[None]:
 def _dump(pipeline: Any, file: Path, model_format: ModelFormat, modules: Collection[str]) -> list[str] | None:
     """Write the pipeline and return the types to be trusted, if the format asks for them."""
     if model_format == "cloudpickle":
-        import cloudpickle  # type: ignore[import-untyped]
+        import cloudpickle
 
         file.write_bytes(cloudpickle.dumps(pipeline))
         return None

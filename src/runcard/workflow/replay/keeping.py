@@ -27,9 +27,9 @@ from runcard.tracking.base import (
     Tracker,
     safe_metrics,
 )
-from runcard.tracking.logs import param_items
+from runcard.tracking.logs import PREDICTIONS_FILE, param_items
 from runcard.workflow.replay.here import Done
-from runcard.workflow.replay.recorded import PREDICTIONS_FILE, Recorded
+from runcard.workflow.replay.recorded import Recorded
 from runcard.workflow.sync import connect
 
 REPLAYS = "replays"

@@ -21,13 +21,13 @@ from runcard.tracking.base import (
     RunReader,
     RunRow,
 )
+from runcard.tracking.logs import PREDICTIONS_FILE
 from runcard.tracking.runfiles import RunFiles
 from runcard.workflow.circumstances import MODULES
 from runcard.workflow.replay.outcome import read_table
 from runcard.workflow.replay.subject import Subject
 
 _MODULES = f"{MODULES}/"
-PREDICTIONS_FILE = "predictions.parquet"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
