@@ -16,7 +16,10 @@ from servers import (  # noqa: F401
     empty_mlflow_db,
     mlflow_server,
     mlflow_server_on_postgres,
+    own_postgres,
     postgres,
+    shared_mlflow_server,
+    shared_mlflow_server_on_postgres,
     sqlite_uri,
 )
 

@@ -64,18 +64,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory, empty_mlflow_db: Path) -> P
 
 
 @pytest.fixture(scope="module")
-def own_postgres(postgres: str) -> str:
-    """A database of its own: the server has the other one."""
-    import psycopg2
-
-    connection = psycopg2.connect(postgres.replace("+psycopg2", ""))
-    connection.autocommit = True
-    connection.cursor().execute("CREATE DATABASE shop")
-    connection.close()
-    return postgres.removesuffix("postgres") + "shop"
-
-
-@pytest.fixture(scope="module")
 def shop(request: pytest.FixtureRequest, folder: Path) -> Shop:
     """The card's run at an address: trained once, then told again."""
     own = f"sqlite:///{folder / 'mlflow.db'}"
