@@ -62,9 +62,9 @@ def running(
 
 
 @contextlib.contextmanager
-def run_mlflow(backend: str, folder: Path, *, port: int | None = None) -> Iterator[str]:
+def run_mlflow(backend: str, folder: Path) -> Iterator[str]:
     """Run `mlflow server` on loopback and yield its address."""
-    port = port or free_port()
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", "1", "--backend-store-uri", backend]
@@ -136,8 +136,8 @@ class Relay(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, target: str) -> None:
-        super().__init__(("127.0.0.1", 0), _RelayHandler)
+    def __init__(self, target: str, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _RelayHandler)
         self.target = target
         self.address = f"http://127.0.0.1:{self.server_address[1]}"
         self.mood: Callable[[str], Mood] = lambda request: "well"
@@ -191,9 +191,9 @@ class _RelayHandler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def run_relay(target: str) -> Iterator[Relay]:
+def run_relay(target: str, *, port: int = 0) -> Iterator[Relay]:
     """Run a relay in front of a server."""
-    with Relay(target) as relay:
+    with Relay(target, port) as relay:
         thread = threading.Thread(target=relay.serve_forever, args=(0.01,))
         thread.start()
         try:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from contents import contents_of
 from engines import HereEngine
-from projects import COMMAND, MOODY, count_rows, environment, journal_of, moody_project, run_cli, start_cli
+from projects import COMMAND, MOODY, call_cli, count_rows, environment, journal_of, moody_project, run_cli, start_cli
 from servers import free_port
 
 from runcard import errors
@@ -103,7 +103,7 @@ def test_the_run_of_a_killed_process_is_closed_by_whoever_comes_next(tmp_path: P
         (killed,) = tracker.read_runs("moods", kind="card")
     assert killed.status == "KILLED"
     assert killed.ended_ms >= killed.started_ms
-    again = run_cli(folder, "run", "card", "--workers", "1")
+    again = call_cli(folder, "run", "card", "--workers", "1")
     assert again.returncode == 0, again.stderr
     statuses = [row[1] for row in contents_of(uri_of(path), "moods") if row[0] == "card"]
     assert statuses == ["FINISHED", "KILLED"]
@@ -159,7 +159,7 @@ def test_a_damaged_file_holds_up_nothing_else(card: Path) -> None:
     with sqlite3.connect(folder / ".runcard" / "journal.db") as connection:  # as if MLflow had been there all along
         connection.execute("UPDATE parcels SET uri = ?", (uri_of(card),))
     connection.close()
-    said = run_cli(folder, "sync")
+    said = call_cli(folder, "sync")
     assert said.returncode == 1
     assert said.stdout == "5 delivered, 1 left.\n"
     assert said.stderr.startswith(f"error[RC404]: a kept file is damaged\n  where: {harmed}\n")

@@ -14,13 +14,13 @@ from typing import Any
 import psutil
 import pytest
 from projects import (
+    call_cli,
     count_rows,
     customers_card,
     journal_of,
     make_customers,
     moody_project,
     press_ctrl_c,
-    run_cli,
     scores_of,
     wait_for,
     write_project,
@@ -116,7 +116,7 @@ def test_scheduler_and_worker_go_and_a_model_is_deadly_and_the_scores_are_those_
     assert count_rows(folder, "records", "status = 'done'") == len(SHIFTS)
     assert is_clean(dask_cluster)
     there = scores_in_journal(folder)
-    assert run_cli(folder, "run", "card", "--fresh", "--workers", "2").returncode == 0
+    assert call_cli(folder, "run", "card", "--fresh", "--workers", "2", HURRY="yes").returncode == 0
     assert scores_in_journal(folder) == there
 
 
