@@ -26,7 +26,7 @@ from runcard.project import find_project
 from runcard.tracking.mlflow import MlflowTracker
 from runcard.workflow import Listener, execute, run, sync
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 MODELS = [{"name": "moody", "params": {"shift": [0.0, 0.1, 0.2]}}]
 

@@ -30,7 +30,7 @@ from servers import DaskCluster, free_port, run_dask_scheduler, run_dask_worker,
 import runcard
 from runcard import errors
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 SHIFTS = [round(0.1 * n, 1) for n in range(6)]
 SLOW = [{"name": "moody", "params": {"shift": SHIFTS, "seconds": 0.3}}]

@@ -77,6 +77,7 @@ def test_the_page_counts_them() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize(("table", "task"), sorted(groups()))
 def test_it_runs_through_a_card(table: str, task: str, tmp_path: Path, empty_mlflow_db: Path) -> None:

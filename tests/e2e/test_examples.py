@@ -12,7 +12,7 @@ from projects import EXAMPLES, call_cli, copy_example, count_rows, json_scores, 
 import runcard
 from runcard.tracking.mlflow import MlflowTracker
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "iris_scores.json"
 

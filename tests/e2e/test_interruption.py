@@ -23,7 +23,7 @@ from projects import (
 from runcard.tracking.base import RunRow
 from runcard.tracking.mlflow import MlflowTracker
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 SHIFTS = [round(0.1 * n, 1) for n in range(10)]
 SLOW = [{"name": "moody", "params": {"shift": SHIFTS, "seconds": 0.4}}]

@@ -20,7 +20,7 @@ from runcard.project import Project, find_project
 from runcard.tracking.mlflow import quiet_mlflow
 from runcard.workflow import predict, promote, read_history, register, rollback
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 PROGRAM = Path(__file__).parents[1] / "promoters.py"
 MODEL = "customers"
