@@ -23,6 +23,7 @@ from runcard import errors
 from runcard.execution import read_execution
 from runcard.journal import book, file_folder
 from runcard.project import find_project
+from runcard.tracking import delivery
 from runcard.tracking.mlflow import MlflowTracker
 from runcard.workflow import Listener, execute, run, sync
 
@@ -131,7 +132,8 @@ def test_a_locked_journal_is_said_and_what_is_done_is_kept(card: Path, monkeypat
     assert len(contents_of(uri_of(card), "moods")) == 4
 
 
-def test_a_locked_database_of_mlflow_leaves_the_records_to_sync(card: Path) -> None:
+def test_a_locked_database_of_mlflow_leaves_the_records_to_sync(card: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "PATIENCE_SECONDS", 1.0)
     with held(card.parents[1] / "mlflow.db"):
         ear = Ear()
         result = run(card, listener=ear)
