@@ -8,6 +8,9 @@ DEMO := .venv/.demo
 # A checkout that is set up for development can run the demo too.
 RUNTIME := $(if $(wildcard $(DEV)),$(DEV),$(DEMO))
 
+# Tests start hundreds of processes; where this is set, each would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -24,7 +27,7 @@ demo: $(RUNTIME) ## set up and run the churn example: 58 trials, a ranked table
 dev: $(DEV) ## set up for development, no more
 
 test: $(DEV) ## the whole test suite, a process for each core
-	$(BIN)/pytest --numprocesses auto --dist loadfile
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 fast: $(DEV) ## the tests that take seconds
 	$(BIN)/pytest -m "not slow" --numprocesses auto --dist loadfile

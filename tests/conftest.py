@@ -16,7 +16,10 @@ from servers import (  # noqa: F401
     empty_mlflow_db,
     mlflow_server,
     mlflow_server_on_postgres,
+    own_postgres,
     postgres,
+    shared_mlflow_server,
+    shared_mlflow_server_on_postgres,
     sqlite_uri,
 )
 
@@ -38,10 +41,11 @@ def _settings() -> dict[str, str]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Count what looks at a whole run among the slow tests: making it takes ten seconds."""
+    """Count what looks at a whole run among the slow tests, making it takes ten seconds; put long files first."""
     for item in items:
         if "customers_run" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 def pytest_collection_finish() -> None:

@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,7 +26,7 @@ from typing import Literal
 
 import pytest
 
-from runcard.tracking.mlflow import MlflowTracker
+from runcard.tracking.mlflow import MlflowTracker, quiet_mlflow
 
 START_SECONDS = 90
 
@@ -61,9 +62,9 @@ def running(
 
 
 @contextlib.contextmanager
-def run_mlflow(backend: str, folder: Path, *, port: int | None = None) -> Iterator[str]:
+def run_mlflow(backend: str, folder: Path) -> Iterator[str]:
     """Run `mlflow server` on loopback and yield its address."""
-    port = port or free_port()
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", "1", "--backend-store-uri", backend]
@@ -135,8 +136,8 @@ class Relay(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, target: str) -> None:
-        super().__init__(("127.0.0.1", 0), _RelayHandler)
+    def __init__(self, target: str, port: int) -> None:
+        super().__init__(("127.0.0.1", port), _RelayHandler)
         self.target = target
         self.address = f"http://127.0.0.1:{self.server_address[1]}"
         self.mood: Callable[[str], Mood] = lambda request: "well"
@@ -190,9 +191,9 @@ class _RelayHandler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def run_relay(target: str) -> Iterator[Relay]:
+def run_relay(target: str, *, port: int = 0) -> Iterator[Relay]:
     """Run a relay in front of a server."""
-    with Relay(target) as relay:
+    with Relay(target, port) as relay:
         thread = threading.Thread(target=relay.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -289,10 +290,17 @@ def sqlite_uri(empty_mlflow_db: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def shared_mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("server")
     with run_mlflow(f"sqlite:///{folder / 'mlflow.db'}", folder) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def mlflow_server(shared_mlflow_server: str) -> Iterator[str]:
+    """Yield a server that every file of tests finds empty."""
+    yield shared_mlflow_server
+    clear(shared_mlflow_server)
 
 
 @pytest.fixture(scope="session")
@@ -301,10 +309,42 @@ def postgres() -> Iterator[str]:
         yield uri
 
 
+@pytest.fixture(scope="module")
+def own_postgres(postgres: str) -> str:
+    """Return a database of the file's own: the server has the other one."""
+    import psycopg2
+
+    name = f"own_{uuid.uuid4().hex}"
+    with contextlib.closing(psycopg2.connect(postgres.replace("+psycopg2", ""))) as connection:
+        connection.autocommit = True
+        connection.cursor().execute(f"CREATE DATABASE {name}")
+    return postgres.removesuffix("postgres") + name
+
+
 @pytest.fixture(scope="session")
-def mlflow_server_on_postgres(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def shared_mlflow_server_on_postgres(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with run_mlflow(postgres, tmp_path_factory.mktemp("server-on-postgres")) as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def mlflow_server_on_postgres(shared_mlflow_server_on_postgres: str) -> Iterator[str]:
+    """Yield a server over PostgreSQL that every file of tests finds empty."""
+    yield shared_mlflow_server_on_postgres
+    clear(shared_mlflow_server_on_postgres)
+
+
+def clear(address: str) -> None:
+    """Remove a server's models, and its experiments with their names, which MLflow keeps of what is deleted."""
+    from mlflow import MlflowClient
+
+    with quiet_mlflow():
+        client = MlflowClient(address, address)
+        for experiment in client.search_experiments(filter_string="name != 'Default'"):
+            client.rename_experiment(experiment.experiment_id, uuid.uuid4().hex)
+            client.delete_experiment(experiment.experiment_id)
+        for model in client.search_registered_models():
+            client.delete_registered_model(model.name)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from markdown_examples import ROOT, ExampleFailed, matches, read_blocks, run_pag
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "guide").glob("*.md"))]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_the_examples_of_a_page_run_as_they_stand(page: Path, tmp_path: Path):

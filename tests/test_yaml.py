@@ -218,11 +218,13 @@ def dump(value: Any, *, flow: bool) -> str:
     return stream.getvalue()
 
 
+@pytest.mark.slow
 @given(st.dictionaries(words, values, max_size=5), st.booleans())
 def test_what_is_written_is_read(value: dict[str, Any], flow: bool) -> None:
     assert parse(dump(value, flow=flow), "c.yaml").value == value
 
 
+@pytest.mark.slow
 @given(st.dictionaries(words, values, min_size=1, max_size=5), st.booleans())
 def test_marks_point_at_keys_and_values(value: dict[str, Any], flow: bool) -> None:
     text = dump(value, flow=flow)

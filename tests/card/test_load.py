@@ -573,6 +573,7 @@ def cards(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @given(cards(), st.booleans())
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_card_written_as_yaml_is_the_same_card(place: Path, value: dict[str, Any], flow: bool) -> None:

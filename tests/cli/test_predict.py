@@ -14,7 +14,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from projects import COMMAND, customers_card, environment, make_customers, run_cli, start_cli, wait_for, write_project
+from projects import (
+    COMMAND,
+    call_cli,
+    customers_card,
+    environment,
+    make_customers,
+    run_cli,
+    start_cli,
+    wait_for,
+    write_project,
+)
 from registered import load_pipeline, register
 from servers import free_port
 
@@ -55,7 +65,7 @@ def write_rows(n_rows: int, path: Path) -> None:
 
 def test_predict_says_what_there_is_to_say(project: Path, tmp_path: Path) -> None:
     make_customers(30).replace({"city": {"Ulm": "Bonn"}}).to_csv(tmp_path / "rows.csv", index=False)
-    answer = run_cli(project, "predict", "customers@production", str(tmp_path / "rows.csv"), "-o", "out.csv")
+    answer = call_cli(project, "predict", "customers@production", str(tmp_path / "rows.csv"), "-o", "out.csv")
     assert (answer.returncode, answer.stdout) == (0, ""), answer.stderr
     n_bonn = (make_customers(30)["city"] == "Ulm").sum()
     assert answer.stderr.splitlines() == [

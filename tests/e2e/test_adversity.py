@@ -16,20 +16,21 @@ from typing import Any
 import pytest
 from contents import contents_of
 from engines import HereEngine
-from projects import COMMAND, MOODY, count_rows, environment, journal_of, moody_project, run_cli, start_cli
+from projects import COMMAND, MOODY, call_cli, count_rows, environment, journal_of, moody_project, run_cli, start_cli
 from servers import free_port
 
 from runcard import errors
 from runcard.execution import read_execution
 from runcard.journal import book, file_folder
 from runcard.project import find_project
+from runcard.tracking import delivery
 from runcard.tracking.mlflow import MlflowTracker
 from runcard.workflow import execute
 from runcard.workflow.execute import run
 from runcard.workflow.listener import Listener
 from runcard.workflow.sync import sync
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 MODELS = [{"name": "moody", "params": {"shift": [0.0, 0.1, 0.2]}}]
 
@@ -106,7 +107,7 @@ def test_the_run_of_a_killed_process_is_closed_by_whoever_comes_next(tmp_path: P
         (killed,) = tracker.read_runs("moods", kind="card")
     assert killed.status == "KILLED"
     assert killed.ended_ms >= killed.started_ms
-    again = run_cli(folder, "run", "card", "--workers", "1")
+    again = call_cli(folder, "run", "card", "--workers", "1")
     assert again.returncode == 0, again.stderr
     statuses = [row[1] for row in contents_of(uri_of(path), "moods") if row[0] == "card"]
     assert statuses == ["FINISHED", "KILLED"]
@@ -134,7 +135,8 @@ def test_a_locked_journal_is_said_and_what_is_done_is_kept(card: Path, monkeypat
     assert len(contents_of(uri_of(card), "moods")) == 4
 
 
-def test_a_locked_database_of_mlflow_leaves_the_records_to_sync(card: Path) -> None:
+def test_a_locked_database_of_mlflow_leaves_the_records_to_sync(card: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "PATIENCE_SECONDS", 1.0)
     with held(card.parents[1] / "mlflow.db"):
         ear = Ear()
         result = run(card, listener=ear)
@@ -162,7 +164,7 @@ def test_a_damaged_file_holds_up_nothing_else(card: Path) -> None:
     with sqlite3.connect(folder / ".runcard" / "journal.db") as connection:  # as if MLflow had been there all along
         connection.execute("UPDATE parcels SET uri = ?", (uri_of(card),))
     connection.close()
-    said = run_cli(folder, "sync")
+    said = call_cli(folder, "sync")
     assert said.returncode == 1
     assert said.stdout == "5 delivered, 1 left.\n"
     assert said.stderr.startswith(f"error[RC404]: a kept file is damaged\n  where: {harmed}\n")

@@ -13,6 +13,7 @@ from projects import environment
 PROGRAM = Path(__file__).parents[1] / "crashes.py"
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_kill_at_any_step_loses_and_doubles_nothing(tmp_path: Path, empty_mlflow_db: Path) -> None:
     done = subprocess.run(

@@ -14,13 +14,13 @@ from typing import Any
 import psutil
 import pytest
 from projects import (
+    call_cli,
     count_rows,
     customers_card,
     journal_of,
     make_customers,
     moody_project,
     press_ctrl_c,
-    run_cli,
     scores_of,
     wait_for,
     write_project,
@@ -30,7 +30,7 @@ from servers import DaskCluster, free_port, run_dask_scheduler, run_dask_worker,
 import runcard
 from runcard import errors
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 SHIFTS = [round(0.1 * n, 1) for n in range(6)]
 SLOW = [{"name": "moody", "params": {"shift": SHIFTS, "seconds": 0.3}}]
@@ -116,7 +116,7 @@ def test_scheduler_and_worker_go_and_a_model_is_deadly_and_the_scores_are_those_
     assert count_rows(folder, "records", "status = 'done'") == len(SHIFTS)
     assert is_clean(dask_cluster)
     there = scores_in_journal(folder)
-    assert run_cli(folder, "run", "card", "--fresh", "--workers", "2").returncode == 0
+    assert call_cli(folder, "run", "card", "--fresh", "--workers", "2", HURRY="yes").returncode == 0
     assert scores_in_journal(folder) == there
 
 

@@ -31,7 +31,7 @@ class Bench:
         return write_project(self.folder, card, db=self._db, **how)
 
     def run(self, card: dict[str, Any], **how: Any) -> runcard.Result:
-        result = runcard.run(self.write(card, **how), workers=2)
+        result = runcard.run(self.write(card, **how), workers=1)
         assert result.problem is None, result.problem
         assert result.n_left == 0
         assert result.comparison.n_failed == 0, [s.record.error for s in result.comparison.standings]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from projects import run_cli
+from projects import call_cli, run_cli
 
 CARD = """\
 experiment:
@@ -103,7 +103,7 @@ def test_it_runs_as_it_stands(project: Path) -> None:
     assert "9 trials, 5 folds, 240 training and 60 test rows" in answer.stderr
     assert len(pd.read_parquet(project / "data/processed/customers_processed.parquet")) == 300
 
-    again = run_cli(project, "run", "churn", "--json")
+    again = call_cli(project, "run", "churn", "--json")
     assert again.returncode == 0, again.stderr
     told = json.loads(again.stdout)
     assert (told["experiment"], told["metric"], told["n_run"]) == ("customer_churn_prediction", "accuracy", 0)
@@ -116,7 +116,7 @@ def test_it_runs_as_it_stands(project: Path) -> None:
 def test_its_selection_is_what_is_done(project: Path) -> None:
     path = project / "configs" / "churn.yaml"
     path.write_text(CARD + SELECTION)
-    answer = run_cli(project, "run", "churn", "--workers", "2", "--json")
+    answer = call_cli(project, "run", "churn", "--workers", "2", "--json")
     assert answer.returncode == 0, answer.stderr
     told = json.loads(answer.stdout)
     decision = told["decision"]

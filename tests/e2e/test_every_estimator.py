@@ -77,6 +77,7 @@ def test_the_page_counts_them() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize(("table", "task"), sorted(groups()))
 def test_it_runs_through_a_card(table: str, task: str, tmp_path: Path, empty_mlflow_db: Path) -> None:
@@ -101,13 +102,13 @@ def test_it_runs_through_a_card(table: str, task: str, tmp_path: Path, empty_mlf
 
 
 def verdicts(path: Path, result: runcard.Result, folder: Path) -> dict[str, str]:
-    """Run each recorded trial again, alone, and judge it as `runcard reproduce` does; the workers are shared."""
+    """Run each recorded trial again, alone, and judge it as `runcard reproduce` does; the worker is shared."""
     project = find_project(path)
     resolved = resolve(path, project=project)
     plan, runs = resolved.plan, dict(zip(result.table["trial_key"], result.table["run_id"], strict=True))
     found = {}
     stage_table(resolved.table.frame, plan.target.values, folder / "table")
-    with choose_engine(resolved.card, project, workers=2) as engine:
+    with choose_engine(resolved.card, project, workers=1) as engine:
         for trial in plan.trials:
             recorded = find_recorded(runs[trial.key], project)
             bench = Bench(engine, folder / "table", folder / trial.key, lambda key: None)

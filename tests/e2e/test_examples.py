@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 
 import pytest
-from projects import EXAMPLES, copy_example, count_rows, json_scores, run_cli
+from projects import EXAMPLES, call_cli, copy_example, count_rows, json_scores, run_cli
 
 import runcard
 from runcard.tracking.mlflow import MlflowTracker
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "iris_scores.json"
 
@@ -83,7 +83,7 @@ def test_running_again_from_python_runs_nothing_and_the_scores_are_the_golden_on
 def test_running_again_runs_nothing(iris) -> None:
     folder, first = iris
     before = tracked_runs(folder, "iris_exp_v1"), count_rows(folder, "records"), count_rows(folder, "parcels")
-    again = run_cli(folder, "run", "exp_v1")
+    again = call_cli(folder, "run", "exp_v1")
     assert again.returncode == 0, again.stderr
     assert again.stderr.splitlines()[0] == "Nothing to run: all 3 trials are done."
     assert again.stdout == first.stdout
@@ -95,19 +95,19 @@ def test_running_again_runs_nothing(iris) -> None:
 
 def test_compare_ranks_what_mlflow_has(iris) -> None:
     folder, _ = iris
-    answer = run_cli(folder, "compare")
+    answer = call_cli(folder, "compare")
     assert answer.returncode == 0, answer.stderr
     strengths = ["strength=0.1", "strength=1.0", "strength=10.0"]
     assert [line.split()[1] for line in answer.stdout.splitlines()[2:5]] == strengths
-    said = json.loads(run_cli(folder, "compare", "iris_exp_v1", "--format", "json").stdout)
+    said = json.loads(call_cli(folder, "compare", "iris_exp_v1", "--format", "json").stdout)
     assert [row["params"]["strength"] for row in said["runs"]] == ["0.1", "1.0", "10.0"]
 
 
 def test_fresh_runs_all_again_and_gets_the_same(iris) -> None:
     folder, _ = iris
-    known = json_scores(run_cli(folder, "run", "exp_v1", "--json"))
+    known = json_scores(call_cli(folder, "run", "exp_v1", "--json"))
     n_runs = len(tracked_runs(folder, "iris_exp_v1"))
-    fresh = run_cli(folder, "run", "exp_v1", "--fresh", "--json", "--workers", "1")
+    fresh = call_cli(folder, "run", "exp_v1", "--fresh", "--json", "--workers", "1")
     assert json.loads(fresh.stdout)["n_run"] == 3
     assert json_scores(fresh) == known
     assert len(tracked_runs(folder, "iris_exp_v1")) == n_runs + 4
@@ -120,13 +120,13 @@ def test_scores_do_not_depend_on_workers_or_folder(iris, workers: str, tmp_path:
     elsewhere = copy_example("iris", tmp_path)
     answer = run_cli(elsewhere, "run", "exp_v1", "--workers", workers, "--json", PYTHONHASHSEED=workers)
     assert answer.returncode == 0, answer.stderr
-    assert json_scores(answer) == json_scores(run_cli(folder, "run", "exp_v1", "--json"))
+    assert json_scores(answer) == json_scores(call_cli(folder, "run", "exp_v1", "--json"))
 
 
 def test_diabetes_goes_straight_to_the_test(tmp_path: Path) -> None:
     folder = copy_example("diabetes", tmp_path)
     (card,) = (EXAMPLES / "diabetes" / "configs").glob("*.yaml")
-    answer = run_cli(folder, "run", card.stem)
+    answer = call_cli(folder, "run", card.stem)
     assert answer.returncode == 0, answer.stderr
     lines = answer.stdout.splitlines()
     assert lines[0].startswith("Finalists")
@@ -135,7 +135,7 @@ def test_diabetes_goes_straight_to_the_test(tmp_path: Path) -> None:
     assert row[:2] == ["1*", "random_forest"]
     assert re.search(r"n_estimators=150, max_depth=6 +5[0-9]\.\d{4}", lines[2])
     assert lines[3] == "Decision by rmse, rule best"
-    again = run_cli(folder, "run", card.stem)
+    again = call_cli(folder, "run", card.stem)
     assert again.stderr.startswith("Nothing to run: all 1 trials are done.") or again.stderr.startswith(
         "Nothing to run: the trial is done."
     )
@@ -154,7 +154,7 @@ def test_the_full_churn_card(tmp_path: Path) -> None:
     assert best[0].startswith("1*")
     assert 0.84 < float(best[best.index("±") - 1]) < 0.86
     assert (folder / "data" / "processed" / "customers_processed.parquet").is_file()
-    again = run_cli(folder, "run", "churn", "--json")
+    again = call_cli(folder, "run", "churn", "--json")
     said = json.loads(again.stdout)
     assert (said["n_run"], len(said["trials"])) == (0, 58)
     finalists = {row["model"] for row in said["trials"] if "test_roc_auc" in row}

@@ -12,21 +12,23 @@ from typing import Any
 import psutil
 import pytest
 from projects import (
+    call_cli,
     count_rows,
     json_scores,
     moody_project,
     press_ctrl_c,
-    run_cli,
     wait_for,
 )
 
 from runcard.tracking.base import RunRow
 from runcard.tracking.mlflow import MlflowTracker
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 SHIFTS = [round(0.1 * n, 1) for n in range(10)]
 SLOW = [{"name": "moody", "params": {"shift": SHIFTS, "seconds": 0.4}}]
+HURRY = {"HURRY": "yes"}
+"""Makes models forget their seconds, where nothing is to happen in between."""
 
 
 def tracked(folder: Path) -> tuple[list[RunRow], list[RunRow]]:
@@ -53,7 +55,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory, empty_mlflow_db: Path) -> dic
     """Run the card without anything happening; return its scores."""
     folder = tmp_path_factory.mktemp("calm") / "project"
     moody_project(folder, SLOW, db=empty_mlflow_db)
-    answer = run_cli(folder, "run", "card", "--json", "--workers", "2")
+    answer = call_cli(folder, "run", "card", "--json", "--workers", "2", **HURRY)
     assert answer.returncode == 0, answer.stderr
     return json_scores(answer)
 
@@ -99,7 +101,7 @@ def test_ctrl_c_keeps_what_is_done_and_running_again_goes_on(
     assert len(trials) == n_done
     assert {row.status for row in trials} == {"FINISHED"}
 
-    again = run_cli(project, "run", "card", "--workers", "2")
+    again = call_cli(project, "run", "card", "--workers", "2", **HURRY)
     assert again.returncode == 0, again.stderr
     resuming = re.search(r"^Resuming: (\d+) done, (?:(\d+) interrupted, )?(\d+) left$", again.stderr, re.MULTILINE)
     assert resuming is not None, again.stderr
@@ -107,7 +109,7 @@ def test_ctrl_c_keeps_what_is_done_and_running_again_goes_on(
     assert counts[0] == n_done
     assert sum(counts) == 10
     assert_whole(project)
-    assert json_scores(run_cli(project, "run", "card", "--json")) == calm
+    assert json_scores(call_cli(project, "run", "card", "--json", **HURRY)) == calm
 
 
 def test_ctrl_c_twice_ends_at_once_and_loses_nothing(start_cli: Any, project: Path, calm: dict[str, Any]) -> None:
@@ -121,7 +123,7 @@ def test_ctrl_c_twice_ends_at_once_and_loses_nothing(start_cli: Any, project: Pa
     assert process.returncode == 130, said
     assert "Traceback" not in said
     wait_for(lambda: all_gone(workers), seconds=20)
-    again = run_cli(project, "run", "card", "--workers", "2", "--json")
+    again = call_cli(project, "run", "card", "--workers", "2", "--json", **HURRY)
     assert again.returncode == 0, again.stderr
     assert json_scores(again) == calm
     assert_whole(project)
@@ -129,19 +131,20 @@ def test_ctrl_c_twice_ends_at_once_and_loses_nothing(start_cli: Any, project: Pa
 
 @pytest.mark.parametrize("moment", ["early", "trials", "last trial"])
 def test_a_killed_run_is_gone_on_with(start_cli: Any, project: Path, calm: dict[str, Any], moment: str) -> None:
-    n_records = {"early": 0, "trials": 3, "last trial": 10}[moment]
-    process = start_cli(project, "run", "card", "--workers", "2")
+    n_records, pace = {"early": (0, {}), "trials": (3, {}), "last trial": (10, HURRY)}[moment]
+    process = start_cli(project, "run", "card", "--workers", "2", **pace)
     wait_for(
         lambda: (
             process.poll() is not None
             or (count_rows(project, "executions") == 1 and count_rows(project, "records") >= n_records)
-        )
+        ),
+        every=0.005,
     )
     workers = descendants(process)
     process.kill()
     process.communicate(timeout=60)
     wait_for(lambda: all_gone(workers), seconds=30)
-    again = run_cli(project, "run", "card", "--workers", "2", "--json")
+    again = call_cli(project, "run", "card", "--workers", "2", "--json", **HURRY)
     assert again.returncode == 0, again.stderr
     assert json_scores(again) == calm
     assert_whole(project)
@@ -173,7 +176,7 @@ def test_ctrl_c_before_anything_runs(start_cli: Any, project: Path) -> None:
 def test_a_deadly_model_is_lost_alone(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     moody_project(folder, [{"name": "moody", "params": {"mood": ["good", "deadly"]}}])
-    answer = run_cli(folder, "run", "card", "--workers", "2")
+    answer = call_cli(folder, "run", "card", "--workers", "2")
     assert answer.returncode == 0, answer.stderr
     lost = [line for line in answer.stderr.splitlines() if line.startswith("failed: ")]
     assert len(lost) == 1
@@ -192,7 +195,7 @@ def test_failures_stay_alone_and_are_told(tmp_path: Path) -> None:
     moods = [{"name": "moody", "params": {"mood": ["good", "choosy", "dull"], "shift": [0.0, 0.2]}}]
     metrics = {"metrics": ["accuracy", "variety"], "cv_folds": 3}
     moody_project(folder, moods, evaluation=metrics)
-    answer = run_cli(folder, "run", "card", "--workers", "2")
+    answer = call_cli(folder, "run", "card", "--workers", "2")
     assert answer.returncode == 0, answer.stderr
     failed = [line for line in answer.stderr.splitlines() if line.startswith("failed: ")]
     assert len(failed) == 4
@@ -203,7 +206,7 @@ def test_failures_stay_alone_and_are_told(tmp_path: Path) -> None:
     _, trials = tracked(folder)
     errors = [row.tags.get("runcard.error", "") for row in trials if row.status == "FAILED"]
     assert len(errors) == 4
-    again = run_cli(folder, "run", "card")  # they would fail again
+    again = call_cli(folder, "run", "card")  # they would fail again
     assert again.stderr.startswith("Nothing to run")
     assert again.stdout == answer.stdout
 
@@ -212,7 +215,7 @@ def test_all_trials_failing_is_an_error(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     moody_project(folder, [{"name": "moody", "params": {"mood": "shy", "shift": [0.0, 0.2]}}])
     for _ in range(2):
-        answer = run_cli(folder, "run", "card", "--workers", "2")
+        answer = call_cli(folder, "run", "card", "--workers", "2")
         assert answer.returncode == 1
         assert "error[RC401]: all 2 trials failed" in answer.stderr
         assert "moody, fold " in answer.stderr
@@ -225,7 +228,7 @@ def test_all_trials_failing_is_an_error(tmp_path: Path) -> None:
 def test_a_model_that_cannot_be_trained_is_found_before_training(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     path = moody_project(folder, [{"name": "moody", "params": {"mood": ["good", "mute"]}}])
-    answer = run_cli(folder, "run", "card", "--workers", "2")
+    answer = call_cli(folder, "run", "card", "--workers", "2")
     assert answer.returncode == 2
     assert "error[RC301]" in answer.stderr
     assert "ValueError: no mood for this" in answer.stderr
@@ -236,7 +239,7 @@ def test_a_model_that_cannot_be_trained_is_found_before_training(tmp_path: Path)
 def test_the_only_trial_failing_on_the_test_rows_says_why(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     moody_project(folder, [{"name": "moody", "params": {"mood": "shy"}}], evaluation={"metrics": ["accuracy"]})
-    answer = run_cli(folder, "run", "card", "--workers", "2")
+    answer = call_cli(folder, "run", "card", "--workers", "2")
     assert answer.returncode == 1
     assert "error[RC401]" in answer.stderr
     assert "RuntimeError: too many rows" in answer.stderr

@@ -79,7 +79,7 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     uri = {
         "server": lambda: _with_password(request.getfixturevalue("mlflow_server")),
         "server on PostgreSQL": lambda: _with_password(request.getfixturevalue("mlflow_server_on_postgres")),
-        "PostgreSQL": lambda: request.getfixturevalue("postgres_of_its_own"),
+        "PostgreSQL": lambda: request.getfixturevalue("own_postgres"),
     }[request.param]()
     folder = tmp_path_factory.mktemp("contents") / "project"
     card = write_project(folder, customers_card(), table=make_customers())
@@ -108,14 +108,6 @@ def story(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         client = mlflow.MlflowClient(tracking_uri=uri)
         yield Story(folder, uri, result, resolve(card).plan, client, repr(result))
         mlflow.set_tracking_uri(None)
-
-
-@pytest.fixture(scope="module")
-def postgres_of_its_own() -> Iterator[str]:
-    from servers import run_postgres
-
-    with run_postgres() as uri:
-        yield uri
 
 
 def test_everything_was_delivered(story: Story) -> None:

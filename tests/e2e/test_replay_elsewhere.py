@@ -10,6 +10,7 @@ import pytest
 from projects import (
     COMMAND,
     LONGEST_SECONDS,
+    call_cli,
     commit,
     customers_card,
     environment,
@@ -50,8 +51,8 @@ def test_from_another_clone_through_a_server_over_postgresql(tmp_path: Path, mlf
     commit(tmp_path / "made")
     at = {"MLFLOW_TRACKING_URI": mlflow_server_on_postgres}
     assert run_cli(tmp_path / "made", "run", "card", **at).returncode == 0
-    assert run_cli(tmp_path / "made", "register", "card", **at).stdout.strip() == "far/1"
-    closed = run_cli(tmp_path / "made", "promote", "far/1", "--to", "production", **at)
+    assert call_cli(tmp_path / "made", "register", "card", **at).stdout.strip() == "far/1"
+    closed = call_cli(tmp_path / "made", "promote", "far/1", "--to", "production", **at)
     assert closed.returncode == 3
     assert "unknown: reproduced: its run was not run again yet: `runcard reproduce far/1`" in closed.stderr
 
@@ -70,7 +71,7 @@ def test_from_another_clone_through_a_server_over_postgresql(tmp_path: Path, mlf
     assert (found["verdict"], done.returncode) == ("identical", 0), done.stderr
     assert {each["part"] for each in found["differences"]} <= {"setting", "threads"}
     assert found["chosen_as"] == "the run that far/1 came from"
-    opened = run_cli(tmp_path / "made", "promote", "far/1", "--to", "production", **at)
+    opened = call_cli(tmp_path / "made", "promote", "far/1", "--to", "production", **at)
     assert f"passed: reproduced: identical: replay {found['replay_run_id'][:8]}" in opened.stderr, opened.stderr
 
     (tmp_path / "else where" / "far_helper.py").write_text(HELPER.replace("1)", "2)"))

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from projects import (
+    call_cli,
     count_rows,
     customers_card,
     json_scores,
     make_customers,
-    run_cli,
     scores_of,
     wait_for,
     write_project,
@@ -83,13 +83,13 @@ def test_a_killed_search_goes_on_with_the_same_trials(
     process.kill()
     process.communicate(timeout=60)
     n_done = count_rows(folder, "records")
-    again = run_cli(folder, "run", "card", "--workers", "2")
+    again = call_cli(folder, "run", "card", "--workers", "2")
     assert again.returncode == 0, again.stderr
     if n_done < 14:
         found = re.search(r"^Resuming: (\d+) done, (?:(\d+) interrupted, )?(\d+) left$", again.stderr, re.MULTILINE)
         assert found is not None, again.stderr
         assert sum(int(count or 0) for count in found.groups()) == 14
-    told = run_cli(folder, "run", "card", "--json")
+    told = call_cli(folder, "run", "card", "--json")
     expected = {
         key: {f"cv_{name}_mean": sum(values) / len(values) for name, values in scores.items()}
         for key, (scores, _) in scores_of(calm[1]).items()

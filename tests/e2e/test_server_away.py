@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from projects import count_rows, customers_card, make_customers, run_cli, scores_of, write_project
-from servers import free_port, run_mlflow
+from projects import call_cli, count_rows, customers_card, make_customers, scores_of, write_project
+from servers import free_port, run_relay
 
 import runcard
 from runcard.tracking.mlflow import MlflowTracker
@@ -21,9 +21,9 @@ def project(tmp_path: Path) -> Path:
     return tmp_path / "project"
 
 
-def tracked(address: str, folder: Path) -> tuple[list, list]:
+def tracked(address: str, folder: Path, name: str = "customers") -> tuple[list, list]:
     with MlflowTracker(address, artifact_root=folder) as tracker:
-        return tracker.read_runs("customers", kind="card"), tracker.read_runs("customers", kind="trial")
+        return tracker.read_runs(name, kind="card"), tracker.read_runs(name, kind="trial")
 
 
 @pytest.mark.slow
@@ -51,30 +51,31 @@ def test_results_come_without_the_server_and_one_warning_says_so(project: Path) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["sync", "run"])
-def test_what_is_left_is_delivered_once(project: Path, way: str, tmp_path: Path) -> None:
+def test_what_is_left_is_delivered_once(way: str, tmp_path: Path, mlflow_server: str) -> None:
+    """Reach the server under an address where nobody answered before."""
+    project = tmp_path / "project"
+    write_project(project, customers_card(experiment={"name": way}), table=make_customers())
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    away = run_cli(project, "run", "card", MLFLOW_TRACKING_URI=address)
+    away = call_cli(project, "run", "card", MLFLOW_TRACKING_URI=address)
     assert away.returncode == 0, away.stderr
     assert away.stderr.count("warning: ") == 1
     assert "Finalists" in away.stdout
     assert not (project / "mlflow.db").exists()
 
-    folder = tmp_path / "server"
-    folder.mkdir()
-    with run_mlflow(f"sqlite:///{folder / 'server.db'}", folder, port=port):
+    with run_relay(mlflow_server, port=port):
         if way == "sync":
-            said = run_cli(project, "sync", MLFLOW_TRACKING_URI=address)
+            said = call_cli(project, "sync", MLFLOW_TRACKING_URI=address)
             assert said.returncode == 0, said.stderr
             assert said.stdout == "8 delivered; MLflow has everything.\n"
-            nothing = run_cli(project, "sync", MLFLOW_TRACKING_URI=address)
+            nothing = call_cli(project, "sync", MLFLOW_TRACKING_URI=address)
             assert nothing.stdout == "0 delivered; MLflow has everything.\n"
         else:
-            said = run_cli(project, "run", "card", MLFLOW_TRACKING_URI=address)
+            said = call_cli(project, "run", "card", MLFLOW_TRACKING_URI=address)
             assert said.returncode == 0
             assert "Nothing to run: all 4 trials are done." in said.stderr
             assert said.stdout == away.stdout
-        (card,), trials = tracked(address, project)
+        (card,), trials = tracked(address, project, way)
         assert card.status == "FINISHED"
         assert len(trials) == 4
         assert {row.tags["mlflow.parentRunId"] for row in trials} == {card.run_id}
@@ -85,8 +86,8 @@ def test_what_is_left_is_delivered_once(project: Path, way: str, tmp_path: Path)
 @pytest.mark.slow
 def test_sync_says_when_the_server_is_still_away(project: Path) -> None:
     address = f"http://127.0.0.1:{free_port()}"
-    run_cli(project, "run", "card", MLFLOW_TRACKING_URI=address)
-    said = run_cli(project, "sync", MLFLOW_TRACKING_URI=address)
+    call_cli(project, "run", "card", MLFLOW_TRACKING_URI=address)
+    said = call_cli(project, "sync", MLFLOW_TRACKING_URI=address)
     assert said.returncode == 1
     assert said.stderr.startswith("error[RC501]: the tracking server does not answer")
     assert said.stdout == "0 delivered, 8 left.\n"

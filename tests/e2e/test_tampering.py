@@ -29,7 +29,7 @@ from runcard.replay import Replay
 from runcard.workflow.replay import reproduce
 from runcard.workflow.replay.options import MODE_VARIABLE
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 PAGE = Path(__file__).parents[2] / "docs" / "reproducibility.md"
 VERDICTS = dict(re.findall(r"^\| ([^|]+) \| ([a-z ]+|refused, RC\d+) \| [^|]*\|$", PAGE.read_text(), re.MULTILINE))

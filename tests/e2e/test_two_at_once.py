@@ -8,21 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from projects import count_rows, moody_project, run_cli, wait_for
+from projects import call_cli, count_rows, moody_project, wait_for
 
 from runcard.tracking.mlflow import MlflowTracker
 
 pytestmark = pytest.mark.slow
 
-SLOW = [{"name": "moody", "params": {"shift": [0.0, 0.1, 0.2, 0.3], "seconds": 0.5}}]
+SLOW = [{"name": "moody", "params": {"shift": [0.0, 0.1, 0.2, 0.3], "seconds": 0.25}}]
 
 
-def test_of_two_on_one_card_the_second_leaves_and_says_who_is_first(start_cli: Any, tmp_path: Path) -> None:
+def test_of_two_on_one_card_the_second_leaves_and_says_who_is_first(
+    start_cli: Any, tmp_path: Path, empty_mlflow_db: Path
+) -> None:
     folder = tmp_path / "project"
-    moody_project(folder, SLOW)
+    moody_project(folder, SLOW, db=empty_mlflow_db)
     first = start_cli(folder, "run", "card", "--workers", "1")
     wait_for(lambda: count_rows(folder, "executions") == 1 or first.poll() is not None)
-    second = run_cli(folder, "run", "card", "--workers", "1")
+    second = call_cli(folder, "run", "card", "--workers", "1")
     assert second.returncode == 1
     said = second.stderr.splitlines()
     assert said[0] == "error[RC402]: this card is being run already"
@@ -31,7 +33,7 @@ def test_of_two_on_one_card_the_second_leaves_and_says_who_is_first(start_cli: A
     _, words = first.communicate(timeout=120)
     assert first.returncode == 0, words
     assert count_rows(folder, "records") == 4
-    assert run_cli(folder, "run", "card").stderr.startswith("Nothing to run")
+    assert call_cli(folder, "run", "card").stderr.startswith("Nothing to run")
 
 
 def test_two_cards_of_one_project_run_side_by_side(start_cli: Any, tmp_path: Path) -> None:

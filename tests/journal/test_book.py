@@ -119,6 +119,7 @@ def test_the_same_test_rows_are_counted_whatever_else_changed_and_others_are_not
     assert journal.count_test_openings(execution("x1", plan=others[1])) == 1
 
 
+@pytest.mark.slow
 def test_many_trials_are_found_at_once(journal: Journal) -> None:
     for n in range(1203):
         journal._run(  # one at a time, each on disk, would take seconds

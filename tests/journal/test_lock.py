@@ -26,7 +26,7 @@ with hold_card(pathlib.Path(sys.argv[1]), "a" * 64):
 
 def test_a_second_holder_is_told_of_the_first(tmp_path: Path) -> None:
     with hold_card(tmp_path, "a" * 64):
-        with pytest.raises(errors.CardBusy) as raised, hold_card(tmp_path, "a" * 64):
+        with pytest.raises(errors.CardBusy) as raised, hold_card(tmp_path, "a" * 64, patience=0.05):
             pass
         who = re.fullmatch(r"process (\d+) on (\S+), since (\S+ \S+) UTC", raised.value.where)
         assert (int(who[1]), who[2]) == (os.getpid(), socket.gethostname())
@@ -40,7 +40,7 @@ def test_the_system_lets_go_when_a_holder_is_killed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLD, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "held\n"
-        with pytest.raises(errors.CardBusy, match="being run already"), hold_card(tmp_path, "a" * 64):
+        with pytest.raises(errors.CardBusy, match="being run already"), hold_card(tmp_path, "a" * 64, patience=0.05):
             pass
         process.send_signal(signal.SIGKILL)
         process.wait()

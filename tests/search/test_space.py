@@ -211,6 +211,7 @@ def test_a_huge_grid_is_counted_without_being_made() -> None:
     assert grid_size(space) == 2 * 10**30
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(max_size=3), st.lists(st.integers(), min_size=1, max_size=4, unique=True), max_size=4))
 def test_the_grid_is_the_product(choices: dict[str, list[int]]) -> None:
     space = {name: parse_parameter(values) for name, values in choices.items()}

@@ -88,6 +88,7 @@ def test_the_first_are_those_of_chance_and_what_follows_is_better() -> None:
     assert max(found[-15:]) > -0.05
 
 
+@pytest.mark.slow
 def test_no_point_is_asked_twice_until_all_are_known() -> None:
     small = {"a": [1, 2, 3], "b": {"min": 0, "max": 4}}
     found = search(1000, 1, small, value=lambda point: point.params["b"])

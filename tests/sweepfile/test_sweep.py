@@ -92,6 +92,7 @@ def parameters(draw: st.DrawFn) -> dict[str, Any]:
     return found if is_implied and draw(st.booleans()) else {"distribution": name, **found}
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.text("abc_.-'\": 1é", min_size=1, max_size=5), parameters(), min_size=1, max_size=3))
 def test_every_parameter_survives(tmp_path: Path, given_ones: dict[str, Any]) -> None:

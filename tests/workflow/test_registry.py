@@ -21,7 +21,7 @@ from runcard.tracking.mlflow import quiet_mlflow
 from runcard.workflow.predict import predict
 from runcard.workflow.registry import promote, read_history, register, rollback
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 PROGRAM = Path(__file__).parents[1] / "promoters.py"
 MODEL = "customers"
@@ -62,18 +62,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory, empty_mlflow_db: Path) -> P
     folder = tmp_path_factory.mktemp("shop") / "project"
     write_project(folder, customers_card(), table=make_customers(), db=empty_mlflow_db)
     return folder
-
-
-@pytest.fixture(scope="module")
-def own_postgres(postgres: str) -> str:
-    """A database of its own: the server has the other one."""
-    import psycopg2
-
-    connection = psycopg2.connect(postgres.replace("+psycopg2", ""))
-    connection.autocommit = True
-    connection.cursor().execute("CREATE DATABASE shop")
-    connection.close()
-    return postgres.removesuffix("postgres") + "shop"
 
 
 @pytest.fixture(scope="module")

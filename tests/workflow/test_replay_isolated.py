@@ -15,7 +15,7 @@ import pytest
 from mlflow import MlflowClient
 from projects import COMMAND, environment, write_project
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 FEATURES = """
 import runcard

@@ -230,7 +230,8 @@ def _own_code(pipeline: Any, project: Project) -> list[Path]:
 def _own_modules(root: Path) -> dict[str, Path]:
     """Find the modules and packages that were imported from a folder."""
     found: dict[str, Path] = {}
-    for name, module in list(sys.modules.items()):
+    tops = {name: module for name, module in list(sys.modules.items()) if "." not in name}
+    for name, module in tops.items():
         places = {getattr(module, "__file__", None), *(getattr(module, "__path__", None) or ())}
         found.update((name, path) for path in (root / f"{name}.py", root / name) if str(path) in places)
     return found
