@@ -21,6 +21,7 @@ from runcard.data.fingerprint import fingerprint
 from runcard.data.lockfile import read_lock
 from runcard.data.splitfile import read_folds
 from runcard.data.store import open_store
+from runcard.plan import make_plan
 from runcard.project import Project, find_project
 from runcard.workflow import keeping
 from runcard.workflow.datasets import list_locked, lock_dataset, restore_dataset, verify_locked
@@ -173,7 +174,7 @@ def test_an_update_needs_a_change_and_keeps_the_old(tmp_path: Path) -> None:
     card = load_card(project.root / "configs" / "card.yaml")
     table_before = obtain_table(card, project, load_catalog(project), old.content.digest)
     assert fingerprint(table_before.frame).digest == old.content.digest
-    assert resolve(card, project=project, table=table_before).plan.fingerprint.digest == old.content.digest
+    assert make_plan(card, table_before, load_catalog(project)).fingerprint.digest == old.content.digest
 
 
 def test_restoring_loses_nothing(tmp_path: Path) -> None:
@@ -236,7 +237,7 @@ def test_a_registered_dataset_is_locked_kept_and_told_by_value(tmp_path: Path) -
     assert "register it: `customers_v2`" in caught.value.hint
     table = obtain_table(load_card(path), project, load_catalog(project), locked.content.digest)
     assert table.target == "target"
-    assert resolve(path, table=table).plan.target.name == "target"
+    assert make_plan(load_card(path), table, load_catalog(project)).target.name == "target"
     with pytest.raises(errors.DataInTheWay, match="made by a function"):
         restore_dataset(project, "customers_v1")
 
