@@ -96,8 +96,9 @@ def test_memory_does_not_grow_with_the_rows(project: Path, tmp_path: Path) -> No
     assert peaks[1] - peaks[0] < 30, peaks  # megabytes; the larger table alone has eighty more
 
 
-def test_serve_answers_the_line_that_it_prints_until_ctrl_c(
-    result: runcard.Result, project: Path, model_id: str, tmp_path: Path
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_answers_the_line_that_it_prints_until_it_is_interrupted(
+    result: runcard.Result, project: Path, model_id: str, tmp_path: Path, number: signal.Signals
 ) -> None:
     port = free_port()
     private = tmp_path / "private"
@@ -117,7 +118,7 @@ def test_serve_answers_the_line_that_it_prints_until_ctrl_c(
         taken = run_cli(project, "serve", "customers@production", "--port", str(port))
         assert taken.returncode == 1
         assert f"port {port} is taken" in taken.stderr
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, number)
         out, said = process.communicate(timeout=30)
         assert process.returncode == 0
         assert out == ""

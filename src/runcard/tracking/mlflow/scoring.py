@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,11 +23,11 @@ class _Predictor:
 
 
 def serve_pipeline(pipeline: Any, folder: Path, listener: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Serve the pipeline of a model folder on a bound socket until Ctrl-C, when what was asked is answered.
+    """Serve the pipeline of a model folder on a bound socket until Ctrl-C or SIGTERM, when what was asked is answered.
 
     The folder gives the signature, by which MLflow checks requests.
     """
-    with quiet_mlflow(), _environment_kept(), _terminable():
+    with quiet_mlflow(), _environment_kept():
         import uvicorn
         from mlflow.models import Model
         from mlflow.pyfunc import PyFuncModel, scoring_server
@@ -57,20 +54,3 @@ def _environment_kept() -> Iterator[None]:
     finally:
         for name in os.environ.keys() - before.keys():
             del os.environ[name]
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Make SIGTERM end the block as an error does, so that what was begun is tidied up."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(number: int, _: object) -> None:
-        sys.exit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
