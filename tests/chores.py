@@ -15,11 +15,11 @@ def square(number: int) -> int:
 
 
 def square_after_another(task: tuple[int, Path]) -> int:
-    """Square a number; 0 waits for 1, which another worker must be at work on."""
-    number, meeting = task
-    if number == 1:
-        meeting.touch()
-    while number == 0 and not meeting.exists():
+    """Square a number; 0 waits until the main process has the square of 1, which another worker must be at work on."""
+    number, arrived = task
+    deadline = time.monotonic() + 60
+    while number == 0 and not arrived.exists():
+        assert time.monotonic() < deadline, "the square of 1 was held back"
         time.sleep(0.01)
     return number * number
 

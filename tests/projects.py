@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -21,7 +22,7 @@ import runcard
 from runcard.journal import Journal, open_journal
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-COMMAND = [sys.executable, "-m", "runcard"]
+COMMAND = [sys.executable, str(Path(sysconfig.get_path("scripts")) / "runcard")]
 LONGEST_SECONDS = 400
 _LEFTOVERS = shutil.ignore_patterns(".runcard", "mlflow.db*", "mlartifacts", "processed", "__pycache__")
 

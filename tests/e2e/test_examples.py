@@ -53,7 +53,7 @@ def test_the_iris_card_is_found_by_its_bare_name_and_ranked(iris) -> None:
         ["sparse_logistic", "strength=1.0"],
         ["sparse_logistic", "strength=10.0"],
     ]
-    assert lines[5].startswith("* chosen; ° beaten by no other in accuracy, f1_macro, log_loss")
+    assert lines[5].startswith("* chosen")  # the Pareto view counts milliseconds: it may hold one trial or more
     assert lines[6].startswith("Finalists")
     assert lines[8].split()[1:4] == ["sparse_logistic", "strength=0.1", "1.0000"]
     assert lines[8].strip().startswith("1*")

@@ -36,11 +36,15 @@ def test_it_runs_and_has_two_workers(engine: Engine) -> None:
     assert engine.n_workers == 2
 
 
-def test_every_task_has_its_result_whatever_order_they_come_in(engine: Engine, tmp_path: Path) -> None:
-    tasks = [(number, tmp_path / "meeting") for number in range(6)]
-    found = list(engine.run(chores.square_after_another, tasks))
+def test_every_task_has_its_result_as_soon_as_it_is_there(engine: Engine, tmp_path: Path) -> None:
+    arrived = tmp_path / "arrived"
+    found = []
+    for position, square in engine.run(chores.square_after_another, [(number, arrived) for number in range(6)]):
+        found.append((position, square))
+        if position == 1:
+            arrived.touch()
     assert sorted(found) == [(number, number * number) for number in range(6)]
-    assert found != sorted(found)
+    assert found.index((0, 0)) > found.index((1, 1))
 
 
 def test_short_tasks_are_all_done_once(engine: Engine) -> None:
