@@ -1,6 +1,6 @@
 """How much of the workers' time goes into training and scoring, on the churn card with full tracking.
 
-The last line is the CPU seconds of all fits and scores, finalists' fits included, by workers x wall seconds, for
+The last line is the CPU seconds of all fits and scores, finalists' included, by workers x wall seconds, for
 a whole process with two workers: imports, reading, preparing and the last delivery are what is lost.
 """
 
@@ -44,7 +44,7 @@ def measure() -> float:
                 [json.loads(body) for (body,) in journal.execute(f"SELECT body FROM {table}")]
                 for table in ("records", "finals")
             )
-    cpu = sum(record["cpu_seconds"] for record in records) + sum(final["fit_seconds"] for final in finals)
+    cpu = sum(found["cpu_seconds"] for found in (*records, *finals))
     first = min(record["started"] for record in records) - begun
     last = max(record["ended"] for record in records) - begun
     share = cpu / (N_WORKERS * wall)

@@ -73,6 +73,8 @@ class FinalRecord:
     started: float
     ended: float
     fit_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    """Spent on training and scoring it."""
     predict_ms_p95: float | None = None
     model_mb: float | None = None
     warnings: tuple[str, ...] = ()
@@ -184,6 +186,7 @@ def make_final(result: FinalResult, record: Record) -> FinalRecord:
         started=result.started,
         ended=result.ended,
         fit_seconds=result.fit_seconds,
+        cpu_seconds=result.cpu_seconds,
         predict_ms_p95=result.predict_ms_p95,
         model_mb=result.model_mb,
         warnings=result.warnings,

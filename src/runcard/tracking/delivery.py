@@ -32,6 +32,9 @@ PATIENCE_SECONDS = 5.0
 A call that took longer is not repeated either: it was no worker being replaced.
 """
 
+HEAD_START_SECONDS = 2.0
+"""How long work that begins has the processor for itself, unless there is news: importing MLflow takes seconds."""
+
 LEAVE_SECONDS = 5.0
 """How long leaving the context on an error waits for the parcel under way."""
 
@@ -141,7 +144,6 @@ class Delivery:
         self._is_left = False
 
     def __enter__(self) -> Self:
-        self._news.set()  # what an earlier execution left
         self._thread.start()
         return self
 
@@ -201,6 +203,8 @@ class Delivery:
         self._round.guard(self._deliver_news)
 
     def _deliver_news(self) -> None:
+        self._news.wait(HEAD_START_SECONDS)
+        self._news.set()  # what an earlier execution left
         with self._connect() as tracker:
             self._tracker = tracker
             while self._went_away(tracker):

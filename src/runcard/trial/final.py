@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from runcard.catalog.metrics import Metric, Outputs
 from runcard.data.target import Target
 from runcard.trial.circumstances import last_line, quiet, trace_of
+from runcard.trial.importance import importances_of
 from runcard.trial.latency import percentile_95, time_calls
 from runcard.trial.matrices import load_part, load_transformer, read_rows
 from runcard.trial.outputs import compute_outputs, digest_outputs, not_finite, score_all
@@ -63,8 +64,10 @@ class FinalResult:
     """Of these outputs, byte by byte."""
     example: pd.DataFrame | None = None
     """The first raw test rows."""
-    feature_names: tuple[str, ...] = ()
+    importances: tuple[tuple[str, float], ...] | None = None
+    """Feature name and importance, the largest first; None where the estimator tells none."""
     fit_seconds: float = 0.0
+    cpu_seconds: float = 0.0
     predict_ms_p95: float | None = None
     model_mb: float = 0.0
     warnings: tuple[str, ...] = ()
@@ -85,15 +88,17 @@ class FinalResult:
 
 def refit(task: FinalTask) -> FinalResult:
     """Train the estimator on all training rows and score it on the test rows."""
-    started = time.time()
+    started, cpu = time.time(), time.process_time()
     noted: list[str] = []
     try:
         with quiet(task.seed, noted):
             model, fit_seconds = _train(task)
             found = _score(model, task)
     except Exception as error:
-        return FinalResult(started, time.time(), error=last_line(error), trace=trace_of(error))
-    return FinalResult(started, time.time(), fit_seconds=fit_seconds, warnings=tuple(dict.fromkeys(noted)), **found)
+        found = {"error": last_line(error), "trace": trace_of(error)}
+    else:
+        found |= {"fit_seconds": fit_seconds, "warnings": tuple(dict.fromkeys(noted))}
+    return FinalResult(started, time.time(), cpu_seconds=time.process_time() - cpu, **found)
 
 
 def _train(task: FinalTask) -> tuple[Any, float]:
@@ -140,11 +145,16 @@ def _score(model: Any, task: FinalTask) -> dict[str, Any]:
         "outputs": outputs,
         "digest": digest_outputs(outputs),
         "example": raw.head(_EXAMPLE_ROWS),
-        "feature_names": _feature_names(pipeline),
+        "importances": importances_of(_inner(model), _feature_names(pipeline)),
         "predict_ms_p95": percentile_95(calls),
         "model_mb": len(pickled) / 1e6,
         "error": not_finite({f"test {name}": value for name, value in scores.items()}),
     }
+
+
+def _inner(model: Any) -> Any:
+    """Give the estimator itself where `_with_labels` wrapped it."""
+    return getattr(model, "named_estimators_", {}).get("model", model)
 
 
 def _feature_names(pipeline: Any) -> tuple[str, ...]:

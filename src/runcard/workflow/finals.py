@@ -8,6 +8,8 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +21,6 @@ from runcard.plan import Plan, Trial
 from runcard.project import Project
 from runcard.record import FinalRecord, Record, make_final
 from runcard.report.figures import Drawing, FinalistView, classification_report, draw, drawings_of
-from runcard.report.importance import importances_of
 from runcard.tracking.logs import MODEL_FOLDER, PREDICTIONS_FILE
 from runcard.trial import FinalResult, FinalTask, last_line, read_rows, refit
 from runcard.workflow.train import TEST, Bench, matrices_folder, prepare_folds
@@ -41,14 +42,14 @@ class _Refitted:
     """Its figures; none where it failed."""
     saved: Path
     """The folder of its model, once it is saved."""
+    saving: Future[str | None]
+    """Why its model could not be saved, when that is known; None if it is."""
     drawn: dict[str, bytes | None] = field(default_factory=dict)
     """The figures so far: None for one that cannot be drawn."""
-    unsaved: str | None = None
-    """Why its model could not be saved."""
 
     @property
-    def is_drawn(self) -> bool:
-        return len(self.drawn) == len(self.drawings)
+    def is_ready(self) -> bool:
+        return len(self.drawn) == len(self.drawings) and self.saving.done()
 
 
 def refit_finalists(plan: Plan, records: Sequence[Record], bench: Bench, project: Project) -> Iterator[Kept]:
@@ -58,11 +59,12 @@ def refit_finalists(plan: Plan, records: Sequence[Record], bench: Bench, project
     """
     prepare_folds(plan, [record.features for record in records], [TEST], bench)
     ordered = sorted(records, key=lambda record: sum(record.fit_seconds), reverse=True)
+    open_ones: list[_Refitted] = []
     to_draw: deque[tuple[_Refitted, Drawing]] = deque()
     jobs: list[Record | tuple[_Refitted, Drawing]] = []  # what each task is about
     n_left = len(ordered)
 
-    def tasks() -> Iterator[FinalTask | Drawing | Any]:  # or LATER
+    def tasks() -> Iterator[Any]:  # FinalTask, Drawing or LATER
         for record in ordered:
             jobs.append(record)
             yield final_task(plan, record, bench)
@@ -73,30 +75,52 @@ def refit_finalists(plan: Plan, records: Sequence[Record], bench: Bench, project
             else:
                 yield LATER
 
-    for number, found in bench.engine.run(_refit_or_draw, tasks()):
-        job = jobs[number]
-        if isinstance(job, Record):
-            n_left -= 1
-            refitted = _refitted(plan, job, found, bench)
-            to_draw.extend((refitted, drawing) for drawing in refitted.drawings)
-        else:
-            refitted, drawing = job
-            refitted.drawn[drawing.name] = found if isinstance(found, bytes) else None
-            if len(refitted.drawn) == 1:  # workers have the others in hand
-                refitted.unsaved = _try_to_save(plan, refitted, project)
-        if refitted.is_drawn:
+    with _one_thread() as saver:
+        for number, found in bench.engine.run(_refit_or_draw, tasks()):
+            job = jobs[number]
+            if isinstance(job, Record):
+                n_left -= 1
+                refitted = _refitted(plan, job, found, bench, project, saver)
+                open_ones.append(refitted)
+                to_draw.extend((refitted, drawing) for drawing in refitted.drawings)
+            else:
+                refitted, drawing = job
+                refitted.drawn[drawing.name] = found if isinstance(found, bytes) else None
+            for ready in [refitted for refitted in open_ones if refitted.is_ready]:
+                open_ones.remove(ready)
+                yield _keep(plan, ready, bench, project)
+        for refitted in open_ones:
             yield _keep(plan, refitted, bench, project)
+
+
+@contextmanager
+def _one_thread() -> Iterator[ThreadPoolExecutor]:
+    """Give a thread for one job after the other; what it has not begun is let go where this is left early."""
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            yield thread
+        except BaseException:
+            thread.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _refit_or_draw(task: FinalTask | Drawing) -> FinalResult | bytes | None:
     return refit(task) if isinstance(task, FinalTask) else draw(task)
 
 
-def _refitted(plan: Plan, record: Record, found: FinalResult | bytes | Lost | None, bench: Bench) -> _Refitted:
+def _refitted(
+    plan: Plan,
+    record: Record,
+    found: FinalResult | bytes | Lost | None,
+    bench: Bench,
+    project: Project,
+    saver: ThreadPoolExecutor,
+) -> _Refitted:
     result = _or_failed(found)
     is_scored = result.outputs is not None and result.error is None
     drawings = drawings_of(_view(plan, result)) if is_scored else ()
-    return _Refitted(record, result, drawings, bench.folder / f"model-{record.trial_key}")
+    saved = bench.folder / f"model-{record.trial_key}"
+    return _Refitted(record, result, drawings, saved, saver.submit(_try_to_save, plan, result, saved, project))
 
 
 def _or_failed(found: FinalResult | bytes | Lost | None) -> FinalResult:
@@ -121,7 +145,7 @@ def final_task(plan: Plan, record: Record | Trial, bench: Bench) -> FinalTask:
 
 
 def _keep(plan: Plan, refitted: _Refitted, bench: Bench, project: Project) -> Kept:
-    final = replace(make_final(refitted.result, refitted.record), unsaved=refitted.unsaved)
+    final = replace(make_final(refitted.result, refitted.record), unsaved=refitted.saving.result())
     with stage_files(project.home, final.record_id) as (folder, manifest):
         if refitted.drawings:
             for name, png in refitted.drawn.items():
@@ -138,8 +162,6 @@ def _keep(plan: Plan, refitted: _Refitted, bench: Bench, project: Project) -> Ke
 
 def _view(plan: Plan, result: FinalResult) -> FinalistView:
     outputs: Any = result.outputs
-    model = result.pipeline[-1]
-    inner = getattr(model, "named_estimators_", {}).get("model", model)  # the vote of one that encodes labels
     return FinalistView(
         task=plan.task,
         classes=tuple(str(label) for label in plan.target.classes),
@@ -148,7 +170,7 @@ def _view(plan: Plan, result: FinalResult) -> FinalistView:
         y_pred=outputs.predictions,
         probabilities=outputs.probabilities,
         scores=outputs.scores,
-        importances=importances_of(inner, result.feature_names),
+        importances=result.importances,
     )
 
 
@@ -180,10 +202,12 @@ def predictions_table(plan: Plan, result: FinalResult, bench: Bench) -> pd.DataF
     return table
 
 
-def _try_to_save(plan: Plan, refitted: _Refitted, project: Project) -> str | None:
+def _try_to_save(plan: Plan, result: FinalResult, folder: Path, project: Project) -> str | None:
     """Save the model, or say why it cannot be: its scores are kept all the same."""
+    if result.error is not None:
+        return None
     try:
-        _save_model(plan, refitted.result, refitted.saved, project)
+        _save_model(plan, result, folder, project)
     except errors.TypesUntrusted as error:
         reason = error.what
     except Exception as error:  # whatever the code of a project's own class raises when it is written
@@ -192,7 +216,7 @@ def _try_to_save(plan: Plan, refitted: _Refitted, project: Project) -> str | Non
         reason = last_line(error)
     else:
         return None
-    shutil.rmtree(refitted.saved, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
     return reason
 
 
