@@ -1,6 +1,6 @@
 """`python -m runcard`."""
 
-from runcard.cli import main
+from runcard.cli import program
 
 if __name__ == "__main__":
-    main()
+    program()

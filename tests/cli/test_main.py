@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from projects import environment, run_cli, write_project
+from projects import COMMAND, environment, run_cli, write_project
 
 from runcard import __version__
 from runcard.cli import main
@@ -99,3 +99,48 @@ def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
+
+
+AT_THE_END = """
+import atexit, sys
+from runcard.cli import main, program
+
+class TakenApart:
+    def __del__(self):
+        print("taken apart", flush=True)
+
+sys.kept = TakenApart()
+main.callback = lambda debug: atexit.register(print, "registered for the end")
+sys.argv = ["runcard", *sys.argv[1:]]
+program()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("words", "code"), [(["--help"], 0), (["nonsense"], 2), (["check", "missing"], 2)])
+def test_a_process_ends_with_its_code_and_its_words_and_is_not_taken_apart(
+    words: list[str], code: int, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", AT_THE_END, *words],
+        env=environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert "taken apart" not in done.stdout
+    assert ("registered for the end" in done.stdout) == (words[0] == "check")
+    assert ("Commands:" in done.stdout) == (words == ["--help"])
+    assert ("error[" in done.stderr) == (code != 0)
+
+
+@pytest.mark.slow
+def test_what_cannot_be_printed_is_no_success(tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*COMMAND, "--version"], stdout=full, stderr=subprocess.PIPE, text=True, cwd=tmp_path, check=False
+        )
+    assert done.returncode != 0
+    assert "No space left" in done.stderr

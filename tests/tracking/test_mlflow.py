@@ -6,6 +6,7 @@ import importlib
 import json
 import logging
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -50,6 +51,11 @@ ADDRESSES = [
     pytest.param("mlflow_server_on_postgres", marks=pytest.mark.slow),
     pytest.param("postgres", marks=pytest.mark.slow),
 ]
+
+
+def open_files() -> list[str]:
+    """Name the files that this process has open."""
+    return [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.exists()]
 
 
 @pytest.fixture(params=ADDRESSES)
@@ -291,6 +297,17 @@ def test_a_changed_parameter_is_refused(tracker: MlflowTracker, full_log: RunLog
     with pytest.raises(errors.TrackingError, match="could not be filled") as caught:
         tracker.fill_run(run_id, replace(full_log, items=(Param("C", "10"),)))
     assert type(caught.value) is errors.TrackingError
+
+
+def test_whoever_leaves_has_left_the_database(tmp_path: Path, empty_mlflow_db: Path, log: RunLog) -> None:
+    file = Path(shutil.copy(empty_mlflow_db, tmp_path / "left.db"))
+    with MlflowTracker(f"sqlite:///{file}", artifact_root=tmp_path / "mlartifacts") as tracker:
+        run_id = tracker.open_run(log)
+        assert any(Path(place).name == file.name for place in open_files())
+    assert not any(Path(place).name.startswith(file.name) for place in open_files())
+    assert [found.name for found in tmp_path.glob("left.db*")] == [file.name]  # no log of what is to be written
+    with tracker:
+        assert tracker.find_run(log.experiment, log.record_id) == run_id
 
 
 def test_artifacts_of_a_database_lie_in_the_project(sqlite_uri: str, log: RunLog, tmp_path: Path) -> None:

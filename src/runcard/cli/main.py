@@ -96,7 +96,29 @@ def main(debug: bool) -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a scheduler's way to say Ctrl-C
     # Nearly all that is made is kept, modules first of all: looking for garbage so often costs a tenth of the time.
     gc.set_threshold(_MANY_OBJECTS)
-    atexit.register(gc.freeze)  # nor is it looked through once more at the end, for a quarter of a second
+
+
+def program() -> None:
+    """Be the whole process: run the command and end.
+
+    The interpreter is not taken apart, which takes half a second once MLflow is imported; what was registered for the
+    end is called, and what was printed is out.
+    """
+    codes: list[int] = []
+    atexit.register(_end, codes)  # called last, being the first
+    try:
+        main()
+    except SystemExit as leaving:
+        codes.append(leaving.code if isinstance(leaving.code, int) else errors.EXIT_ERROR)
+        raise
+
+
+def _end(codes: list[int]) -> None:
+    """End the process with the code that is there; without one it ends as an error ends any."""
+    if codes:
+        sys.stdout.flush()  # a full disk raises here, and all is as without us
+        sys.stderr.flush()
+        os._exit(codes[0])
 
 
 def _leave(error: errors.RuncardError, code: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import tempfile
 import threading
 import warnings
@@ -34,6 +35,7 @@ ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
+_STORES = ("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store")
 LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine")
 
 
@@ -69,6 +71,15 @@ def quiet_mlflow() -> Iterator[None]:
             os.environ.pop(name, None)
 
 
+def _let_go(uri: str) -> None:
+    """Close the connections to a database that MLflow keeps for as long as the process lives; it can open others."""
+    for name in _STORES:
+        store = getattr(sys.modules.get(name), "SqlAlchemyStore", None)
+        engine = getattr(store, "_engine_map", {}).get(uri)
+        if engine is not None:
+            engine.dispose()
+
+
 class Connection:
     """MLflow at one tracking address.
 
@@ -88,6 +99,7 @@ class Connection:
 
     def __exit__(self, *exc: object) -> None:
         self._exits.close()
+        _let_go(self.uri)
         if (file := reach.sqlite_file(self.uri)) and file.exists():
             reach.settle_sqlite(file)
 

@@ -35,7 +35,7 @@ def run_child(command: Sequence[str], folder: Path, variables: Mapping[str, str]
     except BaseException:
         _end(process)
         raise
-    if process.returncode in (errors.EXIT_INTERRUPTED, -signal.SIGINT):  # `python -m` may end itself by the signal
+    if process.returncode == errors.EXIT_INTERRUPTED:
         raise KeyboardInterrupt
     if process.returncode not in _ANSWERED or not said.strip():
         raise unanswered(_ended_with(process.returncode))
