@@ -109,7 +109,8 @@ def program() -> None:
     try:
         main()
     except SystemExit as leaving:
-        codes.append(leaving.code if isinstance(leaving.code, int) else errors.EXIT_ERROR)
+        if isinstance(leaving.code, int):
+            codes.append(leaving.code)
         raise
 
 
