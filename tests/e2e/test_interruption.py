@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import signal
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -115,11 +117,13 @@ def test_ctrl_c_keeps_what_is_done_and_running_again_goes_on(
 def test_ctrl_c_twice_ends_at_once_and_loses_nothing(start_cli: Any, project: Path, calm: dict[str, Any]) -> None:
     process = started(start_cli, project)
     workers = descendants(process)
-    press_ctrl_c(process)
-    with pytest.raises(subprocess.TimeoutExpired):
-        process.wait(0.2)
-    press_ctrl_c(process)
-    _, said = process.communicate(timeout=60)
+    with closing(sqlite3.connect(project / "mlflow.db", isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")  # so that it cannot tell MLflow how it ended, and waits
+        press_ctrl_c(process)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(0.5)
+        press_ctrl_c(process)
+        _, said = process.communicate(timeout=5)
     assert process.returncode == 130, said
     assert "Traceback" not in said
     wait_for(lambda: all_gone(workers), seconds=20)

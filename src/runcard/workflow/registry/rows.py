@@ -104,6 +104,7 @@ def compare_on(rows: Rows, candidate: Contender, holder: Contender, *, confidenc
         A model cannot be scored on them.
     """
     import numpy as np
+    from sklearn import config_context
 
     outputs = [_outputs(contender, rows) for contender in (candidate, holder)]
     sign = 1 if rows.metric.greater_is_better else -1
@@ -114,7 +115,8 @@ def compare_on(rows: Rows, candidate: Contender, holder: Contender, *, confidenc
         ours, theirs = (_score(rows, found, drawn) for found in outputs)
         return sign * (ours - theirs)
 
-    bound = bootstrap_bound(difference, rows.units, confidence=confidence, seed=rows.seed)
+    with config_context(skip_parameter_validation=True, assume_finite=True):  # the metric has taken these rows already
+        bound = bootstrap_bound(difference, rows.units, confidence=confidence, seed=rows.seed)
     return Duel(rows.metric.name, rows.metric.greater_is_better, ours, theirs, bound, len(rows.truth))
 
 
