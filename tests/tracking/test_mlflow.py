@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -434,6 +435,23 @@ def test_a_model_in_cloudpickle_format(pipeline: Pipeline, table: pd.DataFrame, 
     folder = write_model(pipeline, table, tmp_path / "model", model_format="cloudpickle")
     assert (mlflow.sklearn.load_model(str(folder)).predict(table) == pipeline.predict(table)).all()
     assert (mlflow.pyfunc.load_model(str(folder)).predict(table) == pipeline.predict(table)).all()
+
+
+def test_a_model_is_saved_beside_other_threads(pipeline: Pipeline, table: pd.DataFrame, tmp_path: Path) -> None:
+    """All threads share the filters of warnings: two that put theirs in place at a time take each other's away."""
+    shared = warnings.filters
+
+    class Requirements(list[str]):
+        def __iter__(self) -> Iterator[str]:  # asked for in the midst of it
+            found.append(warnings.filters)
+            return super().__iter__()
+
+    found: list[object] = []
+    rows = table.head(5)
+    predictions = pipeline.predict(rows)
+    save_model(pipeline, tmp_path / "model", input_example=rows, predictions=predictions, requirements=Requirements())
+    assert found
+    assert all(filters is shared for filters in found)
 
 
 def test_nullable_integers_are_described_as_they_are_read(

@@ -87,13 +87,13 @@ class LocalEngine:
     def _start(self) -> Any:
         from multiprocessing import resource_tracker
 
+        resource_tracker.ensure_running()  # its first start unblocks SIGINT, which `_deaf_to_ctrl_c` would not notice
+        with _deaf_to_ctrl_c():
+            context = start_template(self._packages, ONE_THREAD)  # it takes longest: all else comes after it
         from joblib.externals.loky import ProcessPoolExecutor
         from joblib.externals.loky.backend import resource_tracker as loky_tracker
 
-        for tracker in (resource_tracker, loky_tracker):
-            tracker.ensure_running()  # their first start unblocks SIGINT, which `_deaf_to_ctrl_c` would not notice
-        with _deaf_to_ctrl_c():
-            context = start_template(self._packages, ONE_THREAD)
+        loky_tracker.ensure_running()  # for the same reason, before there is a worker
         setup = (*self._setup, dict(os.environ))
         return ProcessPoolExecutor(self._n_workers, context=context, initializer=_set_up_worker, initargs=setup)
 

@@ -32,7 +32,7 @@ from runcard.workflow.abandoned import end_abandoned
 from runcard.workflow.candidates import decide_by_plan
 from runcard.workflow.circumstances import Circumstances, capture_circumstances
 from runcard.workflow.engines import choose_engine
-from runcard.workflow.finals import refit_finalists
+from runcard.workflow.finals import get_ready_to_save, refit_finalists
 from runcard.workflow.keeping import Keeping, keep_beside, size_of
 from runcard.workflow.listener import Listener
 from runcard.workflow.locking import Content, lock_first, said
@@ -276,8 +276,8 @@ class _Run:
             self._keep(record, journal, execution)
             delivery.notify()
             self.listener.recorded(record, self.tally.counts, self.tally.best)
-            if delivery.is_connected and self.project.settings.model_format == "skops":
-                import skops.io  # noqa: F401  (models are saved with it, seconds of import: now, while workers train)
+            if delivery.is_connected:
+                get_ready_to_save(self.project)  # now, while workers train
 
     def _records(self, bench: Bench) -> Iterator[Record]:
         if self.tally.is_whole:

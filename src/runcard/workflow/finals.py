@@ -120,6 +120,7 @@ def _refitted(
     is_scored = result.outputs is not None and result.error is None
     drawings = drawings_of(_view(plan, result)) if is_scored else ()
     saved = bench.folder / f"model-{record.trial_key}"
+    get_ready_to_save(project)
     return _Refitted(record, result, drawings, saved, saver.submit(_try_to_save, plan, result, saved, project))
 
 
@@ -200,6 +201,13 @@ def predictions_table(plan: Plan, result: FinalResult, bench: Bench) -> pd.DataF
         shown = f"{name}_" if name in table else name  # an id may be called `row`
         table.insert(1, shown, read_rows(bench.table, [name], rows)[name])
     return table
+
+
+def get_ready_to_save(project: Project) -> None:
+    """Import what models are saved with; done in a thread, its advice could not be kept from the user."""
+    from runcard.tracking.mlflow import import_writer
+
+    import_writer(project.settings.model_format)  # type: ignore[arg-type]
 
 
 def _try_to_save(plan: Plan, result: FinalResult, folder: Path, project: Project) -> str | None:

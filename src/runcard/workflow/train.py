@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from runcard.engine.base import Engine, Lost
 from runcard.plan import Fit, Plan, Trial
 from runcard.record import Draft, Record, make_record
 from runcard.trial import FitResult, FitTask, Preparation, Prepared, Rehearsal, prepare, rehearse, run_fit
+from runcard.workflow.turns import Turns
 from runcard.workflow.twins import Twins
 
 _DISK_BYTES = 8_000_000_000
@@ -90,12 +90,12 @@ def _run_fits(
     drafts: dict[str, Draft],
     transform_ms: Mapping[str, tuple[float, ...]],
 ) -> Iterator[Draft]:
-    twins = Twins(fits)
+    twins, turns = Twins(fits), Turns(fits, block)
     places: list[tuple[Fit, int]] = []
     read_off: list[tuple[Fit, FitResult]] = []
 
     def tasks() -> Iterator[FitTask]:
-        for fit, fold in itertools.product(fits, block):
+        for fit, fold in turns:
             if not any(stage.key in drafts for stage in fit.stages):
                 continue  # it failed on another fold
             known = twins.read_off(fit, fold)
@@ -109,6 +109,7 @@ def _run_fits(
         fit, fold = places[number]
         if isinstance(result, FitResult):
             twins.note(fit, result)
+            turns.note(fit, result)
         yield from _add(fit, fold, result, drafts, bench)
         while read_off:
             fit, known = read_off.pop()

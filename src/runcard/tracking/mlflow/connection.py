@@ -48,8 +48,9 @@ def quiet_mlflow() -> Iterator[None]:
     """
     ours = {name: value for name, value in ENVIRONMENT.items() if name not in os.environ}
     os.environ.update(ours)
-    # Python hides these by default, but not where warnings are errors; the user cannot act on them.
+    # Nothing that the user could act on. They are not caught and let go again: that is for one thread only.
     warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"(mlflow|sqlalchemy|alembic)\b")
+    warnings.filterwarnings("ignore", message="Hint: Inferred schema contains integer", module=r"mlflow\b")
     thread = threading.get_ident()
 
     def from_elsewhere(record: logging.LogRecord) -> bool:

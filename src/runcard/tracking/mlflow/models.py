@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
 
 ModelFormat = Literal["skops", "cloudpickle"]
+_WRITERS: Mapping[ModelFormat, Sequence[str]] = {
+    "skops": ("mlflow.pyfunc", "mlflow.sklearn", "skops.io"),
+    "cloudpickle": ("mlflow.pyfunc", "mlflow.sklearn", "cloudpickle"),
+}
 
 
 def save_model(
@@ -53,7 +59,8 @@ def save_model(
     """
     from sklearn.dummy import DummyClassifier
 
-    with _without_advice(), tempfile.TemporaryDirectory(dir=path.parent, prefix=".model-") as folder:
+    import_writer(model_format)
+    with quiet_mlflow(), tempfile.TemporaryDirectory(dir=path.parent, prefix=".model-") as folder:
         dumped = Path(folder, "model")
         trusted = _dump(pipeline, dumped, model_format, project_modules)
         # MLflow would write the file uncompressed (five times larger) and load it again to see that it can.
@@ -75,6 +82,19 @@ def save_model(
         dumped.replace(path / description.flavors["sklearn"]["pickled_model"])
     description.model_size_bytes = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     description.save(str(path / "MLmodel"))
+
+
+def import_writer(model_format: ModelFormat) -> None:
+    """Import what models are saved with: seconds, the first time.
+
+    MLflow's imports give advice, which only the main thread can keep to itself: whoever saves models in another calls
+    this before.
+    """
+    missing = [name for name in _WRITERS[model_format] if name not in sys.modules]
+    if missing:
+        with _without_advice():
+            for name in missing:
+                importlib.import_module(name)
 
 
 def load_model(folder: Path, *, project_modules: Collection[str] = ()) -> Any:
@@ -115,7 +135,7 @@ def load_with_code(folder: Path) -> Any:
 
 @contextmanager
 def _without_advice() -> Iterator[None]:
-    """Keep to ourselves what MLflow's writer and its imports warn of: nothing in it is the user's doing."""
+    """Keep to ourselves what MLflow's imports and its reader warn of: nothing in it is the user's doing."""
     with quiet_mlflow(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
