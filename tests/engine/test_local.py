@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import chores
@@ -38,6 +39,15 @@ def test_leaving_ends_the_workers(tmp_path: Path) -> None:
         assert engine.is_running
     _, alive = psutil.wait_procs(workers, timeout=10)
     assert not alive
+
+
+def test_leaving_waits_for_the_pool_s_threads(tmp_path: Path) -> None:
+    """One that still lets go of a semaphore when the process ends would leave that to a tracker, which says so."""
+    before = set(threading.enumerate())
+    for _ in range(5):
+        with LocalEngine(2, root=tmp_path) as engine:
+            assert sorted(result for _, result in engine.run(abs, range(-6, 0))) == list(range(1, 7))
+        assert set(threading.enumerate()) <= before
 
 
 def test_a_script_is_not_run_again_in_the_workers(tmp_path: Path) -> None:

@@ -17,11 +17,15 @@ def took(seconds: float) -> FitResult:
     return FitResult(0, (), cpu_seconds=seconds, started=100.0, ended=100.0 + seconds)
 
 
+def never(fit: Fit, fold: int) -> bool:
+    return False
+
+
 def test_the_slowest_model_goes_first() -> None:
     quick, slow, middling = (
         [fit(model, name) for name in ("first", "second")] for model in ("quick", "slow", "middling")
     )
-    turns = Turns([*quick, *slow, *middling], [0, 1])
+    turns = Turns([*quick, *slow, *middling], [0, 1], never)
     order = iter(turns)
     found = list(islice(order, 1))
     turns.note(quick[0], took(0.1))
@@ -42,4 +46,10 @@ def test_the_slowest_model_goes_first() -> None:
 
 def test_what_is_not_known_keeps_its_order() -> None:
     fits = [fit("one", "a"), fit("two", "b"), fit("one", "c")]
-    assert list(Turns(fits, [0])) == [(fits[0], 0), (fits[2], 0), (fits[1], 0)]
+    assert list(Turns(fits, [0], never)) == [(fits[0], 0), (fits[2], 0), (fits[1], 0)]
+
+
+def test_what_may_prove_needless_is_put_off_while_there_is_something_else() -> None:
+    tight, other = fit("one", "tight"), fit("two", "other")
+    assert list(Turns([tight, other], [0], never)) == [(tight, 0), (other, 0)]
+    assert list(Turns([tight, other], [0], lambda fit, fold: fit is tight)) == [(other, 0), (tight, 0)]

@@ -15,6 +15,8 @@ from runcard.engine.chunks import Chunk, Pace, Source, run_chunk
 from runcard.engine.process import ONE_THREAD, reason_of_death, set_up_process
 from runcard.engine.template import start_template
 
+_FEEDER_SECONDS = 1.0
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -58,8 +60,7 @@ class LocalEngine:
 
     def __exit__(self, *exc: object) -> None:
         """Stop the workers at once; whoever wants results has taken them."""
-        with _unheard_threads():
-            self._pool.shutdown(wait=True, kill_workers=True)
+        self._stop()
 
     def run(
         self, function: Callable[[Task], Result], tasks: Iterable[Task | Later]
@@ -97,6 +98,18 @@ class LocalEngine:
         setup = (*self._setup, dict(os.environ))
         return ProcessPoolExecutor(self._n_workers, context=context, initializer=_set_up_worker, initargs=setup)
 
+    def _stop(self) -> None:
+        """Kill the workers, and wait for the pool's threads.
+
+        The one that feeds the workers is waited for by nobody else: a process that ends while it lets go of a semaphore
+        leaves that to a tracker, which says so to the user. It may be stuck with a task that nobody takes any more.
+        """
+        feeder = getattr(self._pool._call_queue, "_thread", None)
+        with _unheard_threads():
+            self._pool.shutdown(wait=True, kill_workers=True)
+            if feeder is not None:
+                feeder.join(_FEEDER_SECONDS)
+
     def _submit(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Any:
         """Submit a chunk; to a pool in which a worker has died, it comes back as broken at once."""
         from concurrent.futures import Future
@@ -122,7 +135,7 @@ class LocalEngine:
 
     def _run_alone(self, function: Callable[[Task], Result], suspects: Chunk) -> Iterator[tuple[int, Result | Lost]]:
         """Find out which of the tasks in flight killed a worker: each gets the pool for itself."""
-        self._pool.shutdown(wait=True, kill_workers=True)
+        self._stop()
         self._pool = self._start()
         for number, task in suspects:
             future = self._submit(function, [task])
@@ -130,7 +143,7 @@ class LocalEngine:
                 _, results = future.result()
                 yield number, results[0]
                 continue
-            self._pool.shutdown(wait=True, kill_workers=True)
+            self._stop()
             self._pool = self._start()
             yield number, Lost(reason_of_death(str(future.exception())))
 

@@ -90,7 +90,8 @@ def _run_fits(
     drafts: dict[str, Draft],
     transform_ms: Mapping[str, tuple[float, ...]],
 ) -> Iterator[Draft]:
-    twins, turns = Twins(fits), Turns(fits, block)
+    twins = Twins(fits)
+    turns = Turns(fits, block, twins.awaits)
     places: list[tuple[Fit, int]] = []
     read_off: list[tuple[Fit, FitResult]] = []
 
@@ -103,12 +104,13 @@ def _run_fits(
                 read_off.append((fit, known))
                 continue
             places.append((fit, fold))
+            twins.begin(fit, fold)
             yield fit_task(plan, fit, fold, bench, transform_ms)
 
     for number, result in bench.engine.run(run_fit, tasks()):
         fit, fold = places[number]
+        twins.end(fit, fold, result)
         if isinstance(result, FitResult):
-            twins.note(fit, result)
             turns.note(fit, result)
         yield from _add(fit, fold, result, drafts, bench)
         while read_off:

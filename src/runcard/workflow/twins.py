@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from runcard.engine.base import Lost
 from runcard.plan import Fit
 from runcard.trial import FitResult, StageResult
 
@@ -18,10 +19,22 @@ class Twins:
         counts = Counter(stage.twin for fit in fits for stage in fit.stages)
         self._shared = {twin for twin, count in counts.items() if twin is not None and count > 1}
         self._known: dict[tuple[str, int], tuple[int, StageResult, FitResult]] = {}
+        self._open: set[tuple[str, int]] = set()
 
-    def note(self, fit: Fit, result: FitResult) -> None:
-        """Keep what a fit gave if it may stand for others."""
-        if result.error is not None or result.reached is None or result.reached >= fit.limit:
+    def begin(self, fit: Fit, fold: int) -> None:
+        """Note that a fit is being done on a fold."""
+        self._open |= self._places(fit, fold)
+
+    def awaits(self, fit: Fit, fold: int) -> bool:
+        """Tell whether a fit on a fold may prove needless by one that is being done."""
+        return not self._open.isdisjoint(self._places(fit, fold))
+
+    def end(self, fit: Fit, fold: int, result: FitResult | Lost) -> None:
+        """Keep what a fit gave on a fold if it may stand for others."""
+        self._open -= self._places(fit, fold)
+        if isinstance(result, Lost) or result.error is not None:
+            return
+        if result.reached is None or result.reached >= fit.limit:
             return
         of_stage = {stage.key: stage.twin for stage in fit.stages}
         for stage in result.stages:
@@ -42,3 +55,6 @@ class Twins:
             return None
         now = time.time()
         return replace(whole, stages=tuple(stages), cpu_seconds=0.0, started=now, ended=now)
+
+    def _places(self, fit: Fit, fold: int) -> set[tuple[str, int]]:
+        return {(stage.twin, fold) for stage in fit.stages if stage.twin is not None and stage.twin in self._shared}
