@@ -17,6 +17,7 @@ from projects import customers_card, environment, make_customers, run_cli, score
 from sklearn.metrics import average_precision_score, precision_score, recall_score, roc_auc_score
 
 import runcard
+from runcard.tracking.mlflow import quiet_mlflow
 from runcard.workflow.resolve import resolve
 
 
@@ -449,7 +450,8 @@ def test_models_of_unknown_types_keep_their_scores(tmp_path: Path) -> None:
     assert [row.get("test_accuracy") for row in rows] == [row.get("test_accuracy") for row in scores]
     from mlflow import MlflowClient
 
-    client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    with quiet_mlflow():  # whose first import in a process warns of its own dependencies
+        client = MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
     best = client.get_run(rows[0]["run_id"])
     assert len(best.outputs.model_outputs) == 1
     again = run_cli(folder, "run", "card", "--model-format", "cloudpickle")

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,7 +120,8 @@ def _refitted(
     is_scored = result.outputs is not None and result.error is None
     drawings = drawings_of(_view(plan, result)) if is_scored else ()
     saved = bench.folder / f"model-{record.trial_key}"
-    get_ready_to_save(project)
+    if is_scored:
+        get_ready_to_save(project)
     return _Refitted(record, result, drawings, saved, saver.submit(_try_to_save, plan, result, saved, project))
 
 
@@ -204,10 +205,14 @@ def predictions_table(plan: Plan, result: FinalResult, bench: Bench) -> pd.DataF
 
 
 def get_ready_to_save(project: Project) -> None:
-    """Import what models are saved with; done in a thread, its advice could not be kept from the user."""
-    from runcard.tracking.mlflow import import_writer
+    """Import what models are saved with; done in a thread, its advice could not be kept from the user.
 
-    import_writer(project.settings.model_format)  # type: ignore[arg-type]
+    What does not import is left to the saving, which can say what for.
+    """
+    with suppress(ImportError):
+        from runcard.tracking.mlflow import import_writer
+
+        import_writer(project.settings.model_format)  # type: ignore[arg-type]
 
 
 def _try_to_save(plan: Plan, result: FinalResult, folder: Path, project: Project) -> str | None:
