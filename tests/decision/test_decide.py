@@ -137,6 +137,20 @@ def test_without_folds_there_is_no_standard_error_and_no_tie_is_known() -> None:
         check_choice(plain, Choice("one_standard_error", cost=("ms",)))
 
 
+def test_one_without_folds_among_others_is_enough_to_refuse_a_rule_that_needs_them() -> None:
+    with pytest.raises(errors.UsageError, match="needs folds"):
+        check_choice([BEST, candidate("bare", 0.9, ms=1.0)], Choice("one_standard_error", cost=("ms",)))
+
+
+@pytest.mark.parametrize("greater", [True, False])
+def test_a_number_that_was_not_recorded_is_the_worst_of_the_pareto_view(greater: bool) -> None:
+    known = candidate("known", 0.5, mb=1.0)
+    unknown = candidate("unknown", 0.5)
+    views = {"r2": True, "mb": greater}
+    found = decide([unknown, known], Choice(cost=("mb",)), metric="r2", directions=views)
+    assert names(found.pareto) == ["known"]
+
+
 @pytest.mark.parametrize("rule", ["best", "one_standard_error"])
 def test_the_only_one_is_chosen_with_folds_or_without(rule: str) -> None:
     found = choose([candidate("a", 0.5)], rule=rule, test_share=None)

@@ -225,8 +225,8 @@ with journal._transaction():
 def test_a_journal_of_a_newer_runcard_is_left_alone(tmp_path: Path) -> None:
     open_journal(tmp_path).__exit__()
     with closing(sqlite3.connect(tmp_path / "journal.db")) as connection:
-        connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(errors.JournalUnusable, match="format 99, this runcard reads 1") as raised:
+        connection.execute("PRAGMA user_version = 2")
+    with pytest.raises(errors.JournalUnusable, match="format 2, this runcard reads 1") as raised:
         open_journal(tmp_path)
     assert raised.value.hint == "upgrade runcard"
 

@@ -170,6 +170,35 @@ def test_it_is_the_same_in_every_process(base: Plan, tmp_path: Path) -> None:
         assert found.stdout.strip() == base.hash
 
 
+def test_rows_of_other_sizes_have_another_digest() -> None:
+    """The same row numbers, one after the other, cut elsewhere."""
+    import numpy as np
+
+    from runcard.plan.digest import digest_rows
+
+    def cut(at: int) -> str:
+        rows = np.arange(10)
+        return digest_rows(rows, rows, [(rows[:at], rows[at:])])["folds"]
+
+    assert cut(4) != cut(5)
+    assert cut(4) == "82eaca94d9d5d3316bff5838678516e209b4b85455de67c19e45c97ef2b7f1ab"
+
+
+def test_a_digest_is_pinned_for_good() -> None:
+    """Journals and MLflow hold it: another one would make all that is known be trained again."""
+    assert digest({"C": 0.1, "name": "é", "many": [1, None, True]}).startswith("e36e6b489202c98d")
+
+
+def test_another_seed_is_another_protocol_where_the_rows_are_the_same(plan_of: Callable[..., Plan]) -> None:
+    """A split by time asks no seed; what trains does."""
+    table = make_customers()
+    table["day"] = pd.date_range("2020-01-01", periods=len(table)).astype(str)
+    data = {"raw_path": "table.csv", "id": "customer", "time": "day"}
+    one, two = (plan_of(table, data=data | {"random_state": seed}) for seed in (1, 2))
+    assert one.parts["split"] == two.parts["split"]
+    assert not set(keys(one)) & set(keys(two))
+
+
 def test_digests_are_of_values_and_not_of_their_order_or_types() -> None:
     import numpy as np
 

@@ -66,6 +66,22 @@ def test_only_what_the_card_tolerates_is_tolerated(tolerance: Any, verdict: str)
     assert judge(outcome(), outcome(0.1, score=0.7), tolerance).verdict == verdict
 
 
+def test_what_is_close_is_also_within_any_tolerance() -> None:
+    """The card tolerates `r2` only, and `f1` differs by no more than rounding."""
+    recorded = Outcome({"f1": (0.5,), "r2": (0.5,)}, outputs=("aa",))
+    now = Outcome({"f1": (0.5 + 1e-9,), "r2": (0.55,)}, outputs=("ab",))
+    assert judge(recorded, now, {"r2": 0.1}).verdict == "within tolerance"
+
+
+def test_other_outputs_on_the_test_rows_are_neither_identical_nor_equivalent() -> None:
+    """Predictions are not at hand, and no metric shows it."""
+    kept = replace(outcome(), predictions=None)
+    found = judge(kept, replace(kept, test_outputs="other"))
+    assert found.verdict == "different"
+    assert found.divergence is not None
+    assert found.divergence.what == "outputs"
+
+
 def test_labels_are_compared_by_value_and_type() -> None:
     def of(*labels: object) -> Outcome:
         table = pd.DataFrame({"row": [0, 1], "prediction": pd.Series(labels, dtype=object)})

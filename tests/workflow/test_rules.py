@@ -72,7 +72,7 @@ def test_the_registry_section_is_checked_with_the_card_and_changes_no_key(tmp_pa
         tmp_path / "gated", customers_card(registry={"gates": {"margin": 0.2}}), table=make_customers()
     )
     assert resolve(plain).plan.hash == resolve(gated).plan.hash
-    wrong = {"model": "a/b", "gates": {"metric": "rocauc", "floors": {"roc_auc": "0.8"}}}
+    wrong = {"model": "a/b", "gates": {"metric": "rocauc", "floors": {"roc_auc": "0.8", "log_loss": 0.5}}}
     write_project(tmp_path / "wrong", customers_card(registry=wrong))
     from runcard.card import load_card
 
@@ -80,4 +80,5 @@ def test_the_registry_section_is_checked_with_the_card_and_changes_no_key(tmp_pa
         load_card(tmp_path / "wrong" / "configs" / "card.yaml")
     said = str(caught.value)
     assert "write `model: a-b`" in said
-    assert 'write `roc_auc: "<= 0.8"`' in said
+    assert 'write `roc_auc: ">= 0.8"`' in said
+    assert 'write `log_loss: "<= 0.5"`' in said

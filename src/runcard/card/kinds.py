@@ -299,8 +299,18 @@ def bound() -> Plain:
         'a comparison with a number, such as `"<= 5"`',
         lambda value: isinstance(value, str) and re.fullmatch(_BOUND, value) is not None,
         {"type": "string", "pattern": f"^{_BOUND}$"},
-        lambda value, name: f'write `{name}: "<= {str(value).strip("<>= ")}"`' if _has_number(value) else "",
+        lambda value, name: (
+            f'write `{name}: "{_usual_sign(name)} {str(value).strip("<>= ")}"`' if _has_number(value) else ""
+        ),
     )
+
+
+def _usual_sign(name: str) -> str:
+    """Guess how a number is bounded: a metric of which more is better from below, all else from above."""
+    from runcard.catalog.metrics import direction_of
+    from runcard.catalog.registered import Catalog
+
+    return ">=" if direction_of(name, Catalog()) else "<="
 
 
 def scalar() -> Plain:
