@@ -203,14 +203,14 @@ EXPECTED = """\
 12:14 RC106 write a list: `numerical: [age, income]`
 13:20 RC106 put it in quotes: `"3"`
 13:23 RC211 remove one of them
-14:11 RC106 write one text, no list
+14:11 RC106 name one column: several targets are not supported, make a card for each
 16:11 RC109 use `random_forest`; `runcard list models` shows all
 17:28 RC108 give at least one value
 19:14 RC110 use `n_estimators`
 19:56 RC108 use `uniform`
 20:5 RC104 use `features`
 21:5 RC105 add `name: ...`
-22:5 RC106 correct the value
+22:5 RC106 write `- name: svc`
 23:5 RC104 use `name`
 25:16 RC107 keep one
 25:31 RC211 remove one of them

@@ -165,3 +165,50 @@ def test_a_function_that_looks_at_other_rows_is_refused(function: object, why: s
     with pytest.raises(errors.FeaturesInvalid, match="`made_up` does not work row by row") as caught:
         check_rowwise("made_up", function, FRAME)  # type: ignore[arg-type]
     assert caught.value.why == f"{why}; learnt over all rows it would leak from test to training"
+
+
+MANY = pd.DataFrame(
+    {
+        "x": [float(number % 7) for number in range(999)] + [None],
+        "big": [0.0] * 900 + [1e6] + [0.0] * 99,
+        "city": pd.Series([f"c{number % 400}" for number in range(1000)]),
+        "when": pd.date_range("2026-01-01", periods=1000, freq="h"),
+    }
+)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda f: f[["x"]].fillna(f["x"].mean()),  # one row of a thousand is missing, the last
+        lambda f: f[["big"]].where(f["big"] < 1, f["x"].mean()),  # one row looks at the others
+        lambda f: f[["x"]] / f["x"].max(),  # with many rows that are the greatest
+        lambda f: f[["x"]].groupby(f["city"]).transform("mean"),
+        lambda f: f.assign(n=f["city"].map(f["city"].value_counts()))[["n"]],
+        lambda f: f.assign(seen=f["city"].duplicated())[["seen"]],
+        lambda f: f[["x"]].shift().fillna(0),
+        lambda f: f[["x"]].sort_values("x"),
+        lambda f: f[["x"]].dropna(),
+        lambda f: f.assign(number=f.index)[["number"]],
+        lambda f: f.assign(age=f["when"].max() - f["when"])[["age"]],
+        lambda f: f.assign(code=f["city"].astype("category").cat.codes)[["code"]],
+        lambda f: f.assign(noise=np.random.default_rng().normal(size=len(f)))[["noise"]],
+    ],
+)
+def test_all_rows_are_tried(function: object) -> None:
+    with pytest.raises(errors.FeaturesInvalid, match="does not work row by row"):
+        check_rowwise("made_up", function, MANY)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda f: f[["x"]].fillna(0),
+        lambda f: f.assign(hour=f["when"].dt.hour, n=f["city"].str.len())[["hour", "n"]],
+        lambda f: f.assign(city=f["city"].astype("category"))[["city"]],
+        lambda f: f.apply(lambda row: pd.Series({"y": row["x"] + row["big"]}), axis=1),
+        lambda f: f[["x", "x"]],
+    ],
+)
+def test_functions_that_look_at_their_row_only_pass(function: object) -> None:
+    check_rowwise("made_up", function, MANY)  # type: ignore[arg-type]

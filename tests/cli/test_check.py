@@ -143,9 +143,9 @@ def test_targets_folds_and_columns_fail_at_once(project: Path) -> None:
     rewrite(
         project,
         features={"target": "left", "numerical": ["age"]},
-        evaluation={"cv_folds": 5, "metrics": ["r2"]},
+        evaluation={"cv_folds": 5, "metrics": ["roc_auc_ovr"]},
     )
-    assert codes(check("card")) == ["RC303", "RC207"]
+    assert codes(check("card")) == ["RC302", "RC207"]
 
 
 def test_values_that_estimators_reject_are_found_before_training(project: Path) -> None:

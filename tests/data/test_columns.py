@@ -333,7 +333,6 @@ def test_targets_that_cannot_be_learnt(values, task, kind, message):
         ([0.0, 1.0], "classification"),
         ([0, 1], "regression"),
         ([0.5, 1.5], "regression"),
-        ([True, False], "regression"),
     ],
 )
 def test_targets_that_can_be_learnt(values, task):

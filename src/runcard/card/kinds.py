@@ -88,6 +88,8 @@ class ListOf:
         if not isinstance(value, list):
             items = [item.strip() for item in value.split(",")] if isinstance(value, str) else []
             hint = f"write a list: `{path[-1]}: [{', '.join(items)}]`" if items else ""
+            if isinstance(self.item, Part):
+                hint = f"write a list: `{path[-1]}:`, and below it {self.item.listed(value)}"
             return _refuse(value, path, faults, self.wanted, hint)
         if len(value) < self.at_least:
             return _refuse(value, path, faults, self.wanted, "")
@@ -164,7 +166,8 @@ class Part:
         """Read the section; a key without a value is as if it was not there."""
         value = {} if value is None else value
         if not isinstance(value, dict):
-            return _refuse(value, path, faults, self.wanted, "")
+            hint = f"write {self.listed(value)}" if path and isinstance(path[-1], int) else ""
+            return _refuse(value, path, faults, self.wanted, hint)
         keys = keys_of(self.section)
         strange = [name for name in value if name not in keys]
         for name in strange:
@@ -179,6 +182,11 @@ class Part:
             found[name] = WRONG if is_misspelt else _missing(name, path, faults, stands=name in value)
         kept = {name: item for name, item in found.items() if item is not WRONG or keys[name].is_required}
         return self.section(**kept)
+
+    def listed(self, value: Any) -> str:
+        """Show how a list has it: `- name: ridge`."""
+        first = next(iter(keys_of(self.section)))
+        return f"`- {first}: {value if isinstance(value, str) else '...'}`"
 
     def schema(self) -> dict[str, Any]:
         """Give its JSON Schema: a reference to the section's own."""
@@ -394,6 +402,8 @@ def _subject(path: KeyPath) -> str:
 def _advise_text(value: Any, name: str) -> str:
     if value is None or isinstance(value, bool | int | float):
         return f'put it in quotes: `"{shown(value)}"`'
+    if name == "target" and isinstance(value, list):
+        return "name one column: several targets are not supported, make a card for each"
     return "write one text, no list" if isinstance(value, list) else ""
 
 

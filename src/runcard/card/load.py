@@ -172,7 +172,8 @@ def _read_sections(raw: dict[str, Any], faults: Faults) -> dict[str, Any]:
                 why="nothing can run without it",
                 hint=f"add `{name}:`; `data` and `models` are the two keys every card has",
             )
-    return {name: key.kind.read(raw[name], (name,), faults) for name, key in SECTIONS.items() if name in raw}
+    given = [name for name, key in SECTIONS.items() if raw.get(name) is not None or (name in raw and key.is_required)]
+    return {name: SECTIONS[name].kind.read(raw[name], (name,), faults) for name in given}
 
 
 def _homes() -> dict[str, str]:

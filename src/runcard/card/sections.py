@@ -259,6 +259,12 @@ class Card:
     """One experiment: data, features, models, evaluation and choice rule."""
 
     experiment: Experiment = key(Part(Experiment), "In words.", default=Experiment())
+    task: Literal["classification", "regression"] | None = key(
+        one_of("classification", "regression"),
+        "Whether classes or numbers are predicted; default: what the metrics, `positive` and the models are for, "
+        "else what the target looks like.",
+        default=None,
+    )
     data: Data = key(Part(Data), "Which rows.")
     features: Features = key(Part(Features), "Which columns.", default=Features())
     models: tuple[Model, ...] = key(ListOf(Part(Model), at_least=1), "What is tried.")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runcard import errors
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from sklearn.compose import ColumnTransformer
     from sklearn.preprocessing import FunctionTransformer
@@ -52,40 +53,63 @@ def wrap_rowwise(function: Callable[[pd.DataFrame], pd.DataFrame]) -> FunctionTr
 
 
 def check_rowwise(name: str, function: Callable[[pd.DataFrame], pd.DataFrame], frame: pd.DataFrame) -> None:
-    """Check on some rows of `frame` that the function treats each row for itself and keeps all rows.
+    """Check on all rows of `frame` that the function treats each row for itself and keeps all rows.
+
+    What it makes of the whole table must be what it makes of parts of it, in another order: of a half, a quarter,
+    an eighth and so on, down to single rows; and once more with the rows of the large parts in the small ones.
 
     Raises
     ------
     errors.FeaturesInvalid
-        It returns no frame, other rows, or other values when it sees fewer rows.
+        It returns no frame, other rows, or other values when it sees other rows.
     """
+    import numpy as np
+
+    plain = frame.reset_index(drop=True)
+    whole = _applied(name, function, plain.copy())
+    if len(whole) != len(plain):
+        raise _not_rowwise(name, f"it returned {len(whole):,} rows for {len(plain):,}")
+    order = np.random.RandomState(0).permutation(len(plain))
+    for rows in [part for shuffled in (order, order[::-1]) for part in _halved(shuffled)]:
+        part = _applied(name, function, plain.iloc[rows].reset_index(drop=True))
+        if len(part) != len(rows):
+            raise _not_rowwise(name, f"it returned {len(part):,} rows for {len(rows):,}")
+        if list(whole.columns) != list(part.columns):
+            raise _not_rowwise(name, "its columns change with the rows it is given")
+        for place, column in enumerate(whole.columns):
+            if not _equal(whole.iloc[rows, place], part.iloc[:, place]):
+                raise _not_rowwise(name, f"`{column}` of a row changes with the rows beside it")
+
+
+def _applied(name: str, function: Callable[[pd.DataFrame], pd.DataFrame], frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
-    rows = frame.iloc[:: max(1, len(frame) // 100)].head(100)
-    half = rows.iloc[::2]
     try:
-        whole, alone = function(rows.copy()), function(half.copy())
+        made = function(frame)
     except Exception as error:  # whatever the project's function raises
         raise errors.FeaturesInvalid(
-            f"feature set `{name}` fails",
+            f"feature set `{name}` fails on {len(frame):,} row{'s' * (len(frame) != 1)}",
             why=f"{type(error).__name__}: {error}",
             hint="call the function on some rows of the table to see more",
         ) from error
-    if not isinstance(whole, pd.DataFrame):
-        raise _not_rowwise(name, f"it returned a `{type(whole).__name__}`, not a frame")
-    if len(whole) != len(rows):
-        raise _not_rowwise(name, f"it returned {len(whole)} rows for {len(rows)}")
-    if list(whole.columns) != list(alone.columns):
-        raise _not_rowwise(name, "its columns change with the rows it is given")
-    expected = whole.iloc[::2]
-    for column in whole.columns:
-        if not _equal(expected[column], alone[column]):
-            raise _not_rowwise(name, f"`{column}` of a row changes with the rows beside it")
+    if not isinstance(made, pd.DataFrame):
+        raise _not_rowwise(name, f"it returned a `{type(made).__name__}`, not a frame")
+    return made
+
+
+def _halved(order: np.ndarray) -> Iterator[np.ndarray]:
+    """Divide rows into a half, a quarter, an eighth and so on; the last parts are single rows."""
+    while len(order) > 1:
+        half = len(order) // 2
+        yield order[half:]
+        order = order[:half]
+    yield order
 
 
 def _equal(first: pd.Series, second: pd.Series) -> bool:
     from pandas.testing import assert_series_equal
 
+    first, second = first.reset_index(drop=True), second.reset_index(drop=True)
     try:
         # dtypes may differ where a few rows hold no missing value.
         assert_series_equal(first, second, check_dtype=False, rtol=1e-12, atol=0, check_categorical=False)

@@ -74,8 +74,13 @@ def resolve_columns(
     return columns
 
 
-def check_target(values: pd.Series, task: Task, *, where: str = "") -> None:
+def check_target(values: pd.Series, task: Task, *, because: str = "", where: str = "") -> None:
     """Check that a target can be learnt as the task says.
+
+    Parameters
+    ----------
+    because
+        What decided the task.
 
     Raises
     ------
@@ -99,8 +104,8 @@ def check_target(values: pd.Series, task: Task, *, where: str = "") -> None:
         raise errors.TargetInvalid(
             f"the target `{name}` does not fit a {task}",
             where=where,
-            why=problem,
-            hint="check `features.target` and the models: both name the task",
+            why=f"{problem}; the task is {task}, as {because}" if because else problem,
+            hint=_other_way(values, task),
         )
     if values.nunique() < 2:
         raise errors.TargetConstant(
@@ -118,6 +123,17 @@ def task_of(frame: pd.DataFrame, target: str) -> Task:
         return "classification"
     is_whole = bool((values % 1 == 0).all())
     return "classification" if is_whole and values.nunique() <= _FEW_CLASSES else "regression"
+
+
+def describe_target(values: pd.Series) -> str:
+    """Say what of a target's values tells the task, where nothing else does."""
+    if kind_of(values) != "number":
+        return "its values are no numbers"
+    present = values.dropna()
+    if not bool((present % 1 == 0).all()):
+        return "its values have fractions"
+    n_different = present.nunique()
+    return f"its values are {n_different:,} different whole numbers, {_border(n_different)} {_FEW_CLASSES}"
 
 
 def kind_of(values: pd.Series) -> Kind:
@@ -314,12 +330,24 @@ def _target_problem(values: pd.Series, task: Task) -> str:
     kind = kind_of(values)
     if kind in ("date", "other"):
         return f"it holds {_held(values)}"
-    if task == "regression" and kind == "text":
-        return f"it holds text, such as `{values.iloc[0]}`"
+    if task == "regression" and kind in ("text", "bool"):
+        return f"it holds {_held(values)}, such as `{values.iloc[0]}`"
     if task == "classification" and kind == "number" and not bool((values % 1 == 0).all()):
         fraction = values[values % 1 != 0].iloc[0]
         return f"it holds {values.nunique():,} different numbers, such as `{fraction}`"
     return ""
+
+
+def _border(n_different: int) -> str:
+    return "up to" if n_different <= _FEW_CLASSES else "more than"
+
+
+def _other_way(values: pd.Series, task: Task) -> str:
+    if kind_of(values) in ("date", "other"):
+        return "name another `features.target`, or make numbers or text of it"
+    if task == "regression":
+        return "name a column of numbers, or use metrics and models that classify, or `task: classification`"
+    return "use metrics and models for regression, or `task: regression`; or write the classes as text"
 
 
 def _held(values: pd.Series) -> str:

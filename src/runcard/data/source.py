@@ -226,6 +226,12 @@ def _columns_of_x(x: Any, where: str) -> list[tuple[str, Any]]:
     return list(types.iter_columns(_require_frame(x, where)))
 
 
+def _n_columns(y: Any) -> int:
+    if hasattr(y, "columns"):
+        return len(y.columns)
+    return int(y.shape[1]) if getattr(y, "ndim", 1) == 2 else 1
+
+
 def _named_y(pair: tuple[Any, Any], where: str) -> tuple[str, Any]:
     import numpy as np
 
@@ -233,6 +239,13 @@ def _named_y(pair: tuple[Any, Any], where: str) -> tuple[str, Any]:
     if isinstance(y, list | tuple):
         y = np.asarray(y)
     problem = ""
+    if (n_targets := _n_columns(y)) > 1:
+        raise errors.RegistrationInvalid(
+            f"a dataset returned (X, y) with {n_targets} columns in y",
+            where=where,
+            why="several targets are not supported: a card predicts one column",
+            hint="return one of them as y, and register a dataset for each",
+        )
     if getattr(y, "ndim", 1) != 1 or hasattr(y, "columns") or not hasattr(y, "__len__"):
         problem = "y is not one column"
     elif len(x) != len(y):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from runcard.catalog.features import check_rowwise
 from runcard.catalog.registered import Catalog, Registered
 from runcard.data.columns import Columns, resolve_columns
 from runcard.data.source import Table
+from runcard.yaml import Path as KeyPath
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,7 +63,7 @@ def make_feature_sets(card: Card, table: Table, columns: Columns, catalog: Catal
         if given is not None:
             sets[name] = FeatureSet(name, every, (), (), catalog.features[given])
             if catalog.features[given].rowwise:
-                _check_rowwise(card, catalog.features[given], table.frame[list(every)], entry if features else None)
+                _check_rowwise(card, name, catalog.features[given], table.frame[list(every)], columns)
             continue
         found = (
             columns
@@ -88,9 +90,30 @@ def make_feature_sets(card: Card, table: Table, columns: Columns, catalog: Catal
     return sets
 
 
-def _check_rowwise(card: Card, registered: Registered, frame: pd.DataFrame, entry: int | None) -> None:
+def set_path(card: Card, name: str) -> KeyPath:
+    """Say where in a card a feature set stands."""
+    for entry, model in enumerate(card.models):
+        if model.features is not None and name == set_name(card, model.features, entry) and name != card.features.set:
+            return ("models", entry, "features", *(("set",) if model.features.set else ()))
+    return ("features", *(("set",) if card.features.set else ()))
+
+
+def why_failed(name: str, columns: Columns, reason: str) -> tuple[str, str]:
+    """Say why a feature set fails, and what to do; it may look for a column that it is not given."""
+    roles = {"target": columns.target, "id": columns.id, "group": columns.group}
+    for role, column in roles.items():
+        if column is not None and re.search(rf"[`'\"]{re.escape(column)}[`'\"]", reason):
+            why = f"{reason}\n`{column}` is the card's {role}, which no feature set is given: it would be learnt from"
+            return why, f"make the features of `{name}` without `{column}`, or of a copy of it under another name"
+    return reason, "try it on the table by itself"
+
+
+def _check_rowwise(card: Card, name: str, registered: Registered, frame: pd.DataFrame, columns: Columns) -> None:
     try:
         check_rowwise(registered.name, registered.function, frame)
     except errors.FeaturesInvalid as error:
-        error.where = card.where(*(() if entry is None else ("models", entry)), "features", "set")
+        error.where = card.where(*set_path(card, name))
+        why, hint = why_failed(name, columns, error.why)
+        if why != error.why:
+            error.why, error.hint = why, hint
         raise

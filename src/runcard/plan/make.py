@@ -9,7 +9,7 @@ from runcard.card.sections import Card
 from runcard.catalog.metrics import Metric, resolve_metric
 from runcard.catalog.models import ModelSpec, find_model, unknown_model
 from runcard.catalog.registered import Catalog, Task
-from runcard.data.columns import Columns, check_target, resolve_columns, task_of
+from runcard.data.columns import Columns, check_target, resolve_columns
 from runcard.data.fingerprint import Fingerprint, fingerprint
 from runcard.data.source import Table
 from runcard.data.target import Target, encode_target
@@ -17,10 +17,11 @@ from runcard.plan.check import check_estimators
 from runcard.plan.choice import make_choice
 from runcard.plan.digest import describe_split, digest
 from runcard.plan.draw import covering, likely_points, list_points, make_draw, make_trials
-from runcard.plan.faults import Gathered, unknown_column, unknown_columns
+from runcard.plan.faults import Gathered, unknown_columns
 from runcard.plan.featureset import make_feature_sets, set_name
 from runcard.plan.plan import Plan
 from runcard.plan.split import split_rows
+from runcard.plan.task import Decided, decide_task
 from runcard.plan.tolerance import make_tolerance
 
 DEFAULT_METRICS: Mapping[Task, tuple[str, ...]] = {
@@ -43,15 +44,16 @@ def make_plan(card: Card, table: Table, catalog: Catalog, content: Fingerprint |
     n_trials = card.search.trials or 0 if points is None else len(points)
     gather = Gathered([*unknown_columns(card, table)])
     columns = gather(lambda: _columns(card, table, target_name, catalog))
-    task = gather(lambda: _task(card, specs, table, target_name))
-    target = gather(lambda: _target(card, table, target_name, task), task)
-    metrics = gather(lambda: _metrics(card, target, task, catalog), target)
+    decided = gather(lambda: decide_task(card, specs, table, target_name, catalog))
+    target = gather(lambda: _target(card, table, target_name, decided), decided)
+    metrics = gather(lambda: _metrics(card, target, decided.task, catalog), target)
     primary = gather(lambda: _primary(card, metrics), metrics)
     sets = gather(lambda: make_feature_sets(card, table, columns, catalog), columns)
-    split = gather(lambda: split_rows(card, table, target, task, n_trials=n_trials), columns, target)
+    split = gather(lambda: split_rows(card, table, target, decided.task, n_trials=n_trials), columns, target)
     choice = gather(lambda: make_choice(card, metrics, split.folds), metrics, split)
     tolerance = gather(lambda: make_tolerance(card, metrics), metrics)
     errors.raise_all(gather.faults)
+    task = decided.task
     print_of_data = content or fingerprint(table.frame)
     parts = {
         "data": print_of_data.digest,
@@ -68,6 +70,7 @@ def make_plan(card: Card, table: Table, catalog: Catalog, content: Fingerprint |
     plan = Plan(
         card=card,
         task=task,
+        task_because=decided.because,
         source=table.source,
         fingerprint=print_of_data,
         columns=columns,
@@ -126,46 +129,10 @@ def _spec(name: str, catalog: Catalog) -> ModelSpec:
     return spec
 
 
-def _task(card: Card, specs: Mapping[str, ModelSpec], table: Table, target: str) -> Task:
-    frame = table.frame
-    if target not in frame.columns:
-        raise unknown_column(card, table, ("features", "target"), target)
-    found = task_of(frame, target)
-    allowed: set[Task] = {"classification", "regression"}
-    for index, model in enumerate(card.models):
-        tasks = set(specs[model.name].tasks)
-        if not allowed & tasks:
-            raise errors.TaskMismatch(
-                f"`{model.name}` is for {' and '.join(sorted(tasks))} only",
-                where=card.where("models", index, "name"),
-                why=f"the models before it are for {' and '.join(sorted(allowed))}",
-                hint="make two cards of it",
-            )
-        allowed &= tasks
-    if found in allowed:
-        return found
-    (other,) = allowed
-    if other == "classification":
-        raise errors.TaskMismatch(
-            f"`{target}` looks like a number to predict, the models classify",
-            where=card.where("models"),
-            why=f"it has {frame[target].nunique():,} different values",
-            hint="use regressors, or a target of classes (text, booleans or up to 20 whole numbers)",
-        )
-    if frame[target].dtype.kind not in "iuf":
-        raise errors.TaskMismatch(
-            f"`{target}` holds classes, the models predict numbers",
-            where=card.where("models"),
-            why=f"its type is {frame[target].dtype}",
-            hint="use classifiers",
-        )
-    return other
-
-
-def _target(card: Card, table: Table, name: str, task: Task) -> Target:
+def _target(card: Card, table: Table, name: str, decided: Decided) -> Target:
     values = table.frame[name]
-    check_target(values, task, where=table.source)
-    return encode_target(values, task=task, positive=card.features.positive, where=table.source)
+    check_target(values, decided.task, because=decided.because, where=table.source)
+    return encode_target(values, task=decided.task, positive=card.features.positive, where=table.source)
 
 
 def _metrics(card: Card, target: Target, task: Task, catalog: Catalog) -> tuple[Metric, ...]:

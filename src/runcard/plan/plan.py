@@ -31,6 +31,8 @@ class Plan:
 
     card: Card
     task: Task
+    task_because: str
+    """What decided the task."""
     source: str
     fingerprint: Fingerprint
     columns: Columns
@@ -93,6 +95,7 @@ class Plan:
         return {
             "experiment": self.card.name,
             "task": self.task,
+            "task_because": self.task_because,
             "data": {"source": self.source, **asdict(self.fingerprint)},
             "columns": asdict(self.columns),
             "classes": [str(label) for label in self.target.classes],

@@ -37,7 +37,7 @@ def _facts(plan: Plan) -> dict[str, str]:
         "experiment": plan.card.name,
         "data": f"{plan.source}: {print_of_data.n_rows:,} rows, {len(print_of_data.columns)} columns, "
         f"fingerprint {print_of_data.digest[:12]}",
-        "task": f"{plan.task} of `{plan.target.name}`" + _balance(plan),
+        "task": f"{plan.task} of `{plan.target.name}`, as {plan.task_because}" + _balance(plan),
         "split": f"{split.kind}: {len(split.train):,} training and {len(split.test):,} test rows, seed {plan.seed}",
         "folds": _folds(plan),
         "metrics": ", ".join(metric.name for metric in plan.metrics)

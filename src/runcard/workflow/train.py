@@ -11,6 +11,7 @@ from typing import Any
 from runcard import errors
 from runcard.engine.base import Engine, Lost
 from runcard.plan import Fit, Plan, Trial
+from runcard.plan.featureset import set_path, why_failed
 from runcard.record import Draft, Record, make_record
 from runcard.trial import FitResult, FitTask, Preparation, Prepared, Rehearsal, prepare, rehearse, run_fit
 from runcard.workflow.turns import Turns
@@ -79,7 +80,10 @@ def prepare_folds(
     """
     places = [(name, fold) for name in dict.fromkeys(names) for fold in folds]
     tasks = [_preparation(plan, name, fold, bench) for name, fold in places]
-    return {places[index]: _refuse_failed(found) for index, found in bench.engine.run(prepare, tasks)}
+    return {
+        places[index]: _refuse_failed(found, plan, places[index][0])
+        for index, found in bench.engine.run(prepare, tasks)
+    }
 
 
 def _run_fits(
@@ -167,15 +171,16 @@ def _preparation(plan: Plan, name: str, fold: int, bench: Bench) -> Preparation:
     )
 
 
-def _refuse_failed(found: Prepared | Lost) -> Prepared:
+def _refuse_failed(found: Prepared | Lost, plan: Plan, name: str) -> Prepared:
     problem = found.reason if isinstance(found, Lost) else found.error
     if problem is None and isinstance(found, Prepared):
         return found
+    why, hint = why_failed(name, plan.columns, str(problem))
     raise errors.FeaturesInvalid(
-        "the features cannot be made",
-        where="features",
-        why=str(problem),
-        hint="try the transformer on the table by itself",
+        f"the features of `{name}` cannot be made",
+        where=plan.card.where(*set_path(plan.card, name)),
+        why=why,
+        hint=hint,
     )
 
 
