@@ -30,6 +30,7 @@ from runcard.journal import check_files, hold_card, open_journal, stage_files
 from runcard.project import find_project
 from runcard.provenance.builds import digest_own_source
 from runcard.provenance.code import Code, capture_code
+from runcard.provenance.kept import read_code
 from runcard.provenance.restore import restore_code
 from runcard.provenance.venv import make_venv
 from runcard.provenance.wanted import want
@@ -789,6 +790,12 @@ def no_uv(root: Path) -> str:
 @case("RC809")
 def no_verdict(root: Path) -> str:
     return python_says(lambda: run_child([sys.executable, "-c", "raise SystemExit(1)"], root, os.environ))
+
+
+@case("RC810")
+def record_unsafe(root: Path) -> str:
+    described = Code(commit="--output=/home/ada/thesis.tex").as_dict()
+    return python_says(lambda: read_code(described, {}))
 
 
 @case("RC601")

@@ -642,6 +642,12 @@ class CodeNotRestored(ReplayError):
     code = "RC804"
 
 
+class RecordUnsafe(ReplayError):
+    """What a store says of a run has not the form that it must have, so nothing is done with it."""
+
+    code = "RC810"
+
+
 class PythonMissing(ReplayError):
     """The Python of a run is not to be had."""
 

@@ -169,14 +169,15 @@ def test_a_wheel_that_says_another_version_is_refused(tmp_path, index):
 
 
 def test_addresses_of_packages_that_no_index_has():
+    commit, digest = "ab" * 20, "cd" * 32
     sources = {
-        "a": {"url": "https://host/a.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}, "subdirectory": "x"},
-        "b": {"url": "https://host/b-1.whl", "archive_info": {"hashes": {"sha256": "00"}}},
+        "a": {"url": "https://host/a.git", "vcs_info": {"vcs": "git", "commit_id": commit}, "subdirectory": "x"},
+        "b": {"url": "https://host/b-1.whl", "archive_info": {"hashes": {"sha256": digest}}},
     }
     wanted = want(environment(packages={"a": "1", "b": "1", "c": "2+cpu"}, sources=sources))
     assert wanted.requirements == (
-        "a @ git+https://host/a.git@abc#subdirectory=x",
-        "b @ https://host/b-1.whl --hash=sha256:00",
+        f"a @ git+https://host/a.git@{commit}#subdirectory=x",
+        f"b @ https://host/b-1.whl --hash=sha256:{digest}",
         "c==2+cpu",
     )
     local = {"a": {"url": "file:///home/ada/a", "dir_info": {"editable": True}}}

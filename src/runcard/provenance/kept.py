@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runcard import errors
+from runcard.provenance.border import check_code
 from runcard.provenance.code import Code
 
 DIFF = "diff.patch"
@@ -40,9 +41,12 @@ def read_code(described: Mapping[str, Any], files: Mapping[str, bytes]) -> Code:
 
     Raises
     ------
+    RecordUnsafe
+        A word of the description has not the form that it must have.
     CodeNotRestored
         A file is missing or is not the one that was kept.
     """
+    check_code(described)
     recorded = described.get("untracked") or {}
     found = _read_sources(files, recorded)
     diff = described.get("diff")

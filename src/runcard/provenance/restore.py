@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from runcard import errors
+from runcard.provenance.beneath import edit_beneath, link_beneath, write_beneath
+from runcard.provenance.border import is_address
 from runcard.provenance.code import Code, digest_file
 from runcard.provenance.git import GitSilent, ask_git, settings_like
+from runcard.provenance.untracked import leads_out
 from runcard.redact import redact
 
 _SUBMODULE = "160000"
@@ -94,7 +98,7 @@ def _borrow(code: Code, repository: Path, into: Path) -> None:
 
 
 def _remote_setting(code: Code) -> dict[str, str]:
-    return {"remote.origin.url": code.remote} if code.remote else {}
+    return {"remote.origin.url": code.remote} if is_address(code.remote) and code.remote else {}
 
 
 def _objects_of(repository: Path) -> str | None:
@@ -124,7 +128,7 @@ def _fetch(code: Code, repository: Path, into: Path) -> None:
             "GIT_ALTERNATE_OBJECT_DIRECTORIES": objects,
         }
     for address in _addresses(code, repository):
-        words = (*_FETCH, address, str(code.commit))
+        words = (*_FETCH, "--end-of-options", address, str(code.commit))
         try:
             ask_git(repository if objects else into, *words, patience=_FETCH_PATIENCE, variables=variables)
             return
@@ -137,7 +141,7 @@ def _addresses(code: Code, repository: Path) -> Iterator[str]:
     """Give the clone's own remotes, which may hold the user's credentials, and the recorded one."""
     own = [url for _, url in settings_like(repository, r"^remote\..*\.url$")]
     yield from own
-    if code.remote and code.remote not in own:
+    if code.remote and code.remote not in own and is_address(code.remote):
         yield code.remote
 
 
@@ -181,42 +185,51 @@ def _compare(code: Code, into: Path) -> None:
         elif "sha256" not in recorded:
             unlike = False
         else:
-            unlike = not _is_like(path, recorded)
+            unlike = not _is_like(into, name, recorded)
         if unlike:
             raise _not_restored(code, f"{name} does not come out with the content that was recorded")
 
 
-def _is_like(path: Path, recorded: Mapping[str, str]) -> bool:
+def _is_like(into: Path, name: str, recorded: Mapping[str, str]) -> bool:
+    path = into / name
     if digest_file(path) == recorded["sha256"]:
         return True
     if path.is_symlink() or not path.is_file():
         return False
     # A file may have had other line endings than git's settings give it.
-    content = path.read_bytes().replace(b"\r\n", b"\n")
-    for other in (content, content.replace(b"\n", b"\r\n")):
-        path.write_bytes(other)
-        if digest_file(path) == recorded["sha256"]:
-            return True
+    try:
+        with edit_beneath(into, name) as file:
+            content = file.read().replace(b"\r\n", b"\n")
+            for other in (content, content.replace(b"\n", b"\r\n")):
+                if hashlib.sha256(other).hexdigest() == recorded["sha256"]:
+                    file.seek(0)
+                    file.write(other)
+                    file.truncate()
+                    return True
+    except OSError:  # a link or a folder is on the way
+        return False
     return False
 
 
 def _write_sources(code: Code, into: Path) -> None:
     for name, content in code.untracked.items():
-        path = into / name
-        if not path.parent.resolve().is_relative_to(into.resolve()):
-            raise _not_restored(code, f"{name} would lie outside of the repository")
-        path.parent.mkdir(parents=True, exist_ok=True)
         mode = code.modes.get(name)
-        if mode == "120000":
-            path.symlink_to(os.fsdecode(content))
-        else:
-            path.write_bytes(content)
-            path.chmod(0o755 if mode == "100755" else 0o644)
+        try:
+            if mode != "120000":
+                write_beneath(into, name, content, mode=0o755 if mode == "100755" else 0o644)
+            elif leads_out(name, content):
+                raise _not_restored(code, f"the link {name} leads out of the repository")
+            else:
+                link_beneath(into, name, content)
+        except OSError as error:
+            raise _not_restored(code, f"{name} cannot be written where it was: {error.strerror or error}") from error
 
 
 def _remarks(code: Code) -> Iterator[str]:
     for name, why in code.left_out.items():
         yield f"{name} was not kept with the run ({why})"
+    if code.remote and not is_address(code.remote):
+        yield f"its remote {code.remote[:80]!r} is no address of a known form, and was not asked"
     if code.altered:
         yield f"{errors.listing(code.altered)} lack the credentials they had"
 

@@ -69,12 +69,17 @@ def _content(path: Path, mode: int) -> bytes:
 
 
 def _keep_link(clean: Cleaned, name: str, target: bytes) -> str:
-    parts = os.path.normpath(os.path.join(os.path.dirname(name), os.fsdecode(target))).split(os.sep)
-    if os.path.isabs(target) or parts[0] in ("..", ".git"):
+    if leads_out(name, target):
         return "a link that leads out of the repository"
     clean.kept[name] = target
     clean.modes[name] = "120000"
     return ""
+
+
+def leads_out(name: str, target: bytes) -> bool:
+    """Tell whether a link at a path of the repository leads out of it, or into git's own folder."""
+    parts = os.path.normpath(os.path.join(os.path.dirname(name), os.fsdecode(target))).split(os.sep)
+    return os.path.isabs(target) or parts[0] in ("..", ".git")
 
 
 def _why_left_out(name: str, content: bytes) -> str:

@@ -11,6 +11,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from typing import Any
 
 from runcard import errors
+from runcard.provenance.border import check_environment
 from runcard.provenance.builds import digest_own_source
 from runcard.redact import redact
 
@@ -44,11 +45,14 @@ def want(environment: Mapping[str, Any]) -> Wanted:
 
     Raises
     ------
+    RecordUnsafe
+        A word of the record has not the form that it must have.
     RuncardDiffers
         The run was made by a build of runcard that is neither this one nor at an address.
     PackageGone
         A package came from a folder of the machine that made the run.
     """
+    check_environment(environment)
     sources = environment.get("sources", {})
     versions = {name: version for name, version in environment["packages"].items() if version}
     copied = _is_copied(environment)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runcard.project import Project, find_project
+from runcard.provenance.border import is_commit
 from runcard.provenance.git import GitSilent, ask_git
 from runcard.redact import redact
 from runcard.replay import Account, Beside, Difference, Score, plain_differences, set_beside
@@ -15,6 +16,7 @@ from runcard.workflow.replay.recorded import read_account
 from runcard.workflow.replay.subject import Subject, find_subject
 from runcard.workflow.sync import open_reader
 
+_DIFF = ("diff", "--no-color", "--no-ext-diff", "--no-textconv")
 _PATCH = "provenance/diff.patch"
 _MOST_LINES = 2000
 _NO_NEWS = ("mlflow.runName", "mlflow.runColor", "mlflow.log-model.history", "runcard.record", PARENT_TAG)
@@ -55,8 +57,10 @@ def _commits(first: Account, second: Account, project: Project) -> list[Differen
     ids = [account.code.get("commit") for account in (first, second)]
     if None in ids or ids[0] == ids[1]:
         return []
+    if not all(map(is_commit, ids)):
+        return [Difference("patch", "between the commits", None, "not known: what is recorded is no commit")]
     try:
-        diff = ask_git(project.root, "diff", "--no-color", "--no-ext-diff", "--no-textconv", f"{ids[0]}..{ids[1]}")
+        diff = ask_git(project.root, *_DIFF, "--end-of-options", f"{ids[0]}..{ids[1]}", "--")
     except GitSilent as error:
         return [Difference("patch", "between the commits", None, f"not known here: {error}")]
     lines = redact(diff.decode("utf-8", "replace")).splitlines()[:_MOST_LINES]

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from runcard.project import Project
+from runcard.provenance.beneath import copy_beneath
+from runcard.provenance.border import is_below
 from runcard.provenance.environment import VARIABLES
 from runcard.provenance.kept import read_code
 from runcard.provenance.restore import Restored, restore_code
@@ -66,12 +68,11 @@ def _bring_data(plan: Mapping[str, object], project: Project, restored: Restored
     """Copy a table that is in no commit; whether it is the recorded one is seen by its fingerprint."""
     data = plan.get("data")
     source = data.get("source") if isinstance(data, Mapping) else None
-    if not isinstance(source, str) or os.path.isabs(source) or "://" in source:
+    if not is_below(source) or not isinstance(source, str) or "://" in source:
         return
     here, there = project.root / source, restored.root / source
     if here.is_file() and not os.path.lexists(there):
-        there.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(here, there)
+        copy_beneath(here, restored.root, source)
 
 
 def _command(python: Path, recorded: Recorded, options: Options) -> list[str]:
@@ -83,10 +84,11 @@ def _command(python: Path, recorded: Recorded, options: Options) -> list[str]:
 def _variables(recorded: Recorded, project: Project) -> dict[str, str]:
     """Give the present variables, but those that change numbers as they were."""
     dropped = {*_NOT_PASSED_ON, *VARIABLES}
+    told = recorded.account.environment.get("variables", {})
     present = {name: value for name, value in os.environ.items() if name not in dropped}
     return {
         **present,
-        **recorded.account.environment.get("variables", {}),
+        **{name: str(value) for name, value in told.items() if name in VARIABLES},
         "MLFLOW_TRACKING_URI": project.tracking_uri,
         "RUNCARD_DATA_STORE": project.data_store,
         "RUNCARD_DIRTY": "capture",  # what was not committed then is not committed now

@@ -15,6 +15,7 @@ from runcard.data.source import SourceStamp, Table
 from runcard.plan import Plan, Trial, make_plan
 from runcard.plan.draw import Draw
 from runcard.project import Project
+from runcard.provenance.border import is_below
 from runcard.provenance.environment import BOOSTING, CORE
 from runcard.provenance.modules import text_digest
 from runcard.replay import Account, Difference, find_differences
@@ -195,7 +196,7 @@ def _record_damaged(recorded: Recorded) -> list[Difference]:
 def _card_file(recorded: Recorded, resolved: Resolved, project: Project) -> list[Difference]:
     """Tell if the card's file was changed since: it decides only if it no longer has this trial."""
     path = project.root / recorded.card_path
-    if not recorded.card_path or not path.is_file():
+    if not is_below(recorded.card_path) or not path.is_file():
         return []
     try:
         card = load_card(path, project=project)

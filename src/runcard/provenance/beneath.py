@@ -1,0 +1,70 @@
+"""Writing below a folder and nowhere else: no link on the way is followed, whoever made it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+
+
+def write_beneath(top: Path, name: str, content: bytes, *, mode: int = 0o644) -> None:
+    """Write a new file below a folder, and the folders on the way.
+
+    Raises
+    ------
+    OSError
+        It is there already, or a link or a file is on the way.
+    """
+    with _folder_of(top, name) as (folder, last), os.fdopen(os.open(last, _NEW, mode, dir_fd=folder), "wb") as file:
+        file.write(content)
+        os.fchmod(file.fileno(), mode)  # whatever the umask
+
+
+def link_beneath(top: Path, name: str, target: bytes) -> None:
+    """Make a new link below a folder; where it leads is not looked at. Raises as `write_beneath`."""
+    with _folder_of(top, name) as (folder, last):
+        os.symlink(os.fsdecode(target), last, dir_fd=folder)
+
+
+def copy_beneath(source: Path, top: Path, name: str) -> None:
+    """Copy a file to a new one below a folder. Raises as `write_beneath`."""
+    with (
+        source.open("rb") as content,
+        _folder_of(top, name) as (folder, last),
+        os.fdopen(os.open(last, _NEW, 0o644, dir_fd=folder), "wb") as file,
+    ):
+        shutil.copyfileobj(content, file, 1 << 20)
+
+
+@contextmanager
+def edit_beneath(top: Path, name: str) -> Iterator[BinaryIO]:
+    """Open a file that is there below a folder, for reading and writing. Raises as `write_beneath`."""
+    with _folder_of(top, name) as (folder, last):
+        handle = os.open(last, os.O_RDWR | os.O_NOFOLLOW, dir_fd=folder)
+        with os.fdopen(handle, "r+b") as file:
+            yield file
+
+
+@contextmanager
+def _folder_of(top: Path, name: str) -> Iterator[tuple[int, str]]:
+    """Open the folder that a path below another one is in, made if need be, step by step."""
+    *folders, last = PurePosixPath(name).parts
+    if last in ("..", "/") or ".." in folders or "/" in folders:
+        raise PermissionError(f"{name} leads out of the folder")
+    here = os.open(top, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for folder in folders:
+            with suppress(FileExistsError):
+                os.mkdir(folder, dir_fd=here)
+            below = os.open(folder, _FOLDER, dir_fd=here)
+            os.close(here)
+            here = below
+        yield here, last
+    finally:
+        os.close(here)
