@@ -1,7 +1,7 @@
-import re
 """The set-up that make runs, with a stand-in for uv: what is kept, made anew, and left by a failure."""
 
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
