@@ -7,7 +7,7 @@ The scanner and parser are ruamel.yaml's; the meaning of a plain scalar is the Y
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +15,13 @@ from runcard import errors
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
+_MAX_COPIES = 100_000
+"""How many values may come from aliases: few bytes could else stand for any number of them."""
 _MAX_DIGITS = 400  # beyond any float, and below the length from which Python refuses to convert
 
 Path = tuple[str | int, ...]
+Tags = Mapping[str, Callable[[str], object]]
+"""Name of a tag, without `!!` -> what it makes of a text; it raises ValueError if that cannot be."""
 
 _NUMBERS: tuple[tuple[re.Pattern[str], Callable[[str], object]], ...] = (
     (re.compile(r"[-+]?[0-9]+"), int),
@@ -26,6 +30,9 @@ _NUMBERS: tuple[tuple[re.Pattern[str], Callable[[str], object]], ...] = (
     (re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"), float),
     (re.compile(r"[-+]?(\.inf|\.Inf|\.INF)"), lambda text: float(text.replace(".", ""))),
 )
+_CORE = "tag:yaml.org,2002:"
+_COLLECTIONS = {"SequenceStartEvent": "seq", "MappingStartEvent": "map"}
+_MERGE = "<<"
 _WORDS: dict[str, object] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -57,6 +64,8 @@ class Document:
     """Path -> the text of a value without quotes, as it was written."""
     faults: tuple[errors.YamlInvalid, ...] = ()
     """What is wrong with the text although every value is known, such as a key that stands twice."""
+    repeated: tuple[Path, ...] = ()
+    """Keys that stand twice where that is no fault; the last one holds."""
 
     def mark(self, path: Path, *, key: bool = False) -> Mark | None:
         """Find the place of a path, or of its nearest parent if it is not there itself."""
@@ -79,8 +88,11 @@ def dotted(path: Path) -> str:
     return text
 
 
-def parse(text: str | bytes, name: str, *, noun: str = "card") -> Document:
+def parse(text: str | bytes, name: str, *, noun: str = "card", tags: Tags | None = None) -> Document:
     """Parse one YAML document; `noun` is what messages call it.
+
+    With `tags` it may have what a card does without: these tags, anchors with aliases, merge keys, and keys that
+    stand twice.
 
     Raises
     ------
@@ -89,14 +101,15 @@ def parse(text: str | bytes, name: str, *, noun: str = "card") -> Document:
     """
     text = _decode(text, name, noun)
     _refuse_tabs(text, name)
-    reader = _Reader(name, noun)
+    reader = _Reader(name, noun, tags)
     try:
         value = reader.read(_events(text))
     except _Stop:
         raise _one_or_all(reader.faults) from None
     except Exception as error:  # ruamel raises MarkedYAMLError and, on odd input, plain ValueErrors
         raise _one_or_all([*reader.faults, _syntax_error(error, text, name, noun)]) from None
-    return Document(name, value, reader.values, reader.keys, reader.plain, tuple(reader.faults))
+    faults, repeated = tuple(reader.faults), tuple(reader.repeated)
+    return Document(name, value, reader.values, reader.keys, reader.plain, faults, repeated)
 
 
 def _one_or_all(faults: list[errors.YamlInvalid]) -> errors.CardError:
@@ -198,15 +211,28 @@ class _Stop(Exception):
     """Reading on makes no sense; the fault is already noted."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """A place within a value that may stand again elsewhere."""
+
+    steps: Path
+    value: Mark
+    key: Mark | None
+    plain: str | None
+
+
 class _Reader:
     """Builds plain values from parser events, noting marks and faults."""
 
-    def __init__(self, name: str, noun: str) -> None:
-        self.name, self.noun = name, noun
+    def __init__(self, name: str, noun: str, tags: Tags | None) -> None:
+        self.name, self.noun, self.tags = name, noun, tags
         self.values: dict[Path, Mark] = {}
         self.keys: dict[Path, Mark] = {}
         self.plain: dict[Path, str] = {}
         self.faults: list[errors.YamlInvalid] = []
+        self.repeated: list[Path] = []
+        self._anchors: dict[str, tuple[Any, tuple[_Spot, ...]]] = {}
+        self._n_copies = 0
 
     def fault(self, error: errors.YamlInvalid) -> None:
         self.faults.append(error)
@@ -228,23 +254,99 @@ class _Reader:
 
     def _node(self, event: Any, events: Iterator[Any], path: Path) -> Any:
         self.values[path] = _mark(event)
-        if len(path) > MAX_DEPTH:
+        self.plain.pop(path, None)  # of a key that stood there before
+        self._require_depth(event, len(path))
+        if type(event).__name__ == "AliasEvent":
+            return self._alias(event, path)
+        if event.anchor and self.tags is None:
+            self._refuse(event, f"an anchor `&{event.anchor}`", "nothing may refer to it", "remove it")
+        value = self._tagged(event, events, path)
+        if event.anchor:
+            self._anchors[event.anchor] = value, tuple(self._spots(value, path))
+        return value
+
+    def _require_depth(self, event: Any, depth: int) -> None:
+        if depth > MAX_DEPTH:
             what, why = f"more than {MAX_DEPTH} levels", f"{self.noun}s are flat"
             self._refuse(event, what, why, "remove brackets or indentation")
             raise _Stop
-        kind = type(event).__name__
-        if kind == "AliasEvent":
+
+    def _tagged(self, event: Any, events: Iterator[Any], path: Path) -> Any:
+        kind, tag = type(event).__name__, str(event.tag or "!")
+        read = (self.tags or {}).get(tag.removeprefix(_CORE))
+        if kind == "ScalarEvent" and read is not None:
+            return self._read_tagged(event, tag.removeprefix(_CORE), read)
+        is_known = tag == "!" or (self.tags is not None and tag == _CORE + _COLLECTIONS.get(kind, ""))
+        if not is_known:
+            self._refuse(event, f"a tag `{tag}`", f"a {self.noun} is data, not code", "remove it")
+        if kind == "ScalarEvent":
+            return str(event.value) if event.tag and self.tags is not None else self._scalar(event, path)
+        return self._sequence(events, path) if kind == "SequenceStartEvent" else self._mapping(events, path)
+
+    def _read_tagged(self, event: Any, name: str, read: Callable[[str], object]) -> object:
+        text = str(event.value)
+        if len(text) > _MAX_DIGITS and name != "str":
+            return self._refuse_long(event, text)
+        try:
+            return read(text)
+        except ValueError:
+            self._refuse(event, f"a tag `!!{name}` before `{text}`", "it is none", "correct one of the two")
+            return None
+
+    # Aliases and merge keys
+
+    def _alias(self, event: Any, path: Path) -> Any:
+        if self.tags is None:
             self._refuse(event, f"an alias `*{event.anchor}`", "each value stands where it is used", "write it out")
             raise _Stop
-        if event.anchor:
-            self._refuse(event, f"an anchor `&{event.anchor}`", "nothing may refer to it", "remove it")
-        if event.tag and str(event.tag) != "!":
-            self._refuse(event, f"a tag `{event.tag}`", f"a {self.noun} is data, not code", "remove it")
-        if kind == "ScalarEvent":
-            return self._scalar(event, path)
-        if kind == "SequenceStartEvent":
-            return self._sequence(events, path)
-        return self._mapping(events, path)
+        if event.anchor not in self._anchors:
+            what, why = f"an alias `*{event.anchor}`", f"no anchor `&{event.anchor}` ends before it"
+            self._refuse(event, what, why, "write it out")
+            raise _Stop
+        value, spots = self._anchors[event.anchor]
+        self._place(event, spots, path)
+        self.values[path] = _mark(event)
+        return value
+
+    def _spots(self, value: Any, path: Path, steps: Path = ()) -> Iterator[_Spot]:
+        """Go through the places of a value and of all in it."""
+        here = path + steps
+        yield _Spot(steps, self.values[here], self.keys.get(here), self.plain.get(here))
+        for step, item in value.items() if isinstance(value, dict) else _numbered(value):
+            yield from self._spots(item, path, (*steps, step))
+
+    def _place(self, event: Any, spots: Iterable[_Spot], path: Path) -> None:
+        """Give a value that stands a second time the places of the first."""
+        for spot in spots:
+            self._n_copies += 1
+            if self._n_copies > _MAX_COPIES:
+                what, why = f"aliases for more than {_MAX_COPIES:,} values", f"a {self.noun} is short"
+                self._refuse(event, what, why, "write out what is meant")
+                raise _Stop
+            here = path + spot.steps
+            self._require_depth(event, len(here))
+            self.values[here] = spot.value
+            self.plain.pop(here, None)
+            if spot.plain is not None:
+                self.plain[here] = spot.plain
+            if spot.key is not None and spot.steps:
+                self.keys[here] = spot.key
+
+    def _merge(self, event: Any, events: Iterator[Any], path: Path, *, kept: Container[str]) -> dict[str, Any]:
+        """Read what a merge key `<<` brings in, except what is `kept`: of several mappings the first with a key."""
+        place = (*path, _MERGE)
+        found = self._node(event, events, place)
+        sources = [(place, found)] if isinstance(found, dict) else [((*place, n), item) for n, item in _numbered(found)]
+        if not sources or not all(isinstance(source, dict) for _, source in sources):
+            self._refuse(event, "a merge key `<<` without a mapping", "it brings in the keys of one", "name a mapping")
+            return {}
+        merged: dict[str, Any] = {}
+        for source, mapping in sources:
+            for name in (name for name in mapping if name not in merged and name not in kept):
+                self._place(event, list(self._spots(mapping[name], (*source, name))), (*path, name))
+                self.keys[*path, name] = self.keys[*source, name]
+            merged = {**mapping, **merged}
+        return merged
 
     def _sequence(self, events: Iterator[Any], path: Path) -> list[Any]:
         items: list[Any] = []
@@ -254,19 +356,29 @@ class _Reader:
 
     def _mapping(self, events: Iterator[Any], path: Path) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
+        merged: dict[str, Any] = {}
         while type(event := next(events)).__name__ != "MappingEndEvent":
+            if self.tags is not None and _is_merge(event):
+                merged |= self._merge(next(events), events, path, kept=mapping)
+                continue
             key = self._key(event, events, path)
             first = self.keys.get((*path, key))
             if key in mapping and first:
-                self._refuse(
-                    event,
-                    f"the key `{key}` twice",
-                    f"it stands in line {first.line} already and one of the two would be lost",
-                    "remove one of them",
-                )
+                self._repeat(event, key, first, (*path, key))
             self.keys[*path, key] = _mark(event)
             mapping[key] = self._node(next(events), events, (*path, key))
-        return mapping
+        return {**merged, **mapping}
+
+    def _repeat(self, event: Any, key: str, first: Mark, path: Path) -> None:
+        if self.tags is not None:
+            self.repeated.append(path)
+            return
+        self._refuse(
+            event,
+            f"the key `{key}` twice",
+            f"it stands in line {first.line} already and one of the two would be lost",
+            "remove one of them",
+        )
 
     def _key(self, event: Any, events: Iterator[Any], path: Path) -> str:
         key = self._node(event, events, (*path, "?"))
@@ -282,10 +394,13 @@ class _Reader:
         if event.style in ("'", '"', "|", ">"):
             return text
         if len(text) > _MAX_DIGITS and _number_of(text) is not None:
-            self._refuse(event, f"a number of {len(text):,} digits", "no number here is that long", "shorten it")
-            return 0
+            return self._refuse_long(event, text)
         self.plain[path] = text
         return resolve_plain(text)
+
+    def _refuse_long(self, event: Any, text: str) -> int:
+        self._refuse(event, f"a number of {len(text):,} digits", "no number here is that long", "shorten it")
+        return 0
 
     def _refuse(self, event: Any, what: str, why: str, hint: str) -> None:
         mark = _mark(event)
@@ -298,6 +413,15 @@ class _Reader:
 
 def _mark(event: Any) -> Mark:
     return Mark(event.start_mark.line + 1, event.start_mark.column + 1)
+
+
+def _numbered(value: Any) -> Iterable[tuple[int, Any]]:
+    return enumerate(value) if isinstance(value, list) else ()
+
+
+def _is_merge(event: Any) -> bool:
+    is_plain = type(event).__name__ == "ScalarEvent" and not event.style and not event.tag
+    return is_plain and event.value == _MERGE
 
 
 def resolve_plain(text: str) -> object:

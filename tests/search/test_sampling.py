@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from runcard.search.sampling import quantile
-from runcard.search.space import DISTRIBUTIONS, parse_parameter
+from runcard.search.space import DISTRIBUTIONS, count_drawn, drawn_values, parse_parameter
 
 N = 4000
 EVEN = (np.arange(N) + 0.5) / N
@@ -60,7 +60,7 @@ def test_smooth_distributions(name: str) -> None:
         (of("q_uniform", min=0, max=10, q=2), of("uniform", min=0, max=10)),
         (of("q_uniform", min=0, max=10), of("uniform", min=0, max=10)),
         (of("q_log_uniform", min=0, max=3, q=0.5), of("log_uniform", min=0, max=3)),
-        (of("q_log_uniform_values", min=1, max=100, q=5), of("log_uniform_values", min=1, max=100)),
+        (of("q_log_uniform_values", min=5, max=100, q=5), of("log_uniform_values", min=5, max=100)),
         (of("q_normal", mu=3, sigma=2, q=0.25), of("normal", mu=3, sigma=2)),
         (of("q_log_normal", mu=1, sigma=0.5, q=1), of("log_normal", mu=1, sigma=0.5)),
         (of("q_beta", a=2, b=3, q=0.1), of("beta", a=2, b=3)),
@@ -106,3 +106,24 @@ def test_bounds_hold_to_the_last_digit(name: str, u: float, low: float, width: f
 @pytest.mark.parametrize("name", ["normal", "log_normal", "q_normal", "q_log_normal"])
 def test_bells_end_somewhere(name: str, u: float) -> None:
     assert math.isfinite(quantile(parse_parameter(of(name)), u))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("raw", "values_within"),
+    [
+        (of("q_uniform", min=50, max=400, q=100), {100, 200, 300, 400}),
+        (of("q_uniform", min=0.05, max=0.95, q=0.1), {0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9}),
+        (of("q_uniform", min=-5, max=5, q=3), {-3, 0, 3}),
+        (of("q_uniform", min=10, max=90, q=100), {10}),  # there is no multiple: the bound
+        (of("q_log_uniform_values", min=1, max=13, q=5), {5, 10}),
+        (of("q_log_uniform", min=0, max=2, q=2), {2, 4, 6}),  # from 1 to 7.39
+        (of("q_beta", a=2, b=2, q=0.6), {0.0, 0.6}),
+    ],
+    ids=lambda raw: "{distribution} {q}".format(**raw) if isinstance(raw, dict) else "",
+)
+def test_steps_stay_within_the_bounds(raw: dict[str, Any], values_within: set[float]) -> None:
+    assert set(values(raw)) == values_within
+    parameter = parse_parameter(raw)
+    if raw["distribution"] == "q_uniform":
+        assert set(drawn_values(parameter)) == values_within
+        assert count_drawn(parameter) == len(values_within)

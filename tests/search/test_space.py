@@ -176,10 +176,14 @@ def test_the_last_hyperparameter_varies_fastest() -> None:
     [
         ({"min": 2, "max": 4}, [2, 3, 4]),
         ({"distribution": "int_uniform", "min": 2.0, "max": 4.0}, [2, 3, 4]),
-        ({"distribution": "q_uniform", "min": 100, "max": 300, "q": 100}, [100, 200, 300]),
-        ({"distribution": "q_uniform", "min": 0, "max": 0.3, "q": 0.1}, [0.0, 0.1, 0.2, 0.3]),
-        ({"distribution": "q_uniform", "min": 1.2, "max": 3.4}, [1, 2, 3]),
-        ({"distribution": "q_uniform", "min": 1, "max": 3, "q": 1.0}, [1.0, 2.0, 3.0]),
+        # those of `q_uniform` are numpy's arange(min, max, q), as in W&B
+        ({"distribution": "q_uniform", "min": 50, "max": 400, "q": 100}, [50, 150, 250, 350]),
+        ({"distribution": "q_uniform", "min": 1, "max": 10, "q": 2}, [1, 3, 5, 7, 9]),
+        ({"distribution": "q_uniform", "min": 100, "max": 300, "q": 100}, [100, 200]),
+        ({"distribution": "q_uniform", "min": 0, "max": 0.4, "q": 0.1}, [0.0, 0.1, 0.2, 0.3]),
+        ({"distribution": "q_uniform", "min": 1.2, "max": 3.4}, [1.2, 2.2, 3.2]),
+        ({"distribution": "q_uniform", "min": 1, "max": 3, "q": 1.0}, [1.0, 2.0]),
+        ({"distribution": "q_uniform", "min": 10, "max": 90, "q": 100}, [10]),
     ],
 )
 def test_a_grid_goes_over_steps(raw: dict[str, Any], values: list[float]) -> None:

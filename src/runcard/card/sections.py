@@ -158,7 +158,7 @@ class EarlyTerminate:
     )
     s: int | None = key(whole(1), "How many brackets, with `max_iter`.", default=None)
     eta: float = key(number(above=1), "The factor between brackets.", default=3.0)
-    strict: bool = key(flag(), "Judge by the value at the bracket, not by the best so far.", default=False)
+    strict: bool = key(flag(), "Judge by the value at the bracket, not by the best so far.", default=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Values of hyperparameters from numbers between 0 and 1: the inverse of each distribution's cumulative function.
 
 What each distribution means is what it means in Weights & Biases sweeps: `log_uniform` takes exponents of e,
-`log_uniform_values` the values themselves, `q` rounds to `round(X / q) * q`, whole if `q` is.
+`log_uniform_values` the values themselves, `q` rounds to a multiple of `q`, whole if `q` is: the nearest within
+the bounds, where W&B's may lie outside.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from runcard.search.space import Choice, Constant, Parameter
+from runcard.search.space import Choice, Constant, Distribution, Parameter, round_to_step
 
 _EDGE = 1e-12
 """How near to 0 and 1 a bell is asked, where it would be infinite."""
@@ -28,7 +29,7 @@ def quantile(parameter: Parameter, u: float) -> object:
         low, high = int(shape["min"]), int(shape["max"])
         return min(low + int(u * (high - low + 1)), high)
     value = _CURVES[parameter.name.removeprefix("q_")](u, shape)
-    return _rounded(value, shape["q"]) if "q" in shape else float(value)
+    return round_to_step(value, shape["q"], *_bounds(parameter)) if "q" in shape else float(value)
 
 
 def _place(u: float, probabilities: Sequence[float]) -> int:
@@ -38,9 +39,13 @@ def _place(u: float, probabilities: Sequence[float]) -> int:
     return next((place for place, total in zip(possible, sums, strict=True) if u < total), possible[-1])
 
 
-def _rounded(value: float, q: float) -> float:
-    steps = round(value / q)
-    return steps * q if isinstance(q, int) else float(f"{steps * q:.12g}")
+def _bounds(parameter: Distribution) -> tuple[float, float]:
+    """Give the ends of a distribution's values; infinite where it has none."""
+    shape = parameter.shape
+    if "min" in shape:
+        ends = (shape["min"], shape["max"])
+        return (math.exp(ends[0]), math.exp(ends[1])) if parameter.name == "q_log_uniform" else ends
+    return (0.0, 1.0) if parameter.name == "q_beta" else (-math.inf, math.inf)
 
 
 def _between(u: float, low: float, high: float) -> float:

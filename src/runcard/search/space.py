@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -73,6 +74,16 @@ _LISTED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 _KEYS = ("distribution", "value", "values", "probabilities", *_BOUNDS, "mu", "sigma", "a", "b", "q")
 DISTRIBUTIONS = tuple(sorted({*_DISTRIBUTIONS, *_LISTED}))
 _EXPONENTS = ("log_uniform", "q_log_uniform", "inv_log_uniform")
+# What other packages call them, small and without `_`: there bounds are the values themselves.
+_OTHER_NAMES = {
+    **{f"{kind}loguniform": f"{kind}{'_' if kind else ''}log_uniform_values" for kind in ("", "q", "inv")},
+    **dict.fromkeys(("reciprocal", "log", "logfloat"), "log_uniform_values"),
+    **dict.fromkeys(("int", "integer", "randint", "quniformint", "uniformint"), "int_uniform"),
+    **dict.fromkeys(("choice", "choices"), "categorical"),
+    **dict.fromkeys(("gaussian", "norm"), "normal"),
+    "lognorm": "log_normal",
+    "float": "uniform",
+}
 _LARGEST = 1e300
 _MAX_EXPONENT = 690.0  # e to the power of 690 is 1e299
 
@@ -150,24 +161,59 @@ def values_of(parameter: Parameter) -> tuple[object, ...]:
             return (value,)
         case Choice(values):
             return values
-    q = parameter.shape.get("q", 1)
-    return tuple(step * q if isinstance(q, int) else float(f"{step * q:.12g}") for step in _steps(parameter))
+    low, q = parameter.shape["min"], parameter.shape.get("q", 1)
+    start = int(low) if parameter.name == "int_uniform" else low
+    return tuple(_on_step(start + step * q) for step in range(_count(parameter)))
+
+
+def drawn_values(parameter: Parameter) -> tuple[object, ...]:
+    """List the values that can be drawn of a hyperparameter that has finitely many: of `q_uniform` multiples of `q`."""
+    if isinstance(parameter, Choice) and parameter.probabilities is not None:
+        weighted = zip(parameter.values, parameter.probabilities, strict=True)
+        return tuple(value for value, probability in weighted if probability > 0)
+    if isinstance(parameter, Distribution) and "q" in parameter.shape:
+        first, n_steps = _drawn_steps(parameter)
+        return tuple(_on_step(first + step * parameter.shape["q"]) for step in range(n_steps))
+    return values_of(parameter)
+
+
+def count_drawn(parameter: Parameter) -> int:
+    """Count them without making them."""
+    if isinstance(parameter, Distribution):
+        return _drawn_steps(parameter)[1] if "q" in parameter.shape else _count(parameter)
+    return len(drawn_values(parameter))
+
+
+def _drawn_steps(parameter: Distribution) -> tuple[float, int]:
+    """Give the first multiple of `q` that `q_uniform` draws, and how many there are."""
+    low, high, q = (parameter.shape[key] for key in (*_BOUNDS, "q"))
+    first, last = (round_to_step(bound, q, low, high) for bound in (low, high))
+    return first, round((last - first) / q) + 1
+
+
+def round_to_step(value: float, q: float, low: float = -math.inf, high: float = math.inf) -> float:
+    """Give the multiple of `q` that is nearest to a value and within bounds; the bound itself where there is none."""
+    steps = round(value / q)
+    if math.isfinite(low):
+        steps = max(steps, math.ceil(float(f"{low / q:.12g}")))
+    if math.isfinite(high):
+        steps = min(steps, math.floor(float(f"{high / q:.12g}")))
+    found = _on_step(steps * q)
+    return found if low <= found <= high else low
+
+
+def _on_step(value: float) -> float:
+    """Take off what a sum of floats has beyond the step."""
+    return value if isinstance(value, int) else float(f"{value:.12g}")
 
 
 def _count(parameter: Parameter) -> int:
-    if isinstance(parameter, Distribution):
-        steps = _steps(parameter)
-        return steps.stop - steps.start  # len() ends at 2^63
-    return len(parameter.values) if isinstance(parameter, Choice) else 1
-
-
-def _steps(parameter: Distribution) -> range:
-    """Give k for the values k * q, which are those that round(X / q) * q takes."""
+    if not isinstance(parameter, Distribution):
+        return len(parameter.values) if isinstance(parameter, Choice) else 1
     low, high = (parameter.shape[key] for key in _BOUNDS)
     if parameter.name == "int_uniform":
-        return range(int(low), int(high) + 1)
-    q = parameter.shape["q"]
-    return range(round(low / q), round(high / q) + 1)
+        return int(high) - int(low) + 1
+    return math.ceil(float(f"{(high - low) / parameter.shape['q']:.12g}"))  # `max` itself is none, as in W&B
 
 
 def _require_values(name: str, parameter: Parameter) -> None:
@@ -275,7 +321,7 @@ def _unknown_distribution(raw: Mapping[str, object]) -> SpaceFault:
             hint="for one fixed value write it plainly; for choices write a list",
         )
     name = raw["distribution"]
-    near = errors.nearest(str(name), DISTRIBUTIONS)
+    near = _OTHER_NAMES.get(re.sub("[^a-z]", "", str(name).lower())) or errors.nearest(str(name), DISTRIBUTIONS)
     return SpaceFault(
         f"unknown distribution `{name}`",
         key="distribution",
@@ -345,7 +391,7 @@ def _shape_faults(distribution: str, shape: Mapping[str, object]) -> Iterator[Sp
                 f"`{key}` must be a finite number, not `{shape[key]}`",
                 key=key,
                 why=f"it shapes the distribution `{distribution}`",
-                hint=f"write `{key}: 1`, without quotes",
+                hint=_advise_number(key, shape[key]),
             )
     for key in ("sigma", "q", "a", "b"):
         if numbers.get(key, 1) <= 0:
@@ -353,6 +399,15 @@ def _shape_faults(distribution: str, shape: Mapping[str, object]) -> Iterator[Sp
             yield SpaceFault(f"`{key}` must be above 0", key=key, why=why, hint="give a positive number")
     if all(key in numbers for key in _BOUNDS):
         yield from _bounds_faults(distribution, numbers["min"], numbers["max"])
+
+
+def _advise_number(key: str, given: object) -> str:
+    if isinstance(given, float):
+        return "give the farthest value that makes sense"
+    try:
+        return f"write `{key}: {float(str(given)):g}`, without quotes"
+    except ValueError:
+        return f"write `{key}: 1`, without quotes"
 
 
 def _bounds_faults(distribution: str, low: float, high: float) -> Iterator[SpaceFault]:

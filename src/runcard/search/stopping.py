@@ -6,7 +6,6 @@ earlier trials had got there (Li et al. 2018).
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,9 +45,9 @@ class Brackets:
 
     def add(self, points: Mapping[int, float]) -> None:
         """Take in what a trial got: iterations -> metric; those that are no brackets do not count."""
-        course = {step: points[step] for step in self._rules.brackets(max(points, default=0) + 1) if step in points}
-        for bracket, loss in _losses(course, self._sign, strict=self._rules.strict).items():
-            self._losses.setdefault(bracket, []).append(loss)
+        for bracket in self._rules.brackets(max(points, default=0) + 1):
+            if bracket in points:
+                self._losses.setdefault(bracket, []).append(self._sign * points[bracket])
 
     def thresholds(self) -> Thresholds:
         """Give what a trial that starts now is measured by: the loss of rank n / eta, the best having rank 0."""
@@ -67,14 +66,11 @@ class Thresholds:
     strict: bool
 
     def stop(self, course: Mapping[int, float]) -> bool:
-        """Tell whether a trial that got `course` so far is stopped at the last of its brackets."""
+        """Tell whether a trial that got `course` so far is stopped at the last of its brackets.
+
+        It is judged by the value there if `strict`, else by its best so far; those before it always count with
+        their value there.
+        """
         last = max(course)
-        return _losses(course, self.sign, strict=self.strict)[last] > self.limits.get(last, math.inf)
-
-
-def _losses(course: Mapping[int, float], sign: float, *, strict: bool) -> dict[int, float]:
-    """Turn metrics into losses: at each bracket the least so far, or if strict the one there."""
-    losses = {bracket: sign * course[bracket] for bracket in sorted(course)}
-    if strict:
-        return losses
-    return dict(zip(losses, itertools.accumulate(losses.values(), min), strict=True))
+        counted = [course[last]] if self.strict else course.values()
+        return min(self.sign * value for value in counted) > self.limits.get(last, math.inf)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from runcard.search.sampling import quantile
-from runcard.search.space import Choice, Constant, Distribution, Parameter, grid, is_listed, values_of
+from runcard.search.space import Choice, Constant, Distribution, Parameter, count_drawn, drawn_values, grid, is_listed
 
 Space = Mapping[str, Parameter]
 _MODEL = "model"
@@ -38,7 +38,7 @@ def n_points(spaces: Sequence[Space]) -> float:
 
 def every_value(spaces: Sequence[Space]) -> Iterator[Point]:
     """Go through every combination of spaces that have finitely many, whatever their distributions are called."""
-    listed = [{name: Choice(_possible(parameter)) for name, parameter in space.items()} for space in spaces]
+    listed = [{name: Choice(drawn_values(parameter)) for name, parameter in space.items()} for space in spaces]
     return every_point(listed)
 
 
@@ -168,12 +168,4 @@ def _is_plain_choice(parameter: Parameter) -> TypeGuard[Choice]:
 def _n_values(parameter: Parameter) -> float:
     if isinstance(parameter, Distribution) and not is_listed(parameter):
         return math.inf
-    return len(_possible(parameter))
-
-
-def _possible(parameter: Parameter) -> tuple[object, ...]:
-    """List the values of a hyperparameter that can come up."""
-    if isinstance(parameter, Choice) and parameter.probabilities is not None:
-        weighted = zip(parameter.values, parameter.probabilities, strict=True)
-        return tuple(value for value, probability in weighted if probability > 0)
-    return values_of(parameter)
+    return count_drawn(parameter)

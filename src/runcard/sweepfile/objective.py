@@ -28,6 +28,9 @@ _OTHER_NAMES = {
     **{f"{average}_{name}": f"{name}_{average}" for average in ("macro", "micro", "weighted")
        for name in ("f1", "jaccard", "precision", "recall")},
 }  # fmt: skip
+_LOSSES = ("loss", "losses", "error", "err", "perplexity", "nll", "mse", "rmse", "mae", "mape", "logloss", "brier")
+_GAINS = ("acc", "accuracy", "auc", "auroc", "f1", "precision", "recall", "score", "reward", "r2")
+_TURNED = ("neg", "negative", "minus", "inverse", "inv", "reduction", "drop", "gain", "improvement")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +53,8 @@ def resolve_objective(objective: Objective, names: Names, faults: Faults, remark
         return None
     name, is_negated = _spell(objective.name, names)
     if name is None:
+        if (right := _goal_by_word(objective.name)) is not None and objective.goal is not None:
+            _check_goal(objective, right, faults, remarks)
         return None
     if name != objective.name:
         remarks.add("renamed", ("metric", "name"), f"`{objective.name}` is `{name}` here, its mean over the folds")
@@ -72,6 +77,15 @@ def _spell(name: str, names: Names) -> tuple[str | None, bool]:
         if known in _OTHER_NAMES:
             return _OTHER_NAMES[known], is_negated
     return None, False
+
+
+def _goal_by_word(name: str) -> Goal | None:
+    """Tell the goal of a metric that is none of runcard's by the last word of its name, as in `val_loss`."""
+    words = re.findall(r"[a-z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower())
+    words = [word for word in words if not re.fullmatch(_HELD_OUT, word)]
+    if not words or any(word in _TURNED for word in words):
+        return None
+    return "minimize" if words[-1] in _LOSSES else "maximize" if words[-1] in _GAINS else None
 
 
 def _check_goal(objective: Objective, right: Goal, faults: Faults, remarks: Remarks) -> None:

@@ -8,6 +8,8 @@ an error where it is not.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,16 +18,18 @@ from typing import Any, Literal
 from runcard import errors
 from runcard.card.check import Names, check_stopping
 from runcard.card.faults import Faults
-from runcard.card.kinds import Anything, MappingOf, Part, any_text, key, one_of, shown, whole
+from runcard.card.kinds import Anything, ListOf, MappingOf, Part, Plain, any_text, key, one_of, shown, whole
 from runcard.card.load import shown_path
 from runcard.card.sections import NAME, EarlyTerminate
 from runcard.catalog.models import ModelSpec, has_parameter, unknown_parameter
+from runcard.search.sampling import quantile
 from runcard.search.space import MAX_TRIALS, SpaceFault, find_faults, grid_size, parse_parameter
 from runcard.sweepfile.flow import write_flow
 from runcard.sweepfile.objective import Objective, resolve_objective
 from runcard.sweepfile.readings import settle
 from runcard.sweepfile.remarks import Remark, Remarks
 from runcard.sweepfile.unmatched import find_unmatched, is_nested, unmatched
+from runcard.sweepfile.yaml11 import CORE_TAGS
 from runcard.yaml import MAX_BYTES, Document, parse
 from runcard.yaml import Path as KeyPath
 
@@ -33,35 +37,49 @@ _ELSEWHERE = "nothing is launched: trials run where `runcard run` is called"
 _NESTED = "a model's hyperparameters have one level; move those below it up, under the names that the model has"
 _USUAL_TRIALS = 50  # what `runcard check` proposes
 _FORMAT = "it is about W&B's own format; a card needs none"
+_LIST = ListOf(Anything())
+_METHOD = Plain(
+    "`grid`, `random` or `bayes`",
+    lambda value: value in ("grid", "random", "bayes"),
+    {"enum": ["grid", "random", "bayes"]},
+    lambda value, name: (
+        "W&B's `custom` needs a scheduler that you wrote; use `grid`, `random` or `bayes`"
+        if value == "custom"
+        else one_of("grid", "random", "bayes").advise(value, name)
+    ),
+)
+_WHOLE = (("run_cap",), *(("early_terminate", key) for key in ("min_iter", "max_iter", "s")))
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_EXPONENTS = ("log_uniform", "q_log_uniform", "inv_log_uniform")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
     """A sweep, read and checked."""
 
-    program: Any = unmatched("a card names models, not scripts; register yours with `@runcard.model` and name it")
-    command: Any = unmatched("no script is called; a model is given its hyperparameters as they are")
-    method: Literal["grid", "random", "bayes"] | None = key(
-        one_of("grid", "random", "bayes"), "As `search.method`.", default=None
+    program: Any = unmatched(
+        "a card names models, not scripts; register yours with `@runcard.model` and name it", any_text()
     )
+    command: Any = unmatched("no script is called; a model is given its hyperparameters as they are", _LIST)
+    method: Literal["grid", "random", "bayes"] | None = key(_METHOD, "As `search.method`.", default=None)
     metric: Objective | None = key(Part(Objective), "As `evaluation.primary`.", default=None)
     parameters: Mapping[str, Any] = key(MappingOf(Anything()), "As `params` of the model.", default={})
     early_terminate: EarlyTerminate | None = key(Part(EarlyTerminate), "As in `search`.", default=None)
     run_cap: int | None = key(whole(1, MAX_TRIALS), "As `search.trials`.", default=None)
     name: str | None = key(NAME, "As in `experiment`.", default=None)
     description: str = key(any_text(), "As in `experiment`.", default="")
-    project: Any = unmatched("runs go to the MLflow experiment that `experiment.name` names")
-    entity: Any = unmatched("MLflow has none; say whose it is in `experiment.tags`, such as `{team: ...}`")
-    metrics: Any = unmatched("a card ranks by one metric, `evaluation.primary`; list all in `evaluation.metrics`")
+    project: Any = unmatched("runs go to the MLflow experiment that `experiment.name` names", any_text())
+    entity: Any = unmatched("MLflow has none; say whose it is in `experiment.tags`, such as `{team: ...}`", any_text())
+    metrics: Any = key(Anything(), "Several metrics, which W&B takes with `method: custom` only.", default=None)
     controller: Any = unmatched("`runcard run` chooses the trials itself; nothing else is to be started")
     scheduler: Any = unmatched("`runcard run` chooses the trials itself; nothing else is to be started")
-    job: Any = unmatched(_ELSEWHERE)
-    image_uri: Any = unmatched(_ELSEWHERE)
+    job: Any = unmatched(_ELSEWHERE, any_text())
+    image_uri: Any = unmatched(_ELSEWHERE, any_text())
     launch: Any = unmatched(_ELSEWHERE)
     imports: Any = unmatched("a card is data; name modules in `[tool.runcard] modules` of pyproject.toml")
     resume: Any = unmatched("running a card again goes on where it stopped")
-    apiVersion: Any = unmatched(_FORMAT)
-    kind: Any = unmatched(_FORMAT)
+    apiVersion: Any = unmatched(_FORMAT, any_text())
+    kind: Any = unmatched(_FORMAT, one_of("sweep"))
     primary: str | None = field(default=None)
     """The metric in runcard's words; None when there is none, or when it is not certain which it is."""
     document: Document = field(default=Document("", {}), repr=False, compare=False)
@@ -85,10 +103,14 @@ def read_sweep(
     CardErrors
         Everything that is wrong with it; the error itself when there is only one.
     """
-    document = parse(_read_bytes(path), shown_path(path), noun="sweep")
+    document = parse(_read_bytes(path), shown_path(path), noun="sweep", tags=CORE_TAGS)
     faults, remarks = Faults(document), Remarks(document)
     _require_mapping(document.value, faults)
-    raw = settle(_matched(document.value, remarks), document, faults, remarks)
+    for repeated in document.repeated:
+        remarks.add("warning", repeated, "the key stands twice; W&B takes the last one, and so has the card", key=True)
+    _refuse_blanks(document.value, faults)
+    raw = settle(_matched(document.value, faults, remarks), document, faults, remarks)
+    raw = _whole_numbers(raw)
     sweep: Sweep = Part(Sweep).read(raw, (), faults)
     sweep = replace(sweep, **_check(sweep, raw, names, spec, faults, remarks))
     for remark in remarks.in_order():
@@ -118,19 +140,49 @@ def _require_mapping(raw: Any, faults: Faults) -> None:
         faults.raise_any()
 
 
-def _matched(raw: Mapping[str, Any], remarks: Remarks) -> dict[str, Any]:
+def _refuse_blanks(raw: Mapping[str, Any], faults: Faults) -> None:
+    """Refuse keys without a value, which W&B does not take as if they were not there."""
+    sections = {(): raw} | {(name,): raw.get(name) for name in ("metric", "early_terminate")}
+    for path, section in sections.items():
+        for name in section if isinstance(section, dict) else ():
+            if section[name] is None:
+                why, hint = "W&B wants one", "remove the key, or write what it is"
+                faults.add(errors.ValueInvalid, (*path, name), f"`{name}` has no value", why=why, hint=hint, key=True)
+
+
+def _whole_numbers(raw: dict[str, Any]) -> dict[str, Any]:
+    """Read `10.0` as ten where W&B does."""
+    found = dict(raw)
+    for name, *inner in _WHOLE:
+        if inner and isinstance(found.get(name), dict):
+            found[name] = {key: _whole(value) if key in inner else value for key, value in found[name].items()}
+        elif not inner and name in found:
+            found[name] = _whole(found[name])
+    return found
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _matched(raw: Mapping[str, Any], faults: Faults, remarks: Remarks) -> dict[str, Any]:
     """Give what a card has a counterpart for, and say of the rest that it has none."""
-    kept = _leave_out(Sweep, raw, (), remarks)
+    kept = _leave_out(Sweep, raw, (), faults, remarks)
     if isinstance(kept.get("metric"), dict):
-        kept["metric"] = _leave_out(Objective, kept["metric"], ("metric",), remarks)
+        kept["metric"] = _leave_out(Objective, kept["metric"], ("metric",), faults, remarks)
     return kept
 
 
-def _leave_out(section: type[Any], raw: Mapping[str, Any], path: KeyPath, remarks: Remarks) -> dict[str, Any]:
-    unmatched_ones = dict(find_unmatched(section, raw))
-    for name, why in unmatched_ones.items():
+def _leave_out(
+    section: type[Any], raw: Mapping[str, Any], path: KeyPath, faults: Faults, remarks: Remarks
+) -> dict[str, Any]:
+    unmatched_ones = list(find_unmatched(section, raw))
+    for name, why, kind in unmatched_ones:
+        if not faults.touch(*path, name):
+            kind.read(raw[name], (*path, name), faults)
         remarks.add("left out", (*path, name), why, key=True)
-    return {name: value for name, value in raw.items() if name not in unmatched_ones}
+    gone = {name for name, _, _ in unmatched_ones}
+    return {name: value for name, value in raw.items() if name not in gone}
 
 
 # What is said
@@ -158,6 +210,10 @@ def _check_required(sweep: Sweep, faults: Faults, *, has_parameters: bool) -> No
         why, hint = "there is nothing to search", "add `parameters:`"
         path = ("parameters",) if has_parameters else ()
         faults.add(errors.KeyMissing, path, "the sweep has no `parameters`", why=why, hint=hint)
+    if sweep.metrics is not None and not faults.touch("metrics"):
+        why, hint = "W&B takes several only with `method: custom`", "write one `metric: {name: ..., goal: ...}`"
+        what = "the sweep has several `metrics`"
+        faults.add(errors.ValueInvalid, ("metrics",), what, why=why, hint=hint, key=True)
     needs = "method: bayes" if sweep.method == "bayes" else "early_terminate" if sweep.early_terminate else None
     if needs and sweep.metric is None and not faults.touch("metric"):
         why, hint = "it goes by the scores of earlier runs", "add `metric: {name: ..., goal: ...}`"
@@ -173,7 +229,8 @@ def _check_parameters(sweep: Sweep, spec: ModelSpec | None, faults: Faults, rema
         if is_nested(raw):
             remarks.add("left out", path, _NESTED, key=True)
             continue
-        kept[name] = _with_defaults(raw)
+        _check_name(name, faults)
+        kept[name] = _as_wandb_has_it(raw, sweep.method, path, remarks)
         for fault in () if faults.touch(*path) else _faults_of(kept[name]):
             here = (*path, fault.key) if fault.key else path
             faults.add(errors.SpaceInvalid, here, f"`{name}`: {fault.what}", why=fault.why, hint=fault.hint)
@@ -181,13 +238,64 @@ def _check_parameters(sweep: Sweep, spec: ModelSpec | None, faults: Faults, rema
             faults.place(unknown_parameter(spec, spec.tasks[0], name), path, key=True)
         if sweep.method == "grid" and not faults.touch(*path):
             _check_grid(name, kept[name], faults)
+    if sweep.parameters and not kept:
+        why, hint = "a model's hyperparameters have one level", "move them up, under the names that the model has"
+        what = "all `parameters` of the sweep are nested"
+        faults.add(errors.SpaceInvalid, ("parameters",), what, why=why, hint=hint, key=True)
     return kept
 
 
-def _with_defaults(raw: Any) -> Any:
-    """Say what W&B takes for granted and a card does not: both shapes of a beta distribution are 1."""
-    is_beta = isinstance(raw, dict) and raw.get("distribution") in ("beta", "q_beta")
-    return {**raw, "a": raw.get("a", 1), "b": raw.get("b", 1)} if is_beta else raw
+def _check_name(name: str, faults: Faults) -> None:
+    if not _NAME.fullmatch(name):
+        why = "W&B takes letters, digits, `_`, `.` and `-`, a letter or `_` first"
+        what, hint = f"a hyperparameter cannot be called `{name}`", "rename it"
+        faults.add(errors.ValueInvalid, ("parameters", name), what, why=why, hint=hint, key=True)
+
+
+def _as_wandb_has_it(raw: Any, method: str | None, path: KeyPath, remarks: Remarks) -> Any:
+    """Say what W&B takes for granted and a card does not."""
+    if not isinstance(raw, dict):
+        return raw
+    if raw.get("distribution") in ("beta", "q_beta"):
+        return {**raw, "a": raw.get("a", 1), "b": raw.get("b", 1)}
+    if str(raw.get("distribution")).endswith("normal") and raw.get("sigma") == 0 and not isinstance(raw["sigma"], bool):
+        fixed = _middle(raw)
+        remarks.add("warning", (*path, "sigma"), f"without a spread it is always {write_flow(fixed)}")
+        return {"value": fixed}
+    if raw.get("distribution") in _EXPONENTS:
+        said = f"W&B's present engine refuses `{raw['distribution']}`; its bounds are exponents of e, here as there"
+        remarks.add("warning", (*path, "distribution"), said)
+    return _without_repeats(raw, method, path, remarks)
+
+
+def _middle(raw: Mapping[str, Any]) -> Any:
+    parameter = parse_parameter({**raw, "sigma": 1})
+    return quantile(parameter, 0.5)
+
+
+def _without_repeats(raw: dict[str, Any], method: str | None, path: KeyPath, remarks: Remarks) -> dict[str, Any]:
+    """Leave out choices that stand again; where values are drawn they stand for a larger share."""
+    values, weights = raw.get("values"), raw.get("probabilities")
+    if not isinstance(values, list) or len({repr(value) for value in values}) == len(values):
+        return raw
+    if weights is not None and not _are_weights(weights, len(values)):
+        return raw
+    shares: dict[str, float] = {}
+    for value, weight in zip(values, weights or [1 / len(values)] * len(values), strict=True):
+        shares[repr(value)] = shares.get(repr(value), 0) + weight
+    found = {**raw, "values": list({repr(value): value for value in values}.values())}
+    said = "a choice stands twice; a grid runs it once"
+    if method != "grid" and len(shares) > 1:
+        found |= {"probabilities": [float(f"{share:.12g}") for share in shares.values()]}
+        found.pop("distribution", None)
+        said = "a choice stands twice; it is drawn as often, which `probabilities` say"
+    remarks.add("warning", (*path, "values"), said)
+    return found
+
+
+def _are_weights(weights: Any, n_values: int) -> bool:
+    is_list = isinstance(weights, list) and len(weights) == n_values
+    return is_list and all(isinstance(weight, int | float) and not isinstance(weight, bool) for weight in weights)
 
 
 def _faults_of(raw: Any) -> Iterator[SpaceFault]:
@@ -198,10 +306,35 @@ def _faults_of(raw: Any) -> Iterator[SpaceFault]:
         yield SpaceFault(f"it cannot be `{shown(raw)}`", why=why, hint=f"write `{written}`")
     elif len(raw) == 1 and (key := next(iter(raw))) in ("min", "max"):
         yield SpaceFault(f"`{key}` stands alone", key=key, why="a range has two ends", hint="give `min` and `max`")
+    elif raw.get("distribution") == "int_uniform" and (
+        wrong := [k for k in ("min", "max") if type(raw.get(k)) is float]
+    ):
+        for key in wrong:
+            hint = f"write `{key}: {_whole(raw[key])}`, or use `uniform`"
+            yield SpaceFault(
+                f"`int_uniform` has `{key}: {raw[key]}`", key=key, why="W&B wants whole numbers", hint=hint
+            )
+    elif raw.get("distribution") in _EXPONENTS and _is_above(raw.get("min")):
+        yield _confused(raw)
     else:
         faults = list(find_faults(raw))
         is_listed = any(fault.key in ("value", "values") for fault in faults)
         yield from (fault for fault in faults if fault.key or not is_listed)  # what it lacks besides is no second fault
+
+
+def _is_above(low: Any) -> bool:
+    return isinstance(low, int | float) and not isinstance(low, bool) and low > 0
+
+
+def _confused(raw: Mapping[str, Any]) -> SpaceFault:
+    name = raw["distribution"]
+    return SpaceFault(
+        f"`{name}` with bounds above 0",
+        key="distribution",
+        why=f"its bounds are exponents of e, and W&B's present engine refuses it: `min: {raw['min']}` means "
+        f"{math.exp(min(raw['min'], 700) * (-1 if name == 'inv_log_uniform' else 1)):g}",
+        hint=f"use `{name}_values` to give the values themselves",
+    )
 
 
 def _check_grid(name: str, raw: Any, faults: Faults) -> None:
@@ -214,6 +347,10 @@ def _check_grid(name: str, raw: Any, faults: Faults) -> None:
 
 def _place_brackets(stop: EarlyTerminate, remarks: Remarks) -> EarlyTerminate:
     """Leave out what W&B does not look at: `s` without `max_iter`, and `min_iter` beside both."""
+    if stop.max_iter is not None and stop.min_iter is not None and stop.s is None:
+        said = "W&B takes it, and fails at it without `s`; the brackets are placed by `min_iter`"
+        remarks.add("left out", ("early_terminate", "max_iter"), said, key=True)
+        return replace(stop, max_iter=None)
     if stop.max_iter is None and stop.min_iter is not None and stop.s is not None:
         remarks.add("left out", ("early_terminate", "s"), "W&B looks at it only together with `max_iter`", key=True)
         return replace(stop, s=None)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import reduce
 from typing import Final
 
-from runcard.yaml import resolve_plain
+from runcard.yaml import Tags, resolve_plain
 
 _BOOLEANS = {
     form: value
@@ -54,6 +54,21 @@ def resolve_plain11(text: str) -> object:
     return text if isinstance(value, int | float) and re.search("[0-9]", text) else value
 
 
+def _tagged_truth(text: str) -> bool:
+    value = _BOOLEANS.get(text.lower())
+    if value is None:
+        raise ValueError(text)
+    return value
+
+
+def _tagged_real(text: str) -> float:
+    sign = -1 if text.startswith("-") else 1
+    digits = text.lower().replace("_", "").lstrip("+-")
+    if ":" in digits:
+        return sign * _real(digits)
+    return sign * float(digits.lstrip(".") if digits in (".inf", ".nan") else digits)
+
+
 def _whole(text: str) -> int:
     sign, digits = (-1 if text.startswith("-") else 1), text.lstrip("-+")
     if ":" in digits:
@@ -73,3 +88,14 @@ def _real(text: str) -> float:
 def _sixties(parts: Iterable[float]) -> float:
     """Read `1:30` as ninety: YAML 1.1 has numbers to the base of sixty."""
     return reduce(lambda total, part: total * 60 + part, parts)
+
+
+CORE_TAGS: Final[Tags] = {
+    "str": str,
+    "int": lambda text: _whole(text.replace("_", "")),
+    "float": _tagged_real,
+    "bool": _tagged_truth,
+    "null": lambda text: None,
+    "timestamp": str,
+}
+"""What `!!int "3"` and its like make of a text."""
