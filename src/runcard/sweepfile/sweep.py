@@ -142,10 +142,10 @@ def _require_mapping(raw: Any, faults: Faults) -> None:
 
 def _refuse_blanks(raw: Mapping[str, Any], faults: Faults) -> None:
     """Refuse keys without a value, which W&B does not take as if they were not there."""
-    sections = {(): raw} | {(name,): raw.get(name) for name in ("metric", "early_terminate")}
+    sections: dict[KeyPath, Any] = {(): raw} | {(name,): raw.get(name) for name in ("metric", "early_terminate")}
     for path, section in sections.items():
-        for name in section if isinstance(section, dict) else ():
-            if section[name] is None:
+        for name, value in section.items() if isinstance(section, dict) else ():
+            if value is None:
                 why, hint = "W&B wants one", "remove the key, or write what it is"
                 faults.add(errors.ValueInvalid, (*path, name), f"`{name}` has no value", why=why, hint=hint, key=True)
 
