@@ -26,6 +26,7 @@ from typing import Literal
 
 import pytest
 
+from runcard.tracking.judged import NOBODYS_MODEL
 from runcard.tracking.mlflow import MlflowTracker, quiet_mlflow
 
 START_SECONDS = 90
@@ -156,7 +157,7 @@ class _RelayHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        if self.path != "/health":
+        if self.path != NOBODYS_MODEL:
             self.server.requests.append(f"{self.command} {self.path.partition('?')[0]}")
         mood = self.server.mood(f"{self.command} {self.path} {body!r}")
         if mood == "silent":

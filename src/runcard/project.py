@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import sys
 import tomllib
 import traceback
@@ -271,7 +272,16 @@ _SETTINGS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
 
 
 def _absolute_uri(uri: str, root: Path) -> str:
-    prefix = "sqlite:///"
-    if uri.startswith(prefix) and not uri.startswith(prefix + "/"):
-        return prefix + str(root / uri.removeprefix(prefix))
-    return uri
+    found = _RELATIVE.fullmatch(uri)
+    if found is None or found["path"].startswith((":memory:", "file:")):
+        return uri
+    return f"{found['scheme']}{_encoded(root) / found['path']}{found['query']}"
+
+
+def _encoded(path: Path) -> Path:
+    """Write a folder as part of a URI; what may stand in one as it is stays readable."""
+    return Path(str(path).replace("%", "%25").replace("?", "%3F").replace("#", "%23"))
+
+
+_RELATIVE = re.compile(r"(?P<scheme>sqlite(?:\+\w+)?:///)(?P<path>[^/?][^?]*)(?P<query>.*)", re.DOTALL)
+"""A database's file by its place in the project."""

@@ -104,7 +104,10 @@ class Show(Listener):
             self._results.print(describe_decision(result.decision, width=width, with_pareto=False))
         if comparison.n_failed:
             self.warn(f"{comparison.n_failed} trials failed; their errors stand in MLflow")
-        self.note(f"Recorded in MLflow, experiment `{result.experiment}`. Open it: runcard ui")
+        if result.n_left:
+            self.note(f"Kept in the journal; {result.n_left} of the records are not in MLflow yet: runcard sync")
+        else:
+            self.note(f"Recorded in MLflow, experiment `{result.experiment}`. Open it: runcard ui")
 
     def _rank(self, comparison: Comparison, decision: Decision | None) -> None:
         table = ranking_table(comparison, width=self._results.width, marks=marks_of(decision))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import click
 
 from runcard import errors
@@ -14,15 +16,25 @@ def command(tracking_uri: str | None) -> None:
     """Deliver to MLflow what it has not been told yet.
 
     Needed only when MLflow was away at the end of a run; the next run does it too.
-    Nothing is delivered twice.
+    Nothing is delivered twice. What waits for another address is counted, and the exit code is 1 until nothing waits.
     """
     from runcard.project import find_project
+    from runcard.redact import redact
     from runcard.workflow.sync import sync
 
-    report = sync(find_project().with_settings(tracking_uri=tracking_uri))
+    project = find_project().with_settings(tracking_uri=tracking_uri)
+    report = sync(project)
     if report.error is not None:
         click.echo(str(report.error), err=True)
     if report.left:
-        click.echo(f"{report.delivered} delivered, {report.left} left.")
+        click.echo(f"{report.delivered} delivered, {report.left} left for {redact(project.tracking_uri)}.")
+    elif report.elsewhere:
+        click.echo(
+            f"{report.delivered} delivered; {redact(project.tracking_uri)} has everything that was meant for it."
+        )
+    else:
+        click.echo(f"{report.delivered} delivered; MLflow has everything.")
+    for uri, n_waiting in report.elsewhere.items():
+        click.echo(f"{n_waiting} wait for {uri}: runcard sync --tracking-uri {shlex.quote(uri)}")
+    if report.left or report.elsewhere:
         raise click.exceptions.Exit(errors.EXIT_ERROR)
-    click.echo(f"{report.delivered} delivered; MLflow has everything.")

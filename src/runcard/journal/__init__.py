@@ -1,7 +1,7 @@
 """The local, crash-safe book of records; MLflow is filled from it."""
 
 from runcard.journal.begun import BegunTrials
-from runcard.journal.book import Address, Entry, Journal, open_journal
+from runcard.journal.book import Address, Entry, Journal, is_begun, open_journal
 from runcard.journal.files import check_files, file_folder, stage_files
 from runcard.journal.lock import hold_card
 from runcard.journal.trouble import naming_trouble
@@ -14,6 +14,7 @@ __all__ = [
     "check_files",
     "file_folder",
     "hold_card",
+    "is_begun",
     "naming_trouble",
     "open_journal",
     "stage_files",

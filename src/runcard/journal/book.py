@@ -224,6 +224,10 @@ class Journal:
         row = self._run("SELECT count(*) FROM parcels WHERE uri = ? AND delivered = 0", (uri,)).fetchone()
         return int(row[0])
 
+    def waiting_by_uri(self) -> dict[str, int]:
+        """Count what has not been told to each tracking URI that waits for something."""
+        return dict(self._run("SELECT uri, count(*) FROM parcels WHERE delivered = 0 GROUP BY uri ORDER BY uri"))
+
     def run_of(self, record_id: str, address: Address) -> tuple[bool, str | None]:
         """Tell whether a run was begun for a record at an address, and its id if known."""
         query = "SELECT run_id FROM runs WHERE run_of = ? AND uri = ? AND experiment = ?"
@@ -335,6 +339,11 @@ def open_journal(home: Path, *, any_thread: bool = False) -> Journal:
         return Journal(path, _connect(path, any_thread=any_thread))
     except (OSError, sqlite3.Error) as error:
         raise unusable(path, error) from error
+
+
+def is_begun(home: Path) -> bool:
+    """Tell whether anything was ever written down."""
+    return (home / FILE).exists()
 
 
 def _connect(path: Path, *, any_thread: bool) -> sqlite3.Connection:

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
 from runcard import errors
@@ -94,16 +94,24 @@ class DeliveryReport:
     left: int = 0
     dropped: int = 0
     error: errors.RuncardError | None = None
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+    """How many parcels wait for other addresses, where that was asked for."""
 
     @property
     def warning(self) -> str | None:
         """One line for the user, or None when all is delivered."""
         if self.left:
-            why = f" ({self.error.what})" if self.error else ""
-            return f"{self.left} of the records are not in MLflow yet{why}: `runcard sync` delivers them"
+            return f"{self.left} of the records are not in MLflow yet{self._why}: `runcard sync` delivers them"
         if self.dropped:
             return f"{self.dropped} of the records belong to runs deleted in MLflow and were left out there"
         return None
+
+    @property
+    def _why(self) -> str:
+        if self.error is None:
+            return ""
+        is_away = isinstance(self.error, errors.TrackingAway)
+        return f" ({self.error.what}{f': {self.error.why}' if self.error.why and not is_away else ''})"
 
 
 def deliver(outbox: Outbox, tracker: Tracker, uri: str) -> DeliveryReport:

@@ -20,7 +20,7 @@ def translated(uri: str, what: str) -> Iterator[None]:
     except Exception as error:
         if reach.is_away(error):
             raise reach.away(uri, reach.reason(error)) from None
-        hint = ""
+        hint = "" if reach.is_server(uri) or reach.is_database(uri) or reach.is_sqlite(uri) else reach.remedy(uri)
         if "mlflow db upgrade" in str(error):
             hint = f"back up the database, then run `mlflow db upgrade {redact(uri)}`"
         raise errors.TrackingError(what, where=redact(uri), why=reach.reason(error), hint=hint) from None

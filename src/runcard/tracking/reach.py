@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from runcard import errors
 from runcard.redact import redact
+
+_SQLITE = re.compile(r"sqlite(?:\+\w+)?:///(?P<path>[^?]*)(?:\?(?P<query>.*))?", re.DOTALL)
+_PLACES = "`sqlite:///mlflow.db`, `postgresql+psycopg2://...` or the `http://...` of an MLflow server"
+_PAGE = re.compile(r"error code (?P<status>\d+).{0,40}?Response body: '?\s*<", re.DOTALL)
+_AT_WORK = ("starting up", "shutting down", "too many", "recovery", "remaining connection", "terminating")
+_REFUSALS = ("FATAL:", "(1044", "(1045", "(1049", "Login failed", "Cannot open database")
 
 PROBE_SECONDS = 4.9
 """How long a probe may take, whatever hangs: a name server, a proxy, a database's handshake."""
@@ -45,6 +52,46 @@ def probe_store(uri: str) -> None:
         check_sqlite(uri)
 
 
+def check_kind(uri: str) -> None:
+    """Refuse what MLflow would take and nothing could be found at again.
+
+    Raises
+    ------
+    TrackingError
+        It names no host or no file.
+    """
+    if is_server(uri) and not urlsplit(uri).hostname:
+        raise _refusal(uri, "it names no host")
+    if is_sqlite(uri):
+        found = _SQLITE.fullmatch(uri)
+        if found is None:
+            raise _refusal(uri, "it names no file")
+        if found["path"] in ("", ":memory:"):
+            raise _refusal(uri, "a database in memory is gone when the command ends")
+
+
+def remedy(uri: str) -> str:
+    """Say what to write instead of an address that cannot work."""
+    scheme, _, rest = uri.partition(":")
+    if scheme in ("postgres", "pg"):
+        return "begin the address with `postgresql+psycopg2://`"
+    if scheme.partition("+")[0] == "sqlite":
+        return "three slashes come before a file at the project's root, four before an absolute path:\n`sqlite:///mlflow.db`"
+    if rest.partition("/")[0].isdigit():
+        return f"write `http://{redact(uri)}`"
+    if is_server(uri):
+        return "write `http://HOST:PORT`"
+    if scheme == "file" or "://" not in uri:
+        return f"use {_PLACES};\n`mlflow migrate-filestore` brings old runs into a database"
+    return f"use {_PLACES}"
+
+
+def _refusal(uri: str, why: str) -> errors.TrackingError:
+    return errors.TrackingError(
+        "nothing can be kept at this tracking address", where=redact(uri), why=why, hint=remedy(uri)
+    )
+
+
 def within(seconds: float, check: Callable[[], None], *, uri: str) -> None:
     """Run a check in a thread of its own: no timeout of a library covers all that may hang.
 
@@ -69,6 +116,13 @@ def within(seconds: float, check: Callable[[], None], *, uri: str) -> None:
     if failures:
         if isinstance(failures[0], errors.RuncardError):
             raise failures[0]
+        if is_refusal(failures[0]):
+            raise errors.TrackingError(
+                "the tracking database refuses",
+                where=redact(uri),
+                why=reason(failures[0]),
+                hint="correct the user, the password or the database's name in the address",
+            ) from None
         raise away(uri, reason(failures[0])) from None
 
 
@@ -88,9 +142,12 @@ def check_database(uri: str) -> None:
         raise errors.PackageMissing(
             f"package `{error.name}` is needed to write to this database",
             where=redact(uri),
-            hint="for PostgreSQL, `pip install 'runcard[postgres]'` and begin the address with\n"
-            "`postgresql+psycopg2://`",
+            hint="`pip install 'runcard[postgres]'` and begin the address with `postgresql+psycopg2://`"
+            if is_postgres(uri)
+            else f"install it with the other packages, such as `pip install {error.name}`",
         ) from None
+    except (sqlalchemy.exc.ArgumentError, ValueError) as error:  # no such driver, no such port
+        raise _refusal(uri, redact(str(error))) from None
     engine.connect().close()
 
 
@@ -118,7 +175,8 @@ def check_sqlite(uri: str) -> None:
 
 def sqlite_file(uri: str) -> Path | None:
     """Return the file of a plain SQLite address; one in memory, or spelled `file:`, has none for us."""
-    name = urlsplit(uri).path.removeprefix("/") if is_sqlite(uri) else ""
+    found = _SQLITE.fullmatch(uri)
+    name = unquote(found["path"]) if found else ""
     return None if name in ("", ":memory:") or name.startswith("file:") else Path(name)
 
 
@@ -141,6 +199,8 @@ def settle_sqlite(path: Path) -> None:
 
 
 def _sqlite_trouble(path: Path) -> str:
+    if path.is_dir():
+        return "it is a folder"
     if not path.exists():
         above = next(folder for folder in path.absolute().parents if folder.exists())
         if not above.is_dir():
@@ -181,6 +241,8 @@ def is_away(error: Exception) -> bool:
     import sqlalchemy.exc as sql
 
     absent = (requests.ConnectionError, requests.Timeout, sql.OperationalError, sql.InterfaceError)
+    if is_refusal(error):
+        return False
     for cause in _causes(error):
         if isinstance(cause, requests.exceptions.RetryError):
             return "too many 500 error" not in str(cause)  # a fault in the server's answer, not its absence
@@ -189,8 +251,22 @@ def is_away(error: Exception) -> bool:
     return False
 
 
+def is_refusal(error: Exception) -> bool:
+    """Tell a database that answers and lets nobody in with this address from one that is away."""
+    import sqlalchemy.exc as sql
+
+    texts = [str(cause) for cause in _causes(error) if isinstance(cause, sql.DBAPIError)]
+    return any(mark in text for text in texts for mark in _REFUSALS) and not any(
+        mark in text for text in texts for mark in _AT_WORK
+    )
+
+
 def reason(error: Exception) -> str:
     """Return the line of an exception that says why; of its first cause if nothing answered."""
+    if page := _PAGE.search(str(error)):
+        return f"HTTP {page['status']}, a web page: what answered is no MLflow server"
+    if is_refusal(error):
+        return redact(next(line.strip() for line in str(error).splitlines() if any(m in line for m in _REFUSALS)))
     root = _causes(error)[-1] if is_away(error) else error
     lines = [line.strip() for line in str(root).splitlines() if line.strip()]
     if not lines:

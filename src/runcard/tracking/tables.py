@@ -76,6 +76,12 @@ class TableReader:
                 for table in tables
             )
 
+    def revision(self) -> str | None:
+        """Name the layout of the tables, as MLflow's migrations do."""
+        with self._reading() as read:
+            found: str | None = read.scalar(sa.text("SELECT version_num FROM alembic_version"))
+            return found
+
     def has_experiment(self, name: str) -> bool:
         """Tell whether there is an experiment of that name."""
         wanted = sa.select(EXPERIMENTS.c.experiment_id, EXPERIMENTS.c.lifecycle_stage)

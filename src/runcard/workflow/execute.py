@@ -29,6 +29,7 @@ from runcard.tracking.delivery import Delivery, DeliveryReport
 from runcard.tracking.trust import refusal
 from runcard.trial import stage_table
 from runcard.workflow.abandoned import end_abandoned
+from runcard.workflow.address import heed_address
 from runcard.workflow.candidates import decide_by_plan
 from runcard.workflow.circumstances import Circumstances, capture_circumstances
 from runcard.workflow.engines import choose_engine
@@ -90,6 +91,7 @@ def run(
         project = find_project(card.path).with_settings(
             workers=workers, on=on, tracking_uri=tracking_uri, model_format=model_format
         )
+        heed_address(project, card.name)
         with ExitStack() as stack:
             engine = choose_engine(card, project, workers=workers)
             if fresh or not _was_finished(project, card.text):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from runcard.journal import open_journal
+from dataclasses import replace
+
+from runcard.journal import is_begun, open_journal
 from runcard.project import Project
+from runcard.redact import redact
 from runcard.tracking.base import RunReader, Tracker
 from runcard.tracking.delivery import DeliveryReport, deliver
 from runcard.workflow.abandoned import end_abandoned
@@ -33,11 +36,15 @@ def open_reader(project: Project, where: str = "") -> RunReader:
 
 
 def sync(project: Project) -> DeliveryReport:
-    """Deliver all that the journal still has to tell the project's tracking address."""
+    """Deliver all that the journal still has to tell the project's tracking address; count what waits for others."""
+    if not is_begun(project.home):
+        return DeliveryReport()
     with open_journal(project.home) as journal:
         end_abandoned(journal, project.home)
+        waiting = journal.waiting_by_uri()
+    elsewhere = {uri: n for uri, n in waiting.items() if uri != redact(project.tracking_uri)}
     with JournalOutbox(project.home) as outbox:
         if not outbox.pending(project.tracking_uri):
-            return DeliveryReport()
+            return DeliveryReport(elsewhere=elsewhere)
         with connect(project) as tracker:
-            return deliver(outbox, tracker, project.tracking_uri)
+            return replace(deliver(outbox, tracker, project.tracking_uri), elsewhere=elsewhere)

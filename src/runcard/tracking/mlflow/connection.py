@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from runcard import errors
-from runcard.redact import redact
 from runcard.tracking import faults, reach
+from runcard.tracking.judged import judge_server
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -107,7 +107,7 @@ class Connection:
     def probe(self) -> None:
         """Find out within five seconds whether the backend answers."""
         if reach.is_server(self.uri):
-            reach.within(reach.PROBE_SECONDS, self._ask_server, uri=self.uri)
+            reach.within(reach.PROBE_SECONDS, lambda: judge_server(self.uri, self._ask), uri=self.uri)
         elif reach.is_database(self.uri) or reach.is_sqlite(self.uri):
             reach.probe_store(self.uri)
         else:
@@ -128,20 +128,15 @@ class Connection:
                 reach.begin_sqlite(file)
             return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
-    def _ask_server(self) -> None:
+    def _ask(self, path: str) -> tuple[int, bytes]:
         from mlflow.utils.credentials import get_default_host_creds
         from mlflow.utils.rest_utils import http_request
 
         credentials = get_default_host_creds(self.uri)  # type: ignore[no-untyped-call]
         answer = http_request(  # type: ignore[no-untyped-call]
-            credentials, "/health", "GET", max_retries=0, timeout=reach.PROBE_SECONDS
+            credentials, path, "GET", max_retries=0, timeout=reach.PROBE_SECONDS, raise_on_status=False
         )
-        if answer.status_code in (401, 403):
-            raise errors.TrackingError(
-                f"the tracking server refuses the credentials (HTTP {answer.status_code})",
-                where=redact(self.uri),
-                hint="set `MLFLOW_TRACKING_USERNAME` and `MLFLOW_TRACKING_PASSWORD`,\nor `MLFLOW_TRACKING_TOKEN`",
-            )
+        return answer.status_code, answer.content
 
     def live(self, experiment: Experiment) -> Experiment:
         """Give an experiment back unless it was deleted.

@@ -7,7 +7,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from runcard.tracking import base, tables
+from runcard.tracking import base, reach, tables
+from runcard.tracking.judged import judge_server
 from runcard.tracking.mlflow.connection import PAGE, Connection
 from runcard.tracking.mlflow.filters import parse_filter
 
@@ -24,6 +25,19 @@ class MlflowReader(Connection):
     def __init__(self, uri: str) -> None:
         super().__init__(uri)
         self._experiments: dict[str, Experiment] = {}
+
+    def judge(self, experiment: str) -> None:
+        """See that the address can work, and that the experiment was not deleted there.
+
+        Raises
+        ------
+        TrackingError, ExperimentDeleted
+        """
+        if reach.is_server(self.uri):
+            reach.within(reach.PROBE_SECONDS, lambda: judge_server(self.uri, self._ask, experiment), uri=self.uri)
+        else:
+            self.probe()
+            self.has_experiment(experiment)
 
     def read_runs(
         self, experiment: str, *, kind: base.RunKind | None = None, limit: int | None = None
