@@ -95,7 +95,23 @@ def find_project(start: Path | None = None) -> Project:
     SettingInvalid
         A setting that does not exist or has an impossible value.
     """
-    start = (start or Path.cwd()).absolute()
+    root, table = _root_and_table(start or Path.cwd())
+    settings = _checked(table or {}, f"{root / 'pyproject.toml'}, [tool.runcard]")
+    for variable, (key, value) in _from_environment().items():
+        settings |= _checked({key: value}, f"environment variable {variable}")
+    return Project(root, Settings(**settings))
+
+
+def find_root(start: Path) -> Path:
+    """Find the root of the project that a folder or file belongs to, whatever its settings."""
+    try:
+        return _root_and_table(start)[0]
+    except errors.SettingInvalid as error:  # said by whoever reads the settings
+        return Path(error.where).parent
+
+
+def _root_and_table(start: Path) -> tuple[Path, dict[str, Any] | None]:
+    start = start.absolute()
     folder = start if start.is_dir() else start.parent
     parents = (folder, *folder.parents)
     tables = ((parent, _tool_table(parent / "pyproject.toml")) for parent in parents)
@@ -104,10 +120,7 @@ def find_project(start: Path | None = None) -> Project:
         marked = (p for p in parents if (p / ".git").exists() or (p / "pyproject.toml").exists())
         above = (p.parent for p in parents if p.name == CARD_FOLDER)
         root = next(marked, None) or next(above, folder)
-    settings = _checked(table or {}, f"{root / 'pyproject.toml'}, [tool.runcard]")
-    for variable, (key, value) in _from_environment().items():
-        settings |= _checked({key: value}, f"environment variable {variable}")
-    return Project(root, Settings(**settings))
+    return root, table
 
 
 def import_modules(project: Project) -> list[ModuleType]:

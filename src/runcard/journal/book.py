@@ -11,11 +11,12 @@ from typing import Literal, Self
 
 from runcard import errors, execution
 from runcard.execution import Execution
+from runcard.journal.moved import name_by_place
 from runcard.journal.trouble import unusable
 from runcard.record import FinalRecord, Record, read_final, read_record, to_json
 
 FILE = "journal.db"
-VERSION = 1
+VERSION = 2
 LOCKED_SECONDS = 10.0
 """How long a step waits for another program that holds the file; its own processes take milliseconds."""
 
@@ -60,7 +61,10 @@ CREATE TABLE runs (
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a record is told of: an experiment at a tracking URI (without credentials); it has one run there."""
+    """Where a record is told of: an experiment at a tracking URI; it has one run there.
+
+    The URI has no credentials, and a database in the project is named by its place there: see `name_of`.
+    """
 
     uri: str
     experiment: str
@@ -370,8 +374,11 @@ def _ensure_schema(connection: sqlite3.Connection, path: Path) -> None:
             hint="upgrade runcard",
         )
     connection.execute("BEGIN EXCLUSIVE")
-    if connection.execute("PRAGMA user_version").fetchone()[0] == 0:  # nobody was faster
+    version = connection.execute("PRAGMA user_version").fetchone()[0]  # another process may have been faster
+    if version == 0:
         for statement in _SCHEMA.split(";"):
             connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {VERSION}")
+    if version == 1:
+        name_by_place(connection, path.parent.parent)
+    connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")

@@ -23,6 +23,8 @@ def translated(uri: str, what: str) -> Iterator[None]:
         hint = "" if reach.is_server(uri) or reach.is_database(uri) or reach.is_sqlite(uri) else reach.remedy(uri)
         if "mlflow db upgrade" in str(error):
             hint = f"back up the database, then run `mlflow db upgrade {redact(uri)}`"
+        if "Can't locate revision" in str(error):
+            hint = "a newer MLflow made the database: install that one here, or name another database"
         raise errors.TrackingError(what, where=redact(uri), why=reach.reason(error), hint=hint) from None
 
 

@@ -243,6 +243,9 @@ def is_away(error: Exception) -> bool:
     absent = (requests.ConnectionError, requests.Timeout, sql.OperationalError, sql.InterfaceError)
     if is_refusal(error):
         return False
+    files = [cause for cause in _causes(error) if isinstance(cause, sqlite3.Error)]
+    if files:
+        return any(mark in str(cause) for cause in files for mark in ("locked", "busy"))
     for cause in _causes(error):
         if isinstance(cause, requests.exceptions.RetryError):
             return "too many 500 error" not in str(cause)  # a fault in the server's answer, not its absence

@@ -9,11 +9,21 @@ from pathlib import Path
 _LINE = re.compile(rb"""^(down_)?revision(?::[^=\n]*)?\s*=\s*["'](\w+)["']""", re.MULTILINE)
 
 
-def newest_revision() -> str | None:
-    """Name the last of MLflow's migrations; None if they are not where they used to be."""
+def revisions() -> dict[str, set[str]]:
+    """Map each of MLflow's migrations to those it comes after; empty if they are not where they used to be."""
     spec = find_spec("mlflow")
     place = Path(spec.origin).parent / "store" / "db_migrations" / "versions" if spec and spec.origin else None
     steps = [_LINE.findall(file.read_bytes()) for file in place.glob("*.py")] if place else []
-    made = {name.decode() for step in steps for is_before, name in step if not is_before}
-    last = made - {name.decode() for step in steps for is_before, name in step if is_before}
+    return {
+        name.decode(): {before.decode() for is_other, before in step if is_other}
+        for step in steps
+        for is_before, name in step
+        if not is_before
+    }
+
+
+def newest_revision() -> str | None:
+    """Name the last of MLflow's migrations; None if that is not clear."""
+    known = revisions()
+    last = known.keys() - {before for step in known.values() for before in step}
     return last.pop() if len(last) == 1 else None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlparse
 
 from runcard.tracking import faults
 from runcard.tracking.base import RunReader
+from runcard.tracking.moved import local_path
 
 
 class RunFiles:
@@ -45,11 +45,8 @@ class RunFiles:
 
 def local_folder(address: str) -> Path | None:
     """Give the folder that an address of files means, if it is one that is there on this machine."""
-    parsed = urlparse(address)
-    if parsed.scheme not in ("", "file") or parsed.netloc not in ("", "localhost"):
-        return None
-    folder = Path(unquote(parsed.path) if parsed.scheme else address)
-    return folder if folder.is_absolute() and folder.is_dir() else None
+    folder = local_path(address)
+    return folder if folder and folder.is_absolute() and folder.is_dir() else None
 
 
 def _below(root: Path, name: str) -> dict[str, bytes]:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from runcard.tracking import faults, reach
 from runcard.tracking.base import KIND_TAG, OUR_TAGS, PARENT_TAG, REPLAY_OF_TAG, RunRanking, RunRow, RunScope
+from runcard.tracking.moved import bring_up_to_date
 
 CHUNK = 900
 """Ids in one question: as many values as the strictest SQLite takes, and some of the question's own."""
@@ -52,7 +53,7 @@ class TableReader:
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
-        self._engine = sa.create_engine(uri, poolclass=sa.StaticPool)
+        self._engine = sa.create_engine(_url(uri), poolclass=sa.StaticPool)
 
     def __enter__(self) -> Self:
         return self
@@ -196,14 +197,23 @@ class TableReader:
 
 def open_tables(uri: str) -> TableReader | None:
     """Open the tables of a database; None where they are not at hand, or not as they are known here."""
-    if not (reach.is_postgres(uri) or ((file := reach.sqlite_file(uri)) and file.exists())):
+    file = reach.sqlite_file(uri)
+    if not (reach.is_postgres(uri) or (file and file.exists())):
         return None
     reach.probe_store(uri)
     reader = TableReader(uri)
     if reader.is_as_expected():
+        if file:
+            bring_up_to_date(file)
         return reader
     reader.__exit__()
     return None
+
+
+def _url(uri: str) -> sa.URL:
+    """Read an address as everyone here does: SQLAlchemy's versions differ about encoded characters in a file's path."""
+    file, url = reach.sqlite_file(uri), sa.make_url(uri)
+    return url.set(database=str(file)) if file else url
 
 
 def _runs() -> sa.Join:

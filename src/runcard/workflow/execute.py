@@ -37,7 +37,7 @@ from runcard.workflow.finals import get_ready_to_save, refit_finalists
 from runcard.workflow.keeping import Keeping, keep_beside, size_of
 from runcard.workflow.listener import Listener
 from runcard.workflow.locking import Content, lock_first, said
-from runcard.workflow.outbox import JournalOutbox
+from runcard.workflow.outbox import JournalOutbox, name_of
 from runcard.workflow.resolve import CardSource, Resolved, open_card, resolve
 from runcard.workflow.result import Result
 from runcard.workflow.scratch import scratch
@@ -115,7 +115,7 @@ class _Run:
         self.locked: Locked | None = None
         self.keeping: Keeping | None = None
         self.engine, self.listener, self.fresh = engine, listener, fresh
-        self.address = Address(redact(self.project.tracking_uri), self.plan.card.name)
+        self.address = Address(name_of(self.project.tracking_uri, self.project.root), self.plan.card.name)
         self.tally = Tally(self.plan)
         self.state: Sweep | None = None
         self.pending: list[Asked] = []

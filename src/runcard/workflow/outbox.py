@@ -10,16 +10,24 @@ from typing import Self
 
 from runcard.journal import Address, Entry, Journal, check_files, open_journal
 from runcard.redact import redact
-from runcard.tracking import logs
+from runcard.tracking import logs, reach
 from runcard.tracking.base import RunLog
 from runcard.tracking.delivery import Parcel, RunState
+
+
+def name_of(uri: str, root: Path) -> str:
+    """Give the name of a tracking address in the journal: one that stays right when the project is moved."""
+    file = reach.sqlite_file(uri)
+    if file is not None and file.is_relative_to(root):
+        return f"sqlite:///{file.relative_to(root).as_posix()}"
+    return redact(uri)
 
 
 class JournalOutbox:
     """What the journal still has to tell; locked, for one thread delivers and another waits."""
 
     def __init__(self, home: Path) -> None:
-        self._home = home
+        self._home, self._root = home, home.parent
         self._journal = open_journal(home, any_thread=True)
         self._lock = threading.RLock()
 
@@ -36,28 +44,28 @@ class JournalOutbox:
 
         folder = self._home / "locks"
         folder.mkdir(parents=True, exist_ok=True)
-        name = hashlib.sha256(redact(uri).encode()).hexdigest()[:16]
+        name = hashlib.sha256(name_of(uri, self._root).encode()).hexdigest()[:16]
         return FileLock(folder / f"delivery-{name}.lock")
 
     def pending(self, uri: str) -> list[Parcel]:
         """List what the address has not been told."""
         with self._lock:
-            return [self._parcel(entry, self._journal) for entry in self._journal.waiting(redact(uri))]
+            return [self._parcel(entry, self._journal) for entry in self._journal.waiting(name_of(uri, self._root))]
 
     def run_state(self, record_id: str, experiment: str, uri: str) -> RunState:
         """Tell what is known of a run there."""
         with self._lock:
-            return RunState(*self._journal.run_of(record_id, Address(redact(uri), experiment)))
+            return RunState(*self._journal.run_of(record_id, Address(name_of(uri, self._root), experiment)))
 
     def attempted(self, record_id: str, experiment: str, uri: str) -> None:
         """Note that a run is about to be made there."""
         with self._lock:
-            self._journal.note_attempt(record_id, Address(redact(uri), experiment))
+            self._journal.note_attempt(record_id, Address(name_of(uri, self._root), experiment))
 
     def opened(self, record_id: str, experiment: str, uri: str, run_id: str) -> None:
         """Note the run's id there."""
         with self._lock:
-            self._journal.note_run(record_id, Address(redact(uri), experiment), run_id)
+            self._journal.note_run(record_id, Address(name_of(uri, self._root), experiment), run_id)
 
     def delivered(self, parcel_id: str, uri: str) -> None:
         """Note that the address has been told."""

@@ -6,11 +6,10 @@ from dataclasses import replace
 
 from runcard.journal import is_begun, open_journal
 from runcard.project import Project
-from runcard.redact import redact
 from runcard.tracking.base import RunReader, Tracker
 from runcard.tracking.delivery import DeliveryReport, deliver
 from runcard.workflow.abandoned import end_abandoned
-from runcard.workflow.outbox import JournalOutbox
+from runcard.workflow.outbox import JournalOutbox, name_of
 
 
 def connect(project: Project) -> Tracker:
@@ -42,7 +41,7 @@ def sync(project: Project) -> DeliveryReport:
     with open_journal(project.home) as journal:
         end_abandoned(journal, project.home)
         waiting = journal.waiting_by_uri()
-    elsewhere = {uri: n for uri, n in waiting.items() if uri != redact(project.tracking_uri)}
+    elsewhere = {uri: n for uri, n in waiting.items() if uri != name_of(project.tracking_uri, project.root)}
     with JournalOutbox(project.home) as outbox:
         if not outbox.pending(project.tracking_uri):
             return DeliveryReport(elsewhere=elsewhere)

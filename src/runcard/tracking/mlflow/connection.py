@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
-import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cached_property
-from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from runcard import errors
 from runcard.tracking import faults, reach
 from runcard.tracking.judged import judge_server
+from runcard.tracking.mlflow.opening import let_go, open_store
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -35,7 +32,6 @@ ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
-_STORES = ("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store")
 LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine")
 
 
@@ -72,15 +68,6 @@ def quiet_mlflow() -> Iterator[None]:
             os.environ.pop(name, None)
 
 
-def _let_go(uri: str) -> None:
-    """Close the connections to a database that MLflow keeps for as long as the process lives; it can open others."""
-    for name in _STORES:
-        store = getattr(sys.modules.get(name), "SqlAlchemyStore", None)
-        engine = getattr(store, "_engine_map", {}).get(uri)
-        if engine is not None:
-            engine.dispose()
-
-
 class Connection:
     """MLflow at one tracking address.
 
@@ -89,6 +76,9 @@ class Connection:
     uri
         `sqlite:///file.db`, another database, or the address of a server.
     """
+
+    makes = False
+    """Whether a database is made where there is none."""
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
@@ -100,7 +90,7 @@ class Connection:
 
     def __exit__(self, *exc: object) -> None:
         self._exits.close()
-        _let_go(self.uri)
+        self.__dict__.pop("client", None)
         if (file := reach.sqlite_file(self.uri)) and file.exists():
             reach.settle_sqlite(file)
 
@@ -115,18 +105,11 @@ class Connection:
 
     @cached_property
     def client(self) -> MlflowClient:
-        """Connect to MLflow; in a database, make or check its tables, one process at a time."""
-        from filelock import FileLock
-        from mlflow import MlflowClient
-
-        name = f"runcard-{sha256(f'{Path.home()} {self.uri}'.encode()).hexdigest()[:16]}.lock"
-        with (
-            self.translated("MLflow's store could not be opened"),
-            FileLock(Path(tempfile.gettempdir(), name)),
-        ):
-            if file := reach.sqlite_file(self.uri):
-                reach.begin_sqlite(file)
-            return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+        """Connect to MLflow."""
+        with self.translated("MLflow's store could not be opened"):
+            client = open_store(self.uri, self._exits, makes=self.makes)
+        self._exits.callback(let_go, client.tracking_uri)
+        return client
 
     def _ask(self, path: str) -> tuple[int, bytes]:
         from mlflow.utils.credentials import get_default_host_creds

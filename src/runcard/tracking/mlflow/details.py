@@ -38,8 +38,8 @@ class MlflowDetails(Connection):
                 place = download_artifacts(
                     artifact_uri=model.artifact_location,
                     dst_path=str(folder),
-                    tracking_uri=self.uri,
-                    registry_uri=self.uri,
+                    tracking_uri=self.client.tracking_uri,
+                    registry_uri=self.client.tracking_uri,
                 )
             except MlflowException as error:
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":

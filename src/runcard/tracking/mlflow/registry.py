@@ -68,9 +68,8 @@ class MlflowRegistry(Connection):
             uri = self.client.get_model_version_download_uri(version.name, str(version.version))
             if logged := re.fullmatch("models:/(m-[^/]+)", uri):
                 uri = self.client.get_logged_model(logged[1]).artifact_location
-            return Path(
-                download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=self.uri, registry_uri=self.uri)
-            )
+            at = self.client.tracking_uri
+            return Path(download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=at, registry_uri=at))
 
     # Making and marking versions
 

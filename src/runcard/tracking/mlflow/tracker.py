@@ -33,6 +33,8 @@ class MlflowTracker(MlflowReader):
         that for itself.
     """
 
+    makes = True
+
     def __init__(self, uri: str, *, artifact_root: Path) -> None:
         super().__init__(uri)
         self._artifact_root = artifact_root
