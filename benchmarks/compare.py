@@ -3,7 +3,7 @@
 Ours is `compare_runs`, with intervals, probabilities and corrected p of every row, made into CSV. Against it stands
 what people write: `mlflow.search_runs` of the experiment into pandas, and a sort. Both sides have imported what they
 need, and each figure is the best of its repeats. The trials are as `runcard run` leaves them: 3 metrics on 5 folds,
-6 parameters, 12 tags. The last lines are how many times faster the 20 best and the full table are; what the command
+6 parameters, 13 tags. The last lines are how many times faster the 20 best and the full table are; what the command
 takes from its start stands before them.
 """
 
@@ -106,7 +106,7 @@ def fill(uri: str, n_runs: int) -> None:
 
     tags = {"runcard.primary": "roc_auc", "runcard.greater_is_better": "true", "runcard.protocol": "p"}
     tags |= {"runcard.test_share": "0.25", "runcard.selection": '{"practical_difference": 0.001}'}
-    card = RunLog("card", "card", "card", EXPERIMENT, 0, "FINISHED", 1, items=tuple(Tag(*tag) for tag in tags.items()))
+    card = RunLog("card", "card", "card", EXPERIMENT, 1, "FINISHED", 2, items=tuple(Tag(*tag) for tag in tags.items()))
     path = uri.removeprefix("sqlite:///")
     with MlflowTracker(uri, artifact_root=Path(path).parent) as tracker:
         tracker.fill_run(parent := tracker.open_run(card), card)
@@ -119,6 +119,9 @@ def fill(uri: str, n_runs: int) -> None:
 
 def put(connection: sqlite3.Connection, rng: random.Random, k: int, experiment: int, parent: str) -> None:
     """Write one trial as `runcard run` would leave it."""
+    from runcard.tracking.base import Metric, Param, RunLog, Tag
+    from runcard.tracking.seal import seal_items
+
     run_id, key = f"{rng.getrandbits(128):032x}", f"{rng.getrandbits(256):064x}"
     connection.execute(
         "INSERT INTO runs (run_uuid, name, source_type, user_id, status, start_time, end_time, lifecycle_stage,"
@@ -139,6 +142,12 @@ def put(connection: sqlite3.Connection, rng: random.Random, k: int, experiment: 
         points += [(f"cv_{metric}", score, fold) for fold, score in enumerate(folds)]
         latest |= {f"cv_{metric}_mean": sum(folds) / N_FOLDS, f"cv_{metric}_std": 0.01}
     points += [(name, value, 0) for name, value in latest.items()]
+    items = [Param(name, str(value)) for name, value in params.items()]
+    items += [Tag(f"runcard.{name}", str(value)) for name, value in tags.items()]
+    items += [Metric(name, value, step, 1) for name, value, step in points]
+    log = RunLog(key[:32], "trial", "", EXPERIMENT, k, "FINISHED", k + 1, parent, tuple(items))
+    seals = [(tag.name, tag.value, run_id) for tag in seal_items(log)]
+    connection.executemany("INSERT INTO tags VALUES (?, ?, ?)", seals)
     columns = "(key, value, timestamp, run_uuid, step, is_nan) VALUES (?, ?, 1, ?, ?, 0)"
     connection.executemany(f"INSERT INTO metrics {columns}", [(n, v, run_id, step) for n, v, step in points])
     last = {name: (value, step) for name, value, step in points}

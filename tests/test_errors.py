@@ -638,6 +638,20 @@ def nothing_to_register(root: Path) -> str:
     return runcard_says("register", "churn")
 
 
+@case("RC512")
+def card_edited_in_mlflow(root: Path) -> str:
+    write(root)
+
+    def compare(tracker: MlflowTracker) -> None:
+        log = base.RunLog("r", "card", "card-1", "churn", 1, "FINISHED", 2, items=(base.Tag("runcard.primary", "f1"),))
+        run_id = tracker.open_run(log)
+        tracker.fill_run(run_id, log)
+        tracker.client.set_tag(run_id, "runcard.primary", "recall")
+        compare_runs(["churn"], find_project(root))
+
+    return tracker_says(root, compare)
+
+
 def tracker_says(root: Path, step: Callable[[MlflowTracker], object]) -> str:
     """Ask a tracker on `mlflow.db`, which has one experiment, `churn`."""
     with MlflowTracker(f"sqlite:///{root / 'mlflow.db'}", artifact_root=root) as tracker:

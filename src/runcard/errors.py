@@ -561,6 +561,13 @@ class ModelMissing(TrackingError):
     code = "RC511"
 
 
+class RecordAltered(TrackingError):
+    """What MLflow has of a run is not what runcard wrote there."""
+
+    code = "RC512"
+    exit_code = EXIT_GATE
+
+
 class Interrupted(RuncardError):
     """Ctrl-C: what was done is kept."""
 

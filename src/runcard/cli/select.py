@@ -82,13 +82,17 @@ def command(
 
 def _show(found: Any, *, as_json: bool, is_written: bool) -> None:
     if as_json:
-        click.echo(json.dumps({"experiment": found.experiment, **found.decision.as_dict()}, indent=2))
+        apart = [{"run_id": each.run.run_id, "name": each.run.name, "why": list(each.why)} for each in found.apart]
+        document = {"experiment": found.experiment, **found.decision.as_dict(), "not_as_recorded": apart}
+        click.echo(json.dumps(document, indent=2))
         return
     from runcard.cli.console import results_console
     from runcard.report.decision import describe_decision
 
     console = results_console()
     console.print(describe_decision(found.decision, width=console.width, with_pareto=True, advice=found.advice))
+    for each in found.apart:
+        click.echo(f"not as recorded: {each}", err=True)
     click.echo("Written to MLflow." if is_written else "Nothing was written: --dry-run.", err=True)
 
 

@@ -19,6 +19,7 @@ _PARAMETERS, _DIFFERENCE, _INTERVAL, _SHARES = "parameters", "difference", "95% 
 _LEFT = ("model", _PARAMETERS, "run")
 _FEWEST = 4
 _GAP = 2
+_MOST_APART = 10
 
 
 def as_rows(found: RunComparison) -> list[dict[str, Any]]:
@@ -50,6 +51,9 @@ def as_json(found: RunComparison) -> str:
         "has_uncertainty": bool(found.besides),
         "test_openings": found.test_openings,
         "notes": notes(found),
+        "not_as_recorded": [
+            {"run_id": each.run.run_id, "name": each.run.name, "why": list(each.why)} for each in found.apart
+        ],
         "runs": [
             _places(found, row)
             | {name: row.run.value(name) for name in costs}
@@ -106,7 +110,17 @@ def notes(found: RunComparison) -> list[str]:
             f"Trials of {n} other protocol{'s' * (n > 1)} there do not compare with these: "
             f"`runcard compare {found.others[0][:8]}` shows those of the latest."
         )
-    return [text for text in said if text]
+    return [*(text for text in said if text), *_apart(found)]
+
+
+def _apart(found: RunComparison) -> list[str]:
+    """Name the runs that were left out, and why."""
+    if not found.apart:
+        return []
+    n = len(found.apart)
+    said = [f"{n} run{'s are' if n > 1 else ' is'} not compared, as MLflow does not have what was recorded:"]
+    said += [f"  {_plain(str(each))}" for each in found.apart[:_MOST_APART]]
+    return [*said, f"  and {n - _MOST_APART:,} more"] if n > _MOST_APART else said
 
 
 def _places(found: RunComparison, row: ComparedRun) -> dict[str, Any]:

@@ -47,11 +47,17 @@ REPLAY_OF_TAG = "runcard.replay_of"
 """Tag of a replay: the id of the run that was run again."""
 VERDICT_TAG = "runcard.verdict"
 
+DECISION_TAG = "runcard.decision"
+"""On a card's run: whether a trial was chosen, and in `runcard.decision_run` which; on a trial's run: that it was."""
+DECISION_FILE = "decision.json"
+
 PARENT_TAG = "mlflow.parentRunId"
 """MLflow's own tag for the run that a run belongs to."""
 
 RunKind = Literal["card", "trial", "replay"]
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+SealName = Literal["runcard.seal", "runcard.seal_end", "runcard.seal_decision"]
+"""Tags that say again, under a digest, what was written: at first, later, and of a decision; see `seal.py`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +164,8 @@ class RunLog:
     ended_ms: int | None = None
     parent_run_id: str | None = None
     items: tuple[Item, ...] = ()
+    seal: SealName = "runcard.seal"
+    """Under which name the tracker seals it."""
 
     def __post_init__(self) -> None:
         models = (model.metrics for model in self.items if isinstance(model, ModelFiles))

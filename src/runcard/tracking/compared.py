@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from runcard import errors
 from runcard.comparison import Beside, set_beside, shared_ranks
 from runcard.stats import standard_error
 from runcard.tracking.base import OUR_TAGS, RunRanking, RunRow
@@ -74,6 +75,19 @@ class ComparedRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Apart:
+    """A run that is not compared: what MLflow has of it is not what runcard wrote there."""
+
+    run: RunRow
+    why: tuple[str, ...]
+    """What does not agree, in words."""
+
+    def __str__(self) -> str:
+        """Say it in a line."""
+        return f"{self.run.name or self.run.run_id}: {errors.listing(self.why)}"
+
+
+@dataclass(frozen=True, slots=True)
 class RunComparison:
     """Runs of one protocol, or any runs, the best first."""
 
@@ -91,6 +105,8 @@ class RunComparison:
     """The run of the card that says what these trials' protocol is; None for other runs."""
     others: tuple[str, ...] = ()
     """Ids of the latest run of each card of another protocol in the experiment."""
+    apart: tuple[Apart, ...] = ()
+    """Runs that were left out, as they do not agree with their records."""
 
     @property
     def best(self) -> ComparedRun | None:
@@ -152,6 +168,7 @@ def compare_ranking(
     baseline: RunRow | None = None,
     card: RunRow | None = None,
     others: tuple[str, ...] = (),
+    apart: tuple[Apart, ...] = (),
 ) -> RunComparison:
     """Compare ranked runs with the best of them, or with a baseline, which is added if it is not among them.
 
@@ -176,6 +193,7 @@ def compare_ranking(
         baseline is not None,
         card,
         others,
+        apart,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from runcard.provenance.modules import text_digest
 from runcard.record import FinalRecord, Record
 from runcard.stats import deviation
 from runcard.tracking.base import (
+    DECISION_FILE,
+    DECISION_TAG,
     EXACT_PARAMS_FILE,
     EXACT_PARAMS_TAG,
     OUTPUTS_FILE,
@@ -36,13 +39,10 @@ from runcard.tracking.base import (
     safe_params,
 )
 from runcard.tracking.modelfiles import model_digest
+from runcard.tracking.seal import ENDED, seal_decision
 
 PREDICTIONS_FILE = "predictions.parquet"
 MODEL_FOLDER = "model"
-DECISION_TAG = "runcard.decision"
-"""On a card's run: whether a trial was chosen, and in `runcard.decision_run` which; on a trial's run: that it was."""
-
-DECISION_FILE = "decision.json"
 _STATUS: Mapping[str, RunStatus] = {
     "running": "RUNNING",
     "done": "FINISHED",
@@ -99,7 +99,7 @@ def closed_log(execution: Execution, folder: Path, chosen_run_id: str | None) ->
     if decision := summary.get("decision"):
         items += decision_items(decision, chosen_run_id)
         items.append(distinction(decision, chosen_run_id, execution.protocol))
-    return _card_log(execution, tuple(items), _STATUS[execution.status])
+    return replace(_card_log(execution, tuple(items), _STATUS[execution.status]), seal=ENDED)
 
 
 def decision_items(decision: Mapping[str, Any], run_id: str | None) -> tuple[Item, ...]:
@@ -112,14 +112,16 @@ def decision_items(decision: Mapping[str, Any], run_id: str | None) -> tuple[Ite
         f"{DECISION_TAG}_trial": winner["id"] if winner else "none",
         f"{DECISION_TAG}_run": (winner and run_id) or "none",
     }
-    return (*_tags(tags), TextArtifact(json.dumps(told, indent=2), DECISION_FILE))
+    written, file = _tags(tags), TextArtifact(json.dumps(told, indent=2), DECISION_FILE)
+    return (*written, *seal_decision(written, [file]), file)
 
 
 def distinction(decision: Mapping[str, Any], run_id: str | None, protocol: str | None) -> Distinction:
     """Tell that a run is the chosen one, and that no other of its protocol is."""
     why = f"{decision['why']}; of {decision['n_compared']:,}"
     tags = {DECISION_TAG: "chosen", f"{DECISION_TAG}_rule": decision["rule"], f"{DECISION_TAG}_why": why}
-    return Distinction(tuple(_tags(tags)), run_id, protocol)
+    written = _tags(tags)
+    return Distinction((*written, *seal_decision(written)), run_id, protocol)
 
 
 def trial_log(record: Record, experiment: str, parent_run_id: str | None) -> RunLog:
@@ -178,6 +180,7 @@ def final_log(final: FinalRecord, record: Record, experiment: str, parent_run_id
         at,
         parent_run_id,
         tuple(items),
+        ENDED,
     )
 
 

@@ -13,6 +13,7 @@ from runcard.catalog.registered import Catalog, collect
 from runcard.project import Project, find_project, import_modules
 from runcard.tracking.base import OUR_TAGS, RunRanking, RunReader, RunRow
 from runcard.tracking.compared import RunComparison, Yardstick, compare_ranking
+from runcard.workflow.agreement import Agreed, rank_agreed, read_folds, require_agreement
 from runcard.workflow.chosen import PROTOCOL, Chosen, choose_runs, find_run, require_one_protocol
 from runcard.workflow.sync import open_reader
 
@@ -61,22 +62,22 @@ def compare_runs(
         chosen = choose_runs(names, project, reader, where=where)
         asked = _Asked(reader, project, metric, greater_is_better, limit)
         found = asked.of_trials(chosen) or asked.of_any(chosen.without_protocol())
-        chosen, yardstick, ranking = found
-        base = _baseline(baseline, ranking, chosen, reader, project) if baseline else None
-        runs = [*ranking.rows, *([base] if base else [])]
-        folds = reader.read_folds([run.run_id for run in runs], yardstick.metric) if yardstick.has_folds else {}
+        chosen, yardstick, agreed = found
+        base = _baseline(baseline, agreed.ranking, chosen, reader, project) if baseline else None
+        folds = agreed.folds | (_folds_of(base, yardstick, reader, project) if base else {})
     return compare_ranking(
-        ranking,
+        agreed.ranking,
         yardstick,
         folds,
         experiments=chosen.scope.experiments,
         baseline=base,
         card=chosen.card,
         others=chosen.others,
+        apart=agreed.apart,
     )
 
 
-_Found = tuple[Chosen, Yardstick, RunRanking]
+_Found = tuple[Chosen, Yardstick, Agreed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +95,16 @@ class _Asked:
         card = chosen.card
         if card is None:
             return None
+        require_agreement(card, self.project)
         primary = card.tags.get(f"{OUR_TAGS}primary", "")
         metric = self.metric or primary
         found: _Found | None = None
-        for yardstick in _yardsticks(card, metric):
+        for possible in _yardsticks(card, metric):
             greater = self._direction(metric, card)
-            ranking = self._ask(chosen, yardstick.key, greater_is_better=greater is not False)
-            found = chosen, replace(yardstick, greater_is_better=greater is not False), ranking
-            if _is_ranked(ranking, yardstick.key):
+            yardstick = replace(possible, greater_is_better=greater is not False)
+            agreed = rank_agreed(chosen.scope, yardstick, self.reader, self.limit)
+            found = chosen, yardstick, agreed
+            if agreed.has(yardstick.key):
                 return found if greater is not None else self._ask_direction(metric)
         return found if self.metric is None and not chosen.scope.where else None
 
@@ -114,15 +117,13 @@ class _Asked:
         greater = self._direction(metric, None)
         if greater is None:
             self._ask_direction(metric)
-        ranking = self._ask(chosen, metric, greater_is_better=greater is True)
-        rows = tuple(row for row in ranking.rows if row.value(metric) is not None)
+        yardstick = Yardstick(metric, metric, greater is True)
+        agreed = rank_agreed(chosen.scope, yardstick, self.reader, self.limit)
+        rows = tuple(row for row in agreed.ranking.rows if row.value(metric) is not None)
         trials = [row for row in rows if PROTOCOL in row.tags]
         if trials:
             require_one_protocol(trials, self.reader, self.project)
-        return chosen, Yardstick(metric, metric, greater is True), replace(ranking, rows=rows)
-
-    def _ask(self, chosen: Chosen, key: str, *, greater_is_better: bool) -> RunRanking:
-        return self.reader.rank_runs(chosen.scope, key, greater_is_better=greater_is_better, limit=self.limit)
+        return chosen, yardstick, replace(agreed, ranking=replace(agreed.ranking, rows=rows))
 
     def _direction(self, metric: str, card: RunRow | None) -> bool | None:
         if self.greater_is_better is not None:
@@ -175,10 +176,6 @@ def _as_asked_for(names: Sequence[str]) -> list[str]:
     return [*scored, *(name for name in names if not name.startswith(("cv_", "best_cv_", "best_test_")))]
 
 
-def _is_ranked(ranking: RunRanking, key: str) -> bool:
-    return bool(ranking.rows) and ranking.rows[0].value(key) is not None
-
-
 def _baseline(name: str, ranking: RunRanking, chosen: Chosen, reader: RunReader, project: Project) -> RunRow:
     """Find the baseline, among the runs that are listed or elsewhere."""
     listed = [run for run in ranking.rows if run.run_id.startswith(name) or run.name == name]
@@ -186,3 +183,8 @@ def _baseline(name: str, ranking: RunRanking, chosen: Chosen, reader: RunReader,
     if chosen.card is not None:
         require_one_protocol([run, chosen.card], reader, project)
     return run
+
+
+def _folds_of(run: RunRow, yardstick: Yardstick, reader: RunReader, project: Project) -> dict[str, tuple[float, ...]]:
+    require_agreement(run, project)
+    return read_folds([run], yardstick.metric, reader, project) if yardstick.has_folds else {}

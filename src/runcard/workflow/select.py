@@ -17,7 +17,9 @@ from runcard.plan import Choice, Constraint, read_choice, short_name
 from runcard.project import Project
 from runcard.redact import redact
 from runcard.tracking.base import KIND_TAG, RunRow, Tracker
+from runcard.tracking.compared import Apart
 from runcard.tracking.logs import decision_items, distinction
+from runcard.workflow.agreement import altered, part, require_agreement
 from runcard.workflow.candidates import candidates_in, missing_in, plain_candidates
 from runcard.workflow.chosen import PROTOCOL
 from runcard.workflow.resolve import load_catalog
@@ -50,6 +52,8 @@ class Selection:
     """Whether it was made among trials of a card, not among runs of any script."""
     problem: errors.RuncardError | None
     """That nothing qualifies."""
+    apart: tuple[Apart, ...] = ()
+    """Runs that could not be chosen, as they do not agree with their records."""
 
     @property
     def advice(self) -> str | None:
@@ -86,10 +90,10 @@ def select(
         tracker.probe()
         run, rows = _read_card(experiment, tracker, project)
         choice = wish.over(_choice_of(run, card))
-        decision = _decide(run, rows, choice, wish, tracker, project)
+        decision, apart = _decide(run, rows, choice, wish, tracker, project)
         if not dry_run:
             _write(decision, experiment, tracker, run_id=run.run_id, protocol=run.tags.get(PROTOCOL))
-    return _selection(experiment, decision, is_trial=True)
+    return _selection(experiment, decision, apart, is_trial=True)
 
 
 def select_plain(experiment: str, project: Project, wish: Wish, *, dry_run: bool = False) -> Selection:
@@ -109,7 +113,8 @@ def select_plain(experiment: str, project: Project, wish: Wish, *, dry_run: bool
     with connect(project) as tracker:
         tracker.probe()
         found = [row for row in tracker.read_runs(experiment) if row.tags.get(KIND_TAG) != "card"]
-        rows = [row for row in found if row.status == "FINISHED" and metric in row.metrics]
+        kept, apart = part(found)
+        rows = [row for row in kept if row.status == "FINISHED" and metric in row.metrics]
         if not rows:
             raise _no_run(experiment, metric, found, project)
         if any(KIND_TAG in row.tags for row in rows):
@@ -122,12 +127,12 @@ def select_plain(experiment: str, project: Project, wish: Wish, *, dry_run: bool
             choice,
             metric=metric,
             directions={**secondary, metric: greater},
-            left_out=_left_out(found, rows, metric),
+            left_out=_left_out(kept, rows, metric) | _altered(apart),
         )
         chosen = decision.winner.run_id if decision.winner else None
         if not dry_run:
             _write(decision, experiment, tracker, run_id=chosen, protocol=None)
-    return _selection(experiment, decision, is_trial=False)
+    return _selection(experiment, decision, apart, is_trial=False)
 
 
 # Trials of a card
@@ -143,6 +148,7 @@ def _read_card(experiment: str, tracker: Tracker, project: Project) -> tuple[Run
             why="without a card it is not known which metric decides",
             hint=f"choose among other runs:\n`runcard select --experiment {experiment} --metric NAME`",
         )
+    require_agreement(cards[0], project)
     return cards[0], _trials(tracker.read_runs(experiment, kind="trial"), cards[0].tags.get(PROTOCOL))
 
 
@@ -177,7 +183,7 @@ def _recorded(name: str, recorded: Mapping[str, bool]) -> str:
 
 def _decide(
     run: RunRow, rows: Sequence[RunRow], choice: Choice, wish: Wish, tracker: Tracker, project: Project
-) -> Decision:
+) -> tuple[Decision, tuple[Apart, ...]]:
     directions = _directions(run)
     primary = run.tags.get("runcard.primary", "")
     metric = _recorded(wish.metric, directions) if wish.metric else primary
@@ -185,12 +191,13 @@ def _decide(
         raise _unknown_metric(metric, directions)
     if wish.greater_is_better is not None:
         directions = {**directions, metric: wish.greater_is_better}
+    folds = tracker.read_folds([row.run_id for row in rows if f"cv_{metric}_mean" in row.metrics], metric)
+    rows, apart = part(rows, metric, folds)
     key = _ranked_by(rows, metric)
     others = [row for row in rows if key not in row.metrics]
-    folds = tracker.read_folds([row.run_id for row in rows if key in row.metrics], metric)
     candidates = candidates_in(rows, key, folds)
     if not candidates:
-        raise _nothing_to_choose(rows, metric, project)
+        raise _nothing_to_choose(rows, apart, metric, project)
     choice = _checked(choice, directions)
     check_choice(candidates, choice)
     share = json.loads(run.tags.get("runcard.test_share", "null"))
@@ -200,9 +207,9 @@ def _decide(
         metric=metric,
         directions={metric: directions[metric], **directions},
         test_share=share,
-        left_out=missing_in(others),
+        left_out=missing_in(others) | _altered(apart),
     )
-    return replace(decision, test=_test_score(decision, rows, run))
+    return replace(decision, test=_test_score(decision, rows, run)), apart
 
 
 def _ranked_by(rows: Sequence[RunRow], metric: str) -> str:
@@ -246,9 +253,13 @@ def _write(decision: Decision, experiment: str, tracker: Tracker, *, run_id: str
     tracker.distinguish(experiment, distinction(told, chosen, protocol))
 
 
-def _selection(experiment: str, decision: Decision, *, is_trial: bool) -> Selection:
+def _selection(experiment: str, decision: Decision, apart: tuple[Apart, ...], *, is_trial: bool) -> Selection:
     problem = None if decision.winner else nothing_qualifies(decision, f"experiment `{experiment}`")
-    return Selection(experiment, decision, is_trial, problem)
+    return Selection(experiment, decision, is_trial, problem, apart)
+
+
+def _altered(apart: Sequence[Apart]) -> dict[str, int]:
+    return {"not as recorded": len(apart)} if apart else {}
 
 
 # What may be wrong
@@ -291,7 +302,11 @@ def _unknown_metric(metric: str, directions: Mapping[str, bool]) -> errors.Usage
     )
 
 
-def _nothing_to_choose(rows: Sequence[RunRow], metric: str, project: Project) -> errors.RuncardError:
+def _nothing_to_choose(
+    rows: Sequence[RunRow], apart: Sequence[Apart], metric: str, project: Project
+) -> errors.RuncardError:
+    if apart:
+        return altered(apart[0].run, apart[0].why, project.tracking_uri)
     if any(f"test_{metric}" in row.metrics for row in rows):
         error = test_score_chosen_by(f"test_{metric}")
         error.where = redact(project.tracking_uri)

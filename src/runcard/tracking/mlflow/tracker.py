@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from runcard import errors
 from runcard.redact import redact
-from runcard.tracking import base, reach
+from runcard.tracking import base, reach, seal
 from runcard.tracking.mlflow.connection import PAGE
-from runcard.tracking.mlflow.reader import MlflowReader
+from runcard.tracking.mlflow.reader import MlflowReader, run_row
 
 if TYPE_CHECKING:
     from mlflow.entities import Experiment, Run
@@ -62,7 +62,7 @@ class MlflowTracker(MlflowReader):
     def open_run(self, run: base.RunLog) -> str:
         """Create the run, with its tags, and return its id. Not idempotent: see `find_run`."""
         tags = tuple(_of(base.Tag, run.items))
-        named = {tag.name: _kept(tag) for tag in tags}
+        named = {tag.name: seal.kept(tag) for tag in tags}
         named |= {base.RECORD_TAG: run.record_id, base.KIND_TAG: run.kind}
         if run.parent_run_id is not None:
             named["mlflow.parentRunId"] = run.parent_run_id
@@ -80,7 +80,12 @@ class MlflowTracker(MlflowReader):
         """Log all items, then set the status. Repeating it leaves the same content."""
         try:
             with self.translated(f"run `{run.name}` could not be filled"):
-                self._log(run_id, run.experiment, run.items)
+                if run.seal == seal.BEGUN:  # until its status says otherwise, nobody takes it for complete
+                    self._log(run_id, run.experiment, (*run.items, *seal.seal_items(run)))
+                else:
+                    self._open_seal(run_id, run)
+                    self._log(run_id, run.experiment, run.items)
+                    self._tag(run_id, seal.seal_items(run))
                 if run.status == "RUNNING":
                     self.client.update_run(run_id, status="RUNNING")  # it may have been ended before
                 else:
@@ -100,6 +105,21 @@ class MlflowTracker(MlflowReader):
         """Give tags to one run of an experiment and take them from the others."""
         with self.translated("the chosen run could not be tagged"):
             self._distinguish(self.ensure_experiment(experiment), distinction)
+
+    # Seals
+
+    def _open_seal(self, run_id: str, run: base.RunLog) -> None:
+        """Say of a run that has ended before that more is being written to it; what an earlier attempt said goes."""
+        row = run_row(self.client.get_run(run_id))
+        self._tag(run_id, seal.seal_items(run, is_open=True))
+        given = {tag.name for tag in _of(base.Tag, run.items)}
+        for name in seal.tags_of_end(row) - given:
+            self.client.delete_tag(run_id, name)
+
+    def _tag(self, run_id: str, tags: list[base.Tag]) -> None:
+        from mlflow.entities import RunTag
+
+        self.client.log_batch(run_id, tags=[RunTag(tag.name, tag.value) for tag in tags], synchronous=True)
 
     # Experiments
 
@@ -130,13 +150,14 @@ class MlflowTracker(MlflowReader):
     def _distinguish(self, experiment_id: str, distinction: base.Distinction) -> None:
         from mlflow.entities import RunTag
 
-        names = {tag.name for tag in distinction.tags}
+        names = [tag.name for tag in distinction.tags]
         for run in self._holders(experiment_id, distinction):
             if run.info.run_id != distinction.run_id:
-                for name in names & run.data.tags.keys():
-                    self.client.delete_tag(run.info.run_id, name)
+                for name in reversed(names):  # the first, by which a holder is found, goes last
+                    if name in run.data.tags:
+                        self.client.delete_tag(run.info.run_id, name)
         if distinction.run_id is not None and self._is_there(distinction.run_id):
-            tags = [RunTag(tag.name, _kept(tag)) for tag in distinction.tags]
+            tags = [RunTag(tag.name, seal.kept(tag)) for tag in distinction.tags]
             self.client.log_batch(distinction.run_id, tags=tags, synchronous=True)
 
     def _holders(self, experiment_id: str, distinction: base.Distinction) -> list[Run]:
@@ -165,7 +186,7 @@ class MlflowTracker(MlflowReader):
             run_id,
             metrics=_metrics(_of(base.Metric, items), model_id=None),
             params=[Param(param.name, param.value) for param in _of(base.Param, items)],
-            tags=[RunTag(tag.name, _kept(tag)) for tag in tags],
+            tags=[RunTag(tag.name, seal.kept(tag)) for tag in tags],
             synchronous=True,
         )
 
@@ -247,10 +268,6 @@ class MlflowTracker(MlflowReader):
 
 def _of(kind: type[ItemT], items: tuple[base.Item, ...]) -> list[ItemT]:
     return [item for item in items if isinstance(item, kind)]
-
-
-def _kept(tag: base.Tag) -> str:
-    return base.shorten(tag.value, base.TAG_LIMIT, see="runcard's journal")
 
 
 def _metrics(metrics: Any, *, model_id: str | None) -> list[Any]:

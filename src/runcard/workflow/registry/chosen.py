@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from runcard import errors
 from runcard.redact import redact
-from runcard.tracking.base import PARENT_TAG, RunRow
-from runcard.tracking.logs import DECISION_TAG
+from runcard.tracking.base import DECISION_TAG, PARENT_TAG, RunRow
 from runcard.workflow.chosen import experiment_of, only_card
 from runcard.workflow.registry.desk import Desk
 from runcard.workflow.sync import connect

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
@@ -93,7 +94,7 @@ def keep(done: Done, recorded: Recorded, project: Project, teller: Teller) -> Re
 
 
 def _tell(tracker: Tracker, done: Done, recorded: Recorded, folder: Path) -> Replay:
-    log = _log(done, recorded, ())
+    log = _log(done, recorded)
     run_id = tracker.open_run(log)
     replay = kept_at(done.replay, run_id)
     files: tuple[Item, ...] = (
@@ -103,11 +104,11 @@ def _tell(tracker: Tracker, done: Done, recorded: Recorded, folder: Path) -> Rep
     )
     predictions = folder / PREDICTIONS_FILE
     files += (Artifact(predictions),) if predictions.is_file() else ()
-    tracker.fill_run(run_id, _log(done, recorded, files))
+    tracker.fill_run(run_id, replace(log, items=(*log.items, *files)))
     return replay
 
 
-def _log(done: Done, recorded: Recorded, files: tuple[Item, ...]) -> RunLog:
+def _log(done: Done, recorded: Recorded) -> RunLog:
     replay = done.replay
     ended = int(time.time() * 1000)
     return RunLog(
@@ -123,7 +124,6 @@ def _log(done: Done, recorded: Recorded, files: tuple[Item, ...]) -> RunLog:
             *_tags(done, recorded),
             *param_items(replay.model, replay.params),
             *safe_metrics(_metrics(done, ended)),
-            *files,
         ),
     )
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from runcard import errors
 from runcard.project import Project
 from runcard.redact import redact
-from runcard.tracking.base import KIND_TAG, PARENT_TAG, REPLAY_OF_TAG, RunReader, RunRow, RunScope
-from runcard.tracking.logs import DECISION_TAG
+from runcard.tracking.base import DECISION_TAG, KIND_TAG, PARENT_TAG, REPLAY_OF_TAG, RunReader, RunRow, RunScope
 from runcard.tracking.versions import ModelRef, parse_ref
 from runcard.workflow.chosen import find_run, run_of_id
 

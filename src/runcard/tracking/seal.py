@@ -1,0 +1,334 @@
+"""The seal of a run: what was written there, said a second time under a digest, so that a later edit can be seen.
+
+RunLog ──► seal_items ──► tags `runcard.seal...`
+RunRow ──► unlike     ──► what does not agree, in words
+
+A log is sealed by itself: what a run was recorded with, what came later (a finalist's results, a card's end), and a
+decision. A seal shows accidents and careless edits; whoever writes both the run and its seals is not found out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import PurePosixPath
+from typing import Any
+
+from runcard.tracking.base import (
+    DECISION_FILE,
+    DECISION_TAG,
+    KIND_TAG,
+    OUR_TAGS,
+    PARENT_TAG,
+    RECORD_TAG,
+    TAG_LIMIT,
+    Artifact,
+    DatasetInput,
+    Item,
+    Metric,
+    ModelFiles,
+    Param,
+    RunLog,
+    RunRow,
+    SealName,
+    Tag,
+    TextArtifact,
+    shorten,
+)
+
+BEGUN: SealName = "runcard.seal"
+ENDED: SealName = "runcard.seal_end"
+DECIDED: SealName = "runcard.seal_decision"
+_OPEN = "open"
+"""In place of a seal, while what it is about is being written."""
+
+_LONGEST = 66
+"""Characters that are kept as they are: a digest in hex is."""
+_MOST_POINTS = 16
+_HASHED = "sha256:"
+_DIGEST = 64
+_OURS = re.compile(r"(cv|test|final|curve|best|chosen)_.|(fit_seconds|cpu_seconds|predict_ms_p95|model_mb)$")
+"""Metrics that runcard reads as its own, whoever logged them."""
+
+Body = Mapping[str, Any]
+NO_FOLDS: Mapping[str, Sequence[float]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What the seals of a run say was written there."""
+
+    run: Mapping[str, Any]
+    """Status, start and parent."""
+    params: Mapping[str, str]
+    metrics: Mapping[str, Any]
+    """Name -> value, or its values in step order; of many their digest and the last."""
+    tags: Mapping[str, str]
+    files: Mapping[str, str]
+    """Path -> sha256 of the content."""
+    data: Mapping[str, str]
+    """Name of a dataset -> its digest in MLflow."""
+    is_open: bool
+    """Whether more is being written."""
+
+
+# Sealing
+
+
+def seal_items(run: RunLog, *, is_open: bool = False) -> list[Tag]:
+    """Make the seal of a log: one tag, or several where it is long; or say that it is yet to come."""
+    if is_open:
+        return [Tag(run.seal, _OPEN)]
+    if run.seal != BEGUN:
+        return _as_tags(run.seal, {"run": {"status": run.status}, **_said(run.items)})
+    about = {"status": run.status, "started": run.started_ms or None, "parent": run.parent_run_id}
+    named = (Tag(KIND_TAG, run.kind), Tag(RECORD_TAG, run.record_id))
+    return _as_tags(BEGUN, {"run": about, **_said((*named, *run.items))})
+
+
+def seal_decision(tags: Iterable[Tag], files: Iterable[TextArtifact] = ()) -> list[Tag]:
+    """Make the seal of a decision, which may be made anew on runs that are recorded already."""
+    body = {
+        "tags": {tag.name: _short(kept(tag)) for tag in tags},
+        "files": {file.name: content_digest(file.text.encode()) for file in files},
+    }
+    return _as_tags(DECIDED, body)
+
+
+def _said(items: Iterable[Item]) -> dict[str, Any]:
+    """Say what a log holds; but for its decision, which has a seal of its own."""
+    metrics: dict[str, dict[int, float]] = {}
+    params, tags, files, data = {}, {}, {}, {}
+    for item in items:
+        match item:
+            case Param():
+                params[item.name] = _short(item.value)
+            case Metric() | ModelFiles():
+                for metric in [item] if isinstance(item, Metric) else item.metrics:
+                    metrics.setdefault(metric.name, {})[metric.step] = metric.value + 0.0  # there is no -0.0 in SQLite
+            case Tag() if _is_sealed_tag(item.name) and not item.name.startswith(DECISION_TAG):
+                tags[item.name] = _short(kept(item))
+            case TextArtifact() if item.name != DECISION_FILE:
+                files[item.name] = content_digest(item.text.encode())
+            case Artifact():
+                files |= _files_of(item)
+            case DatasetInput():
+                data[item.name] = item.digest
+    said = {
+        "params": params,
+        "metrics": {name: _points([points[step] for step in sorted(points)]) for name, points in metrics.items()},
+        "tags": tags,
+        "files": files,
+        "data": data,
+    }
+    return {name: part for name, part in said.items() if part}
+
+
+def kept(tag: Tag) -> str:
+    """Give a tag's text as long as MLflow keeps it."""
+    return shorten(tag.value, TAG_LIMIT, see="runcard's journal")
+
+
+def content_digest(content: bytes) -> str:
+    """Hash a file's content as a seal has it."""
+    return sha256(content).hexdigest()
+
+
+def _as_tags(name: str, body: Body) -> list[Tag]:
+    text = json.dumps(body, separators=(",", ":"), sort_keys=True, ensure_ascii=True)
+    text = sha256(text.encode()).hexdigest() + text
+    parts = [text[start : start + TAG_LIMIT] for start in range(0, len(text), TAG_LIMIT)]
+    return [Tag(f"{name}_{number}" if number else name, part) for number, part in enumerate(parts)]
+
+
+def _files_of(artifact: Artifact) -> dict[str, str]:
+    path, below = artifact.path, PurePosixPath(artifact.folder)
+    found = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return {
+        (below / file.relative_to(path.parent).as_posix()).as_posix(): content_digest(file.read_bytes())
+        for file in found
+    }
+
+
+def _points(values: Sequence[float]) -> float | list[Any]:
+    if len(values) == 1:
+        return values[0]
+    if len(values) <= _MOST_POINTS:
+        return list(values)
+    return [_HASHED + sha256(json.dumps(list(values)).encode()).hexdigest(), values[-1]]
+
+
+def _short(text: str) -> str:
+    if len(text) <= _LONGEST and not text.startswith(_HASHED):
+        return text
+    return _HASHED + sha256(text.encode()).hexdigest()
+
+
+# Reading
+
+
+def is_being_written(row: RunRow) -> bool:
+    """Tell whether a run has not ended: nothing can be said of it yet."""
+    return row.status == "RUNNING"
+
+
+def settled(row: RunRow) -> RunRow:
+    """Leave out of a trial's run what it gets as a finalist, while that is being written."""
+    if row.tags.get(ENDED) != _OPEN:
+        return row
+    return replace(row, metrics={n: value for n, value in row.metrics.items() if not n.startswith(("test_", "final_"))})
+
+
+def unlike(row: RunRow, folds: Mapping[str, Sequence[float]] = NO_FOLDS) -> tuple[str, ...]:
+    """Tell what of a run is not as runcard wrote it, as far as a row has it; nothing of one that is being written.
+
+    What runcard does not read as its own, be it tags, notes or metrics of the user's, is left out.
+
+    Parameters
+    ----------
+    folds
+        Metric -> its scores by fold, where those were read too.
+    """
+    if is_being_written(row):
+        return ()
+    try:
+        sealed = read_seals(row)
+    except ValueError as error:
+        return (str(error),)
+    if found := tuple(_unlike(row, sealed)):
+        return found
+    return tuple(said for name, scores in folds.items() if (said := _unlike_folds(sealed, f"cv_{name}", scores)))
+
+
+def _unlike_folds(sealed: Sealed, name: str, folds: Sequence[float]) -> str | None:
+    was = sealed.metrics.get(name)
+    if was is None:
+        return f"metric `{name}` is not in its record" if folds else None
+    points = list(folds)
+    if was in (points, points and _points([value + 0.0 for value in points])):
+        return None
+    recorded = was if isinstance(was, list) else [was]
+    at = next((k for k, (a, b) in enumerate(zip(points, recorded, strict=False)) if a != b), None)
+    where = f" of fold {at + 1}" if at is not None and len(points) == len(recorded) else ""
+    return f"metric `{name}`{where} is not what its record says"
+
+
+def unlike_files(row: RunRow, files: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Tell which of a run's files are not those that it was recorded with; what no seal tells of is none."""
+    recorded = {} if is_being_written(row) else read_seals(row).files
+    return tuple(
+        _unlike_file(name, content, recorded.get(name))
+        for name, content in files.items()
+        if not is_being_written(row) and recorded.get(name) != content_digest(content)
+    )
+
+
+def _unlike_file(name: str, content: bytes, recorded: str | None) -> str:
+    if recorded is None:
+        return f"file `{name}` is not in its record"
+    return f"file `{name}` hashes to {content_digest(content)[:12]}, its record says {recorded[:12]}"
+
+
+def read_seals(row: RunRow) -> Sealed:
+    """Read what the seals of a run say.
+
+    Raises
+    ------
+    ValueError
+        There is none, or it is not what was written.
+    """
+    first = _read(row.tags, BEGUN)
+    if first is None:
+        raise ValueError(f"it has no seal: the tag `{BEGUN}` was removed, or runcard did not write all of it")
+    is_open = row.tags.get(ENDED) == _OPEN
+    ended = None if is_open else _read(row.tags, ENDED)
+    bodies = [body for body in (first, ended, _read(row.tags, DECIDED)) if body is not None]
+
+    def merged(part: str) -> Mapping[str, Any]:
+        parts = [body[part] for body in bodies if part in body]
+        return parts[0] if len(parts) == 1 else {name: value for each in parts for name, value in each.items()}
+
+    return Sealed(
+        run=merged("run"),
+        params=merged("params"),
+        metrics=merged("metrics"),
+        tags=merged("tags"),
+        files=merged("files"),
+        data=merged("data"),
+        is_open=is_open,
+    )
+
+
+def tags_of_end(row: RunRow) -> frozenset[str]:
+    """Name the tags that were written with what came later to a run; none if nothing did, or no seal tells."""
+    try:
+        found = None if row.tags.get(ENDED) == _OPEN else _read(row.tags, ENDED)
+    except ValueError:
+        return frozenset()
+    more = [name for name in row.tags if name.startswith(f"{ENDED}_")]
+    return frozenset([*(found or {}).get("tags", ()), *more])
+
+
+def _read(tags: Mapping[str, str], name: str) -> Body | None:
+    text = tags.get(name)
+    if text is None:
+        return None
+    if len(text) == TAG_LIMIT:  # it goes on
+        number = 1
+        while (more := tags.get(f"{name}_{number}")) is not None:
+            text, number = text + more, number + 1
+    digest, said = text[:_DIGEST], text[_DIGEST:]
+    if sha256(said.encode()).hexdigest() != digest:
+        raise ValueError(f"its seal is damaged: the tag `{name}` is not what was written")
+    body: Body = json.loads(said)
+    return body
+
+
+def _unlike(row: RunRow, sealed: Sealed) -> Iterator[str]:
+    yield from _unlike_run(row, sealed.run)
+    if row.params != sealed.params:
+        yield from _unlike_texts("parameter", row.params, sealed.params, lambda name: True)
+    metrics = row.metrics
+    for name, was in sealed.metrics.items():
+        last = was[-1] if type(was) is list else was
+        if metrics.get(name) != last:
+            yield _changed("metric", name, metrics.get(name), last)
+    if not sealed.is_open:
+        added = sorted(metrics.keys() - sealed.metrics.keys())
+        yield from (f"metric `{name}` is not in its record" for name in added if _OURS.match(name))
+    yield from _unlike_texts("tag", row.tags, sealed.tags, lambda name: _is_sealed_tag(name) and not sealed.is_open)
+
+
+def _unlike_run(row: RunRow, was: Mapping[str, Any]) -> Iterator[str]:
+    if was["status"] not in (row.status, "RUNNING"):
+        yield f"its status is {row.status}, its record says {was['status']}"
+    if was["started"] not in (row.started_ms, None):  # of 0 MLflow makes the present
+        yield f"its start is {row.started_ms}, its record says {was['started']}"
+    if was["parent"] != (parent := row.tags.get(PARENT_TAG)):
+        yield f"it belongs to the run {parent}, its record says {was['parent']}"
+
+
+def _unlike_texts(
+    kind: str, now: Mapping[str, str], sealed: Mapping[str, str], is_ours: Callable[[str], bool]
+) -> Iterator[str]:
+    for name, was in sealed.items():
+        text = now.get(name)
+        if text != was and (text is None or _short(text) != was):
+            yield _changed(kind, name, text, was)
+    added = sorted(now.keys() - sealed.keys())
+    yield from (f"{kind} `{name}` is not in its record" for name in added if is_ours(name))
+
+
+def _is_sealed_tag(name: str) -> bool:
+    return name.startswith(OUR_TAGS) and not name.startswith(BEGUN)
+
+
+def _changed(kind: str, name: str, now: object, was: object) -> str:
+    if now is None:
+        return f"{kind} `{name}` was removed"
+    if isinstance(was, str) and was.startswith(_HASHED):
+        return f"{kind} `{name}` is not what its record says"
+    return f"{kind} `{name}` is {now}, its record says {was}"

@@ -1,0 +1,234 @@
+"""Every edit of a record in MLflow, and each command that reads it: what does not agree is named, and not compared."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from projects import call_cli, customers_card, make_customers, write_project
+
+import runcard
+from runcard import errors
+from runcard.project import Project, Settings, find_project
+from runcard.workflow.compare import compare_runs
+from runcard.workflow.select import Wish, select
+
+pytestmark = pytest.mark.slow
+
+Edit = Callable[["Store", str], None]
+
+
+@dataclass(frozen=True)
+class Store:
+    """A copy of the database of a project that was run, and the runs in it."""
+
+    folder: Path
+    db: Path
+    card: str
+    trials: tuple[str, ...]
+    """The best first."""
+
+    @property
+    def project(self) -> Project:
+        return Project(self.folder, Settings(tracking_uri=f"sqlite:///{self.db}"))
+
+    @property
+    def loser(self) -> str:
+        return self.trials[-1]
+
+    def sql(self, *words: str) -> None:
+        with closing(sqlite3.connect(self.db)) as connection, connection:
+            assert sum(connection.execute(each).rowcount for each in words) > 0
+
+
+def metric(name: str, value: float, *, step: int | None = None) -> Edit:
+    """Change a metric, its history and its last value."""
+    at = "" if step is None else f" AND step = {step}"
+
+    def edit(store: Store, run: str) -> None:
+        tables = ("latest_metrics", "metrics")
+        store.sql(*(f"UPDATE {t} SET value = {value} WHERE run_uuid = '{run}' AND key = '{name}'{at}" for t in tables))
+
+    return edit
+
+
+def metric_added(name: str, value: float) -> Edit:
+    def edit(store: Store, run: str) -> None:
+        columns = "(key, value, timestamp, run_uuid, step, is_nan)"
+        said = f"('{name}', {value}, 1, '{run}', 0, 0)"
+        store.sql(*(f"INSERT INTO {table} {columns} VALUES {said}" for table in ("metrics", "latest_metrics")))
+
+    return edit
+
+
+def tag(name: str, value: str) -> Edit:
+    return lambda store, run: store.sql(
+        f"INSERT OR REPLACE INTO tags (key, value, run_uuid) VALUES ('{name}', '{value}', '{run}')"
+    )
+
+
+def without(table: str, name: str) -> Edit:
+    return lambda store, run: store.sql(f"DELETE FROM {table} WHERE run_uuid = '{run}' AND key = '{name}'")
+
+
+def param(name: str, value: str) -> Edit:
+    return lambda store, run: store.sql(
+        f"UPDATE params SET value = '{value}' WHERE run_uuid = '{run}' AND key = '{name}'"
+    )
+
+
+def about(column: str, value: str) -> Edit:
+    return lambda store, run: store.sql(f"UPDATE runs SET {column} = '{value}' WHERE run_uuid = '{run}'")
+
+
+OF_A_TRIAL: dict[str, tuple[Edit, str]] = {
+    "a mean": (metric("cv_roc_auc_mean", 0.9999), "metric `cv_roc_auc_mean` is 0.9999, its record says 0."),
+    "the mean of another metric": (metric("cv_log_loss_mean", 0.0), "metric `cv_log_loss_mean` is 0.0"),
+    "a score on the first fold": (metric("cv_roc_auc", 0.9999, step=0), "metric `cv_roc_auc` of fold 1"),
+    "a score on the last fold": (metric("cv_roc_auc", 0.9999, step=2), "metric `cv_roc_auc` is 0.9999"),
+    "a score on a fold removed": (
+        lambda store, run: store.sql(f"DELETE FROM metrics WHERE run_uuid = '{run}' AND key = 'cv_roc_auc' AND step=1"),
+        "metric `cv_roc_auc` is not what",
+    ),
+    "a mean removed": (without("latest_metrics", "cv_accuracy_mean"), "metric `cv_accuracy_mean` was removed"),
+    "its cost": (metric("predict_ms_p95", 0.0), "metric `predict_ms_p95` is 0.0"),
+    "a test score added": (metric_added("test_roc_auc", 0.9999), "metric `test_roc_auc` is not in its record"),
+    "a parameter": (param("max_depth", "3"), "parameter `max_depth` is 3, its record says 4"),
+    "a parameter removed": (without("params", "max_depth"), "parameter `max_depth` was removed"),
+    "its trial key": (tag("runcard.trial_key", "0" * 64), "tag `runcard.trial_key` is 0"),
+    "its digests of outputs": (tag("runcard.outputs", "[]"), "tag `runcard.outputs` is []"),
+    "its exact hyperparameters": (tag("runcard.params", "{}"), "tag `runcard.params` is {}"),
+    "a tag removed": (without("tags", "runcard.outputs"), "tag `runcard.outputs` was removed"),
+    "a tag added": (tag("runcard.finalist", "true"), "tag `runcard.finalist` is not in its record"),
+    "its seal removed": (without("tags", "runcard.seal"), "it has no seal"),
+    "its seal": (tag("runcard.seal", "0" * 64 + "{}"), "its seal is damaged"),
+    "its parent": (tag("mlflow.parentRunId", "0" * 32), "it belongs to the run 000"),
+    "its parent removed": (without("tags", "mlflow.parentRunId"), "it belongs to the run None"),
+    "its status": (about("status", "FAILED"), "its status is FAILED, its record says FINISHED"),
+    "its start": (about("start_time", "99"), "its start is 99, its record says"),
+}
+OF_A_CARD: dict[str, tuple[Edit, str]] = {
+    "which is better": (tag("runcard.greater_is_better", "false"), "tag `runcard.greater_is_better` is false"),
+    "the metric": (tag("runcard.primary", "accuracy"), "tag `runcard.primary` is accuracy"),
+    "its rule": (tag("runcard.selection", "{}"), "tag `runcard.selection` is not what"),
+    "the share of test rows": (tag("runcard.test_share", "0.9"), "tag `runcard.test_share` is 0.9"),
+    "how often the test rows were opened": (tag("runcard.test_openings", "0"), "tag `runcard.test_openings` is 0"),
+    "the run that was chosen": (tag("runcard.decision_run", "0" * 32), "tag `runcard.decision_run` is 000"),
+    "its seal removed": (without("tags", "runcard.seal"), "it has no seal"),
+    "the seal of its end removed": (without("tags", "runcard.seal_end"), "is not in its record"),
+    "the seal of its decision removed": (without("tags", "runcard.seal_decision"), "is not in its record"),
+}
+NO_NEWS: dict[str, Edit] = {
+    "a note": tag("mlflow.note.content", "mine"),
+    "a tag of the user": tag("team", "red"),
+    "a metric of the user": metric_added("val_loss", 0.5),
+    "another name": about("name", "mine"),
+}
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory, empty_mlflow_db: Path) -> Store:
+    folder = tmp_path_factory.mktemp("truth") / "project"
+    models = [{"name": "random_forest", "params": {"n_estimators": [5, 10], "max_depth": 4}}]
+    models += [{"name": "extra_trees", "params": {"n_estimators": [5, 10], "max_depth": 4}}]
+    card = customers_card(models=models)
+    result = runcard.run(write_project(folder, card, table=make_customers(), db=empty_mlflow_db), workers=2)
+    assert result.run_id is not None
+    found = compare_runs(["customers"], find_project(folder))
+    return Store(folder, folder / "mlflow.db", result.run_id, tuple(row.run.run_id for row in found.rows))
+
+
+@pytest.fixture
+def store(recorded: Store, tmp_path: Path) -> Store:
+    """Give a copy that may be edited; the files of its runs are those of the original."""
+    shutil.copytree(recorded.folder / "configs", tmp_path / "configs")
+    for name in ("pyproject.toml", "table.csv", "mlflow.db"):
+        shutil.copy(recorded.folder / name, tmp_path / name)
+    return Store(tmp_path, tmp_path / "mlflow.db", recorded.card, recorded.trials)
+
+
+def test_what_was_recorded_agrees(recorded: Store) -> None:
+    found = compare_runs(["customers"], recorded.project)
+    assert (len(found.rows), found.apart, found.n_ranked) == (4, (), 4)
+
+
+@pytest.mark.parametrize("name", OF_A_TRIAL)
+def test_an_edited_trial_is_set_apart_and_never_chosen(store: Store, name: str) -> None:
+    edit, said = OF_A_TRIAL[name]
+    edit(store, store.loser)
+    found = compare_runs(["customers"], store.project)
+    assert [row.run.run_id for row in found.rows] == [*store.trials[:-1]]
+    assert [(each.run.run_id, each.why[0].startswith(said)) for each in found.apart] == [(store.loser, True)], name
+    assert (found.n_runs, found.n_ranked) == (3, 3)
+    chosen = select("customers", store.project)
+    assert chosen.decision.winner is not None
+    assert chosen.decision.winner.run_id == store.trials[0]
+    assert [each.run.run_id for each in chosen.apart] == [store.loser]
+    assert chosen.decision.left_out == {"not as recorded": 1}
+    rest = compare_runs(["customers"], store.project, limit=2)
+    assert len(rest.rows) == 2
+
+
+@pytest.mark.parametrize("name", OF_A_CARD)
+def test_an_edited_card_is_refused(store: Store, name: str) -> None:
+    edit, said = OF_A_CARD[name]
+    edit(store, store.card)
+    for step in (compare_runs, lambda names, project: select(names[0], project, Wish(), dry_run=True)):
+        with pytest.raises(errors.RecordAltered) as caught:
+            step(["customers"], store.project)
+        assert said in caught.value.why
+
+
+@pytest.mark.parametrize("name", NO_NEWS)
+def test_what_a_user_adds_breaks_nothing(store: Store, name: str) -> None:
+    for run in (store.card, *store.trials):
+        NO_NEWS[name](store, run)
+    assert compare_runs(["customers"], store.project).apart == ()
+    assert select("customers", store.project).apart == ()
+
+
+def test_a_decision_that_is_made_anew_agrees(store: Store) -> None:
+    for rule in ("one_standard_error", "best"):
+        select("customers", store.project, Wish(rule=rule))
+        found = compare_runs(["customers"], store.project)
+        assert found.apart == ()
+
+
+def test_the_command_line_says_it(store: Store) -> None:
+    metric("cv_roc_auc_mean", 0.9999)(store, store.loser)
+    at = ("--tracking-uri", f"sqlite:///{store.db}")
+    said = call_cli(store.folder, "compare", "customers", *at).stdout
+    assert "1 run is not compared, as MLflow does not have what was recorded:" in said
+    assert "metric `cv_roc_auc_mean` is 0.9999, its record says 0." in " ".join(said.split())
+    document = json.loads(call_cli(store.folder, "compare", "customers", "--format", "json", *at).stdout)
+    assert [each["run_id"] for each in document["not_as_recorded"]] == [store.loser]
+    answer = call_cli(store.folder, "select", "customers", "--json", *at)
+    assert [each["run_id"] for each in json.loads(answer.stdout)["not_as_recorded"]] == [store.loser]
+    assert "not as recorded: " in call_cli(store.folder, "select", "customers", "--dry-run", *at).stderr
+
+
+def test_an_edited_baseline_is_refused(store: Store) -> None:
+    metric("cv_roc_auc_mean", 0.9999)(store, store.loser)
+    with pytest.raises(errors.RecordAltered, match="is not as it was recorded"):
+        compare_runs(["customers"], store.project, baseline=store.loser)
+
+
+def test_a_finalist_that_is_being_written_keeps_its_rank(store: Store) -> None:
+    """Its scores by fold are known; what it got on the test rows is not all there yet."""
+    tag("runcard.seal_end", "open")(store, store.trials[0])
+    first = compare_runs(["customers"], store.project).rows[0]
+    assert (first.run.run_id, first.test_scores) == (store.trials[0], {})
+
+
+def test_a_trial_that_is_being_written_has_no_score_yet(store: Store) -> None:
+    store.sql(f"UPDATE runs SET status = 'RUNNING' WHERE run_uuid = '{store.trials[0]}'")
+    without("tags", "runcard.seal")(store, store.trials[0])
+    found = compare_runs(["customers"], store.project)
+    assert [(row.rank, row.status) for row in found.rows if row.run.run_id == store.trials[0]] == [(None, "running")]
+    assert (found.apart, found.n_ranked) == ((), 3)
