@@ -30,9 +30,9 @@ class Standing:
 
     @property
     def std(self) -> float | None:
-        """The standard deviation over the folds, ddof 1; None where there are none."""
+        """The standard deviation over the folds, ddof 1; None where there is not one score for each."""
         scores = self.record.scores.get(self.metric, ())
-        return deviation(scores) if scores else None
+        return deviation(scores) if len(scores) > 1 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 from runcard.plan import Plan, Trial
-from runcard.trial import Curves, FinalResult, FitResult, StageResult, percentile_95
+from runcard.trial import Curves, FinalResult, FitResult, Scored, StageResult, percentile_95, pool, score_all
 
 Status = Literal["done", "stopped", "failed", "lost"]
 """`stopped`: it fell behind others, and has no scores; `lost`: its worker died, and the next run tries again."""
@@ -35,7 +35,10 @@ class Record:
     """Seconds since 1970, UTC."""
     ended: float
     scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    """Metric name -> one score per fold, in fold order, in the metric's own unit; never negated."""
+    """Metric name -> one score per fold, in fold order, in the metric's own unit; never negated. One alone is of a
+    metric that was computed once, on what was said of all folds' rows together."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Metrics without scores, for they are not defined on every fold -> why."""
     fit_seconds: tuple[float, ...] = ()
     """One per fold; of a fit that several trials share, this trial's part of it."""
     score_seconds: tuple[float, ...] = ()
@@ -45,6 +48,11 @@ class Record:
     """95th percentile of the milliseconds to predict one raw row, one thread."""
     model_mb: float | None = None
     warnings: tuple[str, ...] = ()
+    """Each once."""
+    n_fits: int = 0
+    """On how many folds it was trained; a fit that several trials share counts for the longest of them."""
+    n_warned: int = 0
+    """On how many of them it, or a metric, warned."""
     error: str | None = None
     trace: str = ""
     stopped_at: int | None = None
@@ -55,7 +63,7 @@ class Record:
     """One digest per fold of what the model said of its rows: equal only if that is, byte by byte."""
 
     def mean(self, metric: str) -> float | None:
-        """Average a metric over the folds; None where there are no folds."""
+        """Average a metric over the folds; None where there are no folds, or it is missing."""
         scores = self.scores.get(metric, ())
         return fmean(scores) if scores else None
 
@@ -84,6 +92,8 @@ class FinalRecord:
     """Why its model is not kept, though its scores are."""
     outputs: str = ""
     """Digest of what the model said of the test rows."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Metrics without a score, for they are not defined on the test rows -> why."""
 
 
 @dataclass(slots=True)
@@ -94,6 +104,8 @@ class Draft:
     n_folds: int
     folds: dict[int, StageResult] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
+    n_fits: int = 0
+    n_warned: int = 0
     started: float = 0.0
     ended: float = 0.0
     error: str | None = None
@@ -107,6 +119,8 @@ class Draft:
         """Take in one fold's result."""
         if not result.stages or result.stages[-1].key == self.trial.key:
             self.cpu_seconds += result.cpu_seconds
+            self.n_fits += 1
+            self.n_warned += bool(result.warnings)
         self.started = min(self.started or result.started, result.started)
         self.ended = max(self.ended, result.ended)
         self.warnings |= dict.fromkeys(result.warnings)
@@ -148,7 +162,10 @@ def make_record(draft: Draft, plan: Plan) -> Record:
     """Make the record of a trial whose folds are all in, or one of whose folds failed."""
     trial, folds = draft.trial, [draft.folds[index] for index in sorted(draft.folds)]
     measured = next((stage for stage in folds if stage.model_bytes is not None), None)
-    done = draft.error is None and draft.stopped_at is None
+    scored = _scored(plan, folds) if draft.error is None and draft.stopped_at is None and folds else _Scored({}, {})
+    undefined = scored.missing.get(plan.primary.name)
+    error = draft.error or (f"{plan.primary.name} is not defined: {undefined}" if undefined else None)
+    done = error is None and draft.stopped_at is None
     return Record(
         record_id=uuid.uuid4().hex,
         trial_key=trial.key,
@@ -157,17 +174,20 @@ def make_record(draft: Draft, plan: Plan) -> Record:
         params=dict(trial.params),
         features=trial.features,
         index=trial.index,
-        status="done" if done else "stopped" if draft.error is None else "lost" if draft.is_lost else "failed",
+        status="done" if done else "stopped" if error is None else "lost" if draft.is_lost else "failed",
         started=draft.started,
         ended=draft.ended,
-        scores=_by_metric(plan, folds) if done and folds else {},
+        scores=scored.scores if done else {},
+        missing=scored.missing if done else {},
         fit_seconds=tuple(stage.fit_seconds for stage in folds),
         score_seconds=tuple(stage.score_seconds for stage in folds),
         cpu_seconds=draft.cpu_seconds,
         predict_ms_p95=percentile_95(measured.predict_ms) if measured else None,
         model_mb=measured.model_bytes / 1e6 if measured and measured.model_bytes is not None else None,
         warnings=tuple(draft.warnings),
-        error=draft.error,
+        n_fits=draft.n_fits,
+        n_warned=draft.n_warned,
+        error=error,
         trace=draft.trace,
         stopped_at=draft.stopped_at,
         curves={name: dict(sorted(points.items())) for name, points in draft.curves.items()},
@@ -183,6 +203,7 @@ def make_final(result: FinalResult, record: Record) -> FinalRecord:
         trial_key=record.trial_key,
         protocol=record.protocol,
         scores=dict(result.scores) if result.error is None else {},
+        missing=dict(result.missing) if result.error is None else {},
         started=result.started,
         ended=result.ended,
         fit_seconds=result.fit_seconds,
@@ -231,5 +252,42 @@ def _place(record: Record, trial: Trial) -> Record:
     return replace(record, index=trial.index, features=trial.features)
 
 
-def _by_metric(plan: Plan, folds: Sequence[StageResult]) -> dict[str, tuple[float, ...]]:
-    return {metric.name: tuple(stage.scores[metric.name] for stage in folds) for metric in plan.metrics}
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """A trial's scores by metric, and why others have none."""
+
+    scores: Mapping[str, tuple[float, ...]]
+    missing: Mapping[str, str]
+
+
+def _scored(plan: Plan, folds: Sequence[StageResult]) -> _Scored:
+    scores: dict[str, tuple[float, ...]] = {}
+    missing: dict[str, str] = {}
+    together = _pooled(plan, folds)
+    for name in (metric.name for metric in plan.metrics):
+        gaps = [(fold, stage.missing[name]) for fold, stage in enumerate(folds, 1) if name in stage.missing]
+        if name in together.scores:
+            scores[name] = (together.scores[name],)
+        elif name in together.missing:
+            missing[name] = together.missing[name]
+        elif gaps:
+            missing[name] = f"fold {gaps[0][0]}: {gaps[0][1]}" + _and_others(len(gaps) - 1)
+        else:
+            scores[name] = tuple(stage.scores[name] for stage in folds)
+    return _Scored(scores, missing)
+
+
+def _and_others(n: int) -> str:
+    return f" (and on {n} other{'s' * (n > 1)})" if n else ""
+
+
+def _pooled(plan: Plan, folds: Sequence[StageResult]) -> Scored:
+    parts = [stage.to_pool for stage in folds if stage.to_pool is not None]
+    if not parts:
+        return Scored({}, {})
+    try:
+        truth, outputs = pool(parts)
+    except ValueError:
+        reason = "the models of different folds tell different classes apart"
+        return Scored({}, {metric.name: reason for metric in plan.pooled})
+    return score_all(plan.pooled, truth, outputs, plan.target)

@@ -15,7 +15,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import SVC
 
 from runcard import errors
-from runcard.catalog.metrics import METRIC_NAMES, Outputs, direction_of, find_metric, resolve_metric, score
+from runcard.catalog.metrics import METRIC_NAMES, Metric, Outputs, direction_of, find_metric, resolve_metric, score
 from runcard.catalog.registered import Catalog, Task, collect, metric
 
 NOTHING = Catalog()
@@ -229,15 +229,37 @@ def test_a_fold_may_lack_a_class(name: str) -> None:
     assert np.isfinite(score(found, np.array([0, 1]), outputs, classes=np.arange(3), positive=None))
 
 
-@pytest.mark.parametrize("name", [n for n in METRIC_NAMES if find_metric(n, NOTHING).pointwise])
-def test_a_pointwise_metric_is_defined_on_one_row(name: str) -> None:
-    found = find_metric(name, NOTHING)
-    if found.task == "regression":
-        outputs, classes, y = Outputs(np.array([2.0])), None, np.array([1.5])
+def one_or_all(found: Metric, y: np.ndarray, outputs: Outputs, n_classes: int) -> tuple[float, float]:
+    """Give the mean of a metric's values on single rows, and its value on all of them."""
+    classes = np.arange(n_classes) if n_classes else None
+
+    def value(rows: slice) -> float:
+        part = Outputs(*(None if o is None else o[rows] for o in (outputs.predictions, outputs.probabilities)))
+        try:
+            return score(found, y[rows], part, classes=classes, positive=1 if n_classes == 2 else None)
+        except errors.MetricImpossible:
+            return float("nan")
+
+    return float(np.mean([value(slice(row, row + 1)) for row in range(len(y))])), value(slice(None))
+
+
+@pytest.mark.parametrize("n_classes", [0, 2, 3])
+@pytest.mark.parametrize("name", METRIC_NAMES)
+def test_a_metric_decomposes_if_and_only_if_it_says_so(name: str, n_classes: int) -> None:
+    task: Task = "classification" if n_classes else "regression"
+    try:
+        found = resolve_metric(name, task=task, n_classes=n_classes or None, catalog=NOTHING)
+    except (errors.MetricImpossible, errors.TaskMismatch):
+        return
+    rng = np.random.default_rng(0)
+    if n_classes:
+        y, probabilities = rng.integers(n_classes, size=40), rng.dirichlet(np.ones(n_classes), size=40)
+        outputs = Outputs(probabilities.argmax(axis=1), probabilities)
     else:
-        probabilities = np.array([[0.2, 0.5, 0.3]])
-        outputs, classes, y = Outputs(np.array([1]), probabilities), np.arange(3), np.array([1])
-    assert np.isfinite(score(found, y, outputs, classes=classes, positive=None))
+        y, outputs = rng.uniform(1, 9, 40), Outputs(rng.uniform(1, 9, 40))
+    alone, together = one_or_all(found, y, outputs, n_classes)
+    assert np.isfinite(together)
+    assert (alone == pytest.approx(together, rel=1e-12)) == found.decomposes
 
 
 def test_an_output_the_model_lacks_is_named() -> None:

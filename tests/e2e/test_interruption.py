@@ -197,14 +197,14 @@ def test_a_deadly_model_is_lost_alone(tmp_path: Path) -> None:
 def test_failures_stay_alone_and_are_told(tmp_path: Path) -> None:
     folder = tmp_path / "project"
     moods = [{"name": "moody", "params": {"mood": ["good", "choosy", "dull"], "shift": [0.0, 0.2]}}]
-    metrics = {"metrics": ["accuracy", "variety"], "cv_folds": 3}
+    metrics = {"metrics": ["accuracy", "variety"], "primary": "variety", "cv_folds": 3}
     moody_project(folder, moods, evaluation=metrics)
     answer = call_cli(folder, "run", "card", "--workers", "2")
     assert answer.returncode == 0, answer.stderr
     failed = [line for line in answer.stderr.splitlines() if line.startswith("failed: ")]
     assert len(failed) == 4
     assert sum("RuntimeError: a row that I do not like" in line for line in failed) == 2
-    assert sum("variety is nan" in line for line in failed) == 2
+    assert sum("variety is not defined: it is nan" in line for line in failed) == 2
     assert all(", fold " in line and "moody {" in line for line in failed)
     assert "4 trials failed" in answer.stderr
     _, trials = tracked(folder)

@@ -76,6 +76,7 @@ def task_of(plan: Plan, fit: Fit, matrices: Path, **changes: Any) -> FitTask:
         "estimator": plan.estimator(fit.model, fit.params),
         "stages": fit.stages,
         "metrics": plan.metrics,
+        "primary": plan.primary.name,
         "target": plan.target.without_values(),
         "seed": plan.seed,
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
@@ -12,7 +10,7 @@ from sklearn.tree import DecisionTreeClassifier
 from runcard.catalog.metrics import resolve_metric
 from runcard.catalog.registered import Catalog
 from runcard.data.target import Target
-from runcard.trial.outputs import compute_outputs, not_finite, score_all
+from runcard.trial.outputs import compute_outputs, score_all
 
 ROWS = np.array([[0.0], [1.0], [2.0], [3.0]])
 THREE = Target("label", np.array([0, 0, 2, 2]), ("a", "b", "c"), None)
@@ -51,10 +49,6 @@ def test_scores_come_in_the_order_of_the_metrics() -> None:
     model = SVC().fit(ROWS, two.values)
     wanted = metrics("roc_auc", "accuracy", n_classes=2)
     found = score_all(wanted, two.values, compute_outputs(model, ROWS, wanted, two), two)
-    assert found == {"roc_auc": 1.0, "accuracy": 1.0}
-    assert list(found) == ["roc_auc", "accuracy"]
-
-
-def test_scores_that_are_no_numbers_are_named() -> None:
-    assert not_finite({"accuracy": 1.0}) is None
-    assert not_finite({"accuracy": 1.0, "r2": math.nan, "rmse": math.inf}) == "r2 is nan; rmse is inf"
+    assert found.scores == {"roc_auc": 1.0, "accuracy": 1.0}
+    assert list(found.scores) == ["roc_auc", "accuracy"]
+    assert found.missing == {}

@@ -22,7 +22,8 @@ class Row:
     package
         Where it comes from; `project` for what the project registers.
     parameters
-        Names of its hyperparameters; for a metric its direction and the output it needs.
+        Names of its hyperparameters; for a metric its direction, the output it needs, and whether it `decomposes`:
+        it is the mean of its values on single rows.
     """
 
     name: str
@@ -63,7 +64,8 @@ def _metric_row(metric: Metric) -> Row:
     tasks = () if metric.task is None else (metric.task,)
     direction = "greater is better" if metric.greater_is_better else "less is better"
     package = "scikit-learn" if metric.registered is None else PROJECT
-    return Row(metric.name, tasks, package, (direction, metric.needs), metric.description)
+    kind = ("decomposes",) if metric.decomposes else ()
+    return Row(metric.name, tasks, package, (direction, metric.needs, *kind), metric.description)
 
 
 def _project_row(registered: Registered) -> Row:

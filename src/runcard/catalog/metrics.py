@@ -37,8 +37,9 @@ class Metric:
     needs
         The output of the model it looks at; `score` is `decision_function`, or the probability of the
         positive class where there is none.
-    pointwise
-        It is defined on a single row, so leave-one-out folds can be scored by it.
+    decomposes
+        Its value on rows is the mean of its values on each of them alone: the mean over folds is then its value
+        on all rows, however small the folds are.
     function
         Name of the function in sklearn.metrics; empty for a project's metric.
     n_classes
@@ -51,7 +52,7 @@ class Metric:
     greater_is_better: bool
     task: Task | None
     needs: Needs
-    pointwise: bool = False
+    decomposes: bool = False
     function: str = ""
     options: Mapping[str, object] = field(default_factory=dict)
     n_classes: str = "any"
@@ -96,7 +97,8 @@ def _averages(name: str, function: str) -> list[Metric]:
     rows = [_classes(name, function, n_classes="two", options={"average": "binary", "zero_division": 0})]
     for average in ("macro", "micro", "weighted"):
         options = {"average": average, "zero_division": 0}
-        rows.append(_classes(f"{name}_{average}", function, options=options))
+        is_accuracy = (average == "micro" and name != "jaccard") or (name, average) == ("recall", "weighted")
+        rows.append(_classes(f"{name}_{average}", function, decomposes=is_accuracy, options=options))
     return rows
 
 
@@ -106,16 +108,16 @@ def _classes(
     *,
     needs: Needs = "predict",
     better: bool = True,
-    pointwise: bool = False,
+    decomposes: bool = False,
     n_classes: str = "any",
     options: Mapping[str, object] | None = None,
     item: int | None = None,
 ) -> Metric:
-    return Metric(name, better, CLASSIFICATION, needs, pointwise, function, options or {}, n_classes, item)
+    return Metric(name, better, CLASSIFICATION, needs, decomposes, function, options or {}, n_classes, item)
 
 
-def _loss(name: str, function: str) -> Metric:
-    return Metric(name, False, REGRESSION, "predict", True, function)
+def _loss(name: str, function: str, *, decomposes: bool = True) -> Metric:
+    return Metric(name, False, REGRESSION, "predict", decomposes, function)
 
 
 def _gain(name: str, function: str) -> Metric:
@@ -133,15 +135,15 @@ _RATIOS = "class_likelihood_ratios"
 _METRICS: Mapping[str, Metric] = {
     metric.name: metric
     for metric in (
-        _classes("accuracy", "accuracy_score", pointwise=True),
+        _classes("accuracy", "accuracy_score", decomposes=True),
         _classes("average_precision", "average_precision_score", needs="score"),
         _classes("balanced_accuracy", "balanced_accuracy_score"),
-        _classes("brier", "brier_score_loss", needs="predict_proba", better=False, pointwise=True),
+        _classes("brier", "brier_score_loss", needs="predict_proba", better=False, decomposes=True),
         _classes("d2_brier_score", "d2_brier_score", needs="predict_proba"),
         _classes("d2_log_loss_score", "d2_log_loss_score", needs="predict_proba"),
         *_averages("f1", "f1_score"),
         *_averages("jaccard", "jaccard_score"),
-        _classes("log_loss", "log_loss", needs="predict_proba", better=False, pointwise=True),
+        _classes("log_loss", "log_loss", needs="predict_proba", better=False, decomposes=True),
         _classes("matthews_corrcoef", "matthews_corrcoef"),
         _classes("negative_likelihood_ratio", _RATIOS, better=False, n_classes="two", item=1),
         _classes("positive_likelihood_ratio", _RATIOS, n_classes="two", item=0),
@@ -152,20 +154,20 @@ _METRICS: Mapping[str, Metric] = {
         _roc_auc("ovo", "weighted"),
         _roc_auc("ovr", "macro"),
         _roc_auc("ovr", "weighted"),
-        _classes("top_k_accuracy", "top_k_accuracy_score", needs="score", pointwise=True, n_classes="many"),
+        _classes("top_k_accuracy", "top_k_accuracy_score", needs="score", decomposes=True, n_classes="many"),
         _gain("d2_absolute_error_score", "d2_absolute_error_score"),
         _gain("explained_variance", "explained_variance_score"),
         _loss("mae", "mean_absolute_error"),
         _loss("mape", "mean_absolute_percentage_error"),
-        _loss("max_error", "max_error"),
+        _loss("max_error", "max_error", decomposes=False),
         _loss("mean_gamma_deviance", "mean_gamma_deviance"),
         _loss("mean_poisson_deviance", "mean_poisson_deviance"),
-        _loss("median_absolute_error", "median_absolute_error"),
+        _loss("median_absolute_error", "median_absolute_error", decomposes=False),
         _loss("mse", "mean_squared_error"),
         _loss("msle", "mean_squared_log_error"),
         _gain("r2", "r2_score"),
-        _loss("rmse", "root_mean_squared_error"),
-        _loss("rmsle", "root_mean_squared_log_error"),
+        _loss("rmse", "root_mean_squared_error", decomposes=False),
+        _loss("rmsle", "root_mean_squared_log_error", decomposes=False),
     )
 }
 
@@ -205,6 +207,8 @@ _DIRECTIONS = {
 }
 """Of numbers that are no metric of a card, whether more of them is better."""
 
+_LONG = 60
+
 _FOR_MANY = {
     "precision": "precision_weighted",
     "recall": "recall_weighted",
@@ -242,7 +246,7 @@ def find_metric(name: str, catalog: Catalog) -> Metric:
             hint='give it another name: `@runcard.metric(name="...")`',
         )
     direction = registered.greater_is_better
-    return Metric(name, direction, registered.task, registered.needs, registered=registered)
+    return Metric(name, direction, registered.task, registered.needs, registered.decomposes, registered=registered)
 
 
 def direction_of(name: str, catalog: Catalog) -> bool | None:
@@ -296,6 +300,7 @@ def score(
     *,
     classes: npt.NDArray[Any] | None,
     positive: int | None,
+    said: list[str] | None = None,
 ) -> float:
     """Return the metric's value, in its own unit; NaN where it is not defined on these rows.
 
@@ -307,11 +312,13 @@ def score(
         The labels that the codes stand for, shape (k,); None for regression.
     positive
         Code of the positive class, for two classes; 1 when None, as in scikit-learn.
+    said
+        Takes what the metric warned of.
 
     Raises
     ------
     errors.MetricImpossible
-        The outputs lack what the metric needs, or the metric raises.
+        The outputs lack what the metric needs, the metric raises, or it returns no number.
     """
     n_classes = None if classes is None else len(classes)
     if metric.registered is not None and metric.needs == "predict":
@@ -322,14 +329,28 @@ def score(
     else:
         arguments = (y_true, _pick(metric, outputs))
     function = _function_of(metric, n_classes)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(record=said is not None) as caught:
+        warnings.simplefilter("ignore" if said is None else "always")
         try:
-            return float(function(*arguments))
+            found = function(*arguments)
         except errors.RuncardError:
             raise
         except Exception as error:  # whatever a metric raises of outputs that it is not defined for
             raise _impossible(metric, f"{type(error).__name__}: {error}") from error
+    if said is not None:
+        said += [" ".join(str(warning.message).split()) for warning in caught or ()]
+    return _as_number(metric, found)
+
+
+def _as_number(metric: Metric, found: Any) -> float:
+    try:
+        if not isinstance(found, str | bytes):
+            return float(found)
+    except (TypeError, ValueError):
+        pass
+    text = " ".join(repr(found).split())
+    shown = text if len(text) <= _LONG else f"{text[:_LONG]}..."
+    raise _impossible(metric, f"it returned `{shown}`, which is no number")
 
 
 def _towards_positive(metric: Metric, y_true: Any, outputs: Outputs, positive: int) -> tuple[Any, Any]:

@@ -33,8 +33,9 @@ class Registered:
         Of a feature set: the function maps frame to frame, each row for itself.
     task
         Of a model or metric: the task it is for; None when it may be for either.
-    greater_is_better, needs
-        Of a metric: its direction, and the output of the model it looks at.
+    greater_is_better, needs, decomposes
+        Of a metric: its direction, the output of the model it looks at, and whether its value on rows is the mean
+        of its values on each of them alone.
     """
 
     kind: Kind
@@ -44,6 +45,7 @@ class Registered:
     task: Task | None = None
     greater_is_better: bool = True
     needs: Needs = "predict"
+    decomposes: bool = False
 
     @property
     def description(self) -> str:
@@ -176,12 +178,15 @@ def metric(
     name: str | None = None,
     needs: Needs = "predict",
     task: Task | None = None,
+    decomposes: bool = False,
 ) -> Callable[[Registrable], Registrable]:
     """Register a metric: a function `(y_true, y_pred) -> float`.
 
     With `needs="predict"` both hold labels (numbers, for regression) as the data has them. With
     `"predict_proba"` or `"score"` `y_true` holds class codes; for two classes 1 is the positive class, and
     `y_pred` is its probability or decision score, shape (n,); for more, `y_pred` has shape (n, n_classes).
+    `decomposes=True` says that its value on rows is the mean of its values on each of them alone, as of `mae`
+    and not of `rmse`; where folds score a single row, what does not is computed once, on all of them together.
 
     Raises
     ------
@@ -197,7 +202,7 @@ def metric(
     _require_choice("metric", "needs", needs, get_args(Needs))
     _require_choice("metric", "task", task, (*get_args(Task), None))
     marker: Callable[[Registrable], Registrable] = _marker(
-        None, lambda f: Registered("metric", name or f.__name__, f, False, task, greater_is_better, needs)
+        None, lambda f: Registered("metric", name or f.__name__, f, False, task, greater_is_better, needs, decomposes)
     )
     return marker
 

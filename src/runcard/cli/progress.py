@@ -14,6 +14,7 @@ from runcard.decision import Decision
 from runcard.plan import Plan
 from runcard.record import Record
 from runcard.report.decision import describe_decision, legend, marks_of
+from runcard.report.noted import missing_metrics, warned
 from runcard.report.tables import ranking_table, test_table
 from runcard.workflow.listener import Counts, Listener
 from runcard.workflow.result import Result
@@ -102,6 +103,8 @@ class Show(Listener):
         self._results.print(test_table(comparison, width=width, marks=marks))
         if result.decision is not None:
             self._results.print(describe_decision(result.decision, width=width, with_pareto=False))
+        for text in (*missing_metrics(comparison), *warned(comparison)):
+            self.warn(text)
         if comparison.n_failed:
             self.warn(f"{comparison.n_failed} trials failed; their errors stand in MLflow")
         if result.n_left:

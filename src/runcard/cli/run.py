@@ -61,6 +61,7 @@ def command(
 
 
 def _as_dict(result: Any) -> dict[str, Any]:
+    from runcard.report.noted import missing_metrics, warned
     from runcard.workflow.result import row_of
 
     key = result.chosen.record.trial_key if result.chosen else None
@@ -71,5 +72,6 @@ def _as_dict(result: Any) -> dict[str, Any]:
         "n_run": result.n_run,
         "n_left": result.n_left,
         "decision": result.decision.as_dict() if result.decision else None,
+        "warnings": [*missing_metrics(result.comparison), *warned(result.comparison)],
         "trials": [row_of(standing, result.runs, key) for standing in result.comparison.standings],
     }

@@ -12,6 +12,9 @@ from runcard.decision.decision import Decision, Rejection, Tie
 from runcard.plan import Choice, Constraint
 from runcard.stats import pareto_front, standard_error
 
+_FEWEST = 2
+"""So many scores fold by fold it takes to tell anything of chance."""
+
 
 def decide(
     candidates: Sequence[Candidate],
@@ -75,7 +78,7 @@ def check_choice(candidates: Sequence[Candidate], choice: Choice) -> None:
                 why=f"recorded are {errors.listing(sorted(known))}",
                 hint=f"use `{near}`" if near else "name one of them",
             )
-    if by_rule and len(candidates) > 1 and any(candidate.folds is None for candidate in candidates):
+    if by_rule and len(candidates) > 1 and any(len(candidate.folds or ()) < _FEWEST for candidate in candidates):
         raise errors.UsageError(
             "`one_standard_error` needs folds",
             why="without scores fold by fold, the standard error of the best is not known",
@@ -174,7 +177,7 @@ def _ties(
     order: Sequence[Candidate], choice: Choice, test_share: float | None, *, greater: bool
 ) -> tuple[Tie, ...] | None:
     """Find those that chance alone may separate from the first."""
-    if not order or test_share is None:
+    if not order or test_share is None or len(order[0].folds or ()) < _FEWEST:
         return None
     winner, others = order[0], order[1:]
     besides = set_beside(

@@ -12,6 +12,7 @@ from runcard.catalog.registered import Catalog, Task
 from runcard.data.columns import Columns, check_target, resolve_columns
 from runcard.data.fingerprint import Fingerprint, fingerprint
 from runcard.data.source import Table
+from runcard.data.split import Split
 from runcard.data.target import Target, encode_target
 from runcard.plan.check import check_estimators
 from runcard.plan.choice import make_choice
@@ -27,6 +28,11 @@ from runcard.plan.tolerance import make_tolerance
 DEFAULT_METRICS: Mapping[Task, tuple[str, ...]] = {
     "classification": ("accuracy", "balanced_accuracy", "f1"),
     "regression": ("rmse", "mae", "r2"),
+}
+
+_ON_ONE_ROW: Mapping[Task, tuple[str, ...]] = {
+    "classification": ("accuracy", "log_loss", "brier"),
+    "regression": ("mse", "mae"),
 }
 
 
@@ -51,6 +57,8 @@ def make_plan(card: Card, table: Table, catalog: Catalog, content: Fingerprint |
     sets = gather(lambda: make_feature_sets(card, table, columns, catalog), columns)
     split = gather(lambda: split_rows(card, table, target, decided.task, n_trials=n_trials), columns, target)
     choice = gather(lambda: make_choice(card, metrics, split.folds), metrics, split)
+    pooled = gather(lambda: _pooled(metrics, split), metrics, split)
+    gather(lambda: _check_pooled(card, pooled, primary), pooled, primary)
     tolerance = gather(lambda: make_tolerance(card, metrics), metrics)
     errors.raise_all(gather.faults)
     task = decided.task
@@ -60,7 +68,7 @@ def make_plan(card: Card, table: Table, catalog: Catalog, content: Fingerprint |
         "target": [target_name, task, [str(label) for label in target.classes], target.positive],
         "split": describe_split(split),
         "features": sets[set_name(card, None)].identity(),
-        "metrics": [[metric.name, metric.code] for metric in metrics],
+        "metrics": [[m.name, m.code, *(["pooled"] if m in pooled else [])] for m in metrics],
         "seed": card.data.random_state,
     }
     protocol = digest(parts)
@@ -78,6 +86,7 @@ def make_plan(card: Card, table: Table, catalog: Catalog, content: Fingerprint |
         split=split,
         metrics=metrics,
         primary=primary,
+        pooled=pooled,
         choice=choice,
         tolerance=tolerance,
         seed=card.data.random_state,
@@ -144,19 +153,33 @@ def _metrics(card: Card, target: Target, task: Task, catalog: Catalog) -> tuple[
         except errors.RuncardError as error:
             error.where = card.where("evaluation", "metrics", index)
             faults.append(error)
-    if card.evaluation.cv_folds == "leave_one_out":
-        faults += [_not_pointwise(card, m.name) for m in found if not m.pointwise]
     errors.raise_all(faults)
     return tuple(found)
 
 
-def _not_pointwise(card: Card, name: str) -> errors.MetricImpossible:
-    return errors.MetricImpossible(
-        f"`{name}` cannot be computed on one row",
-        where=card.where("evaluation", "metrics"),
-        why="with `cv_folds: leave_one_out` every fold scores one row",
-        hint="use a metric that is defined on one row (accuracy, log_loss, rmse, mae), or `cv_folds: 10`",
-    )
+def _pooled(metrics: Sequence[Metric], split: Split) -> tuple[Metric, ...]:
+    """Find what must not be averaged over folds that score a single row: that would be another metric."""
+    if all(len(score) > 1 for _, score in split.folds):
+        return ()
+    return tuple(metric for metric in metrics if not metric.decomposes)
+
+
+def _check_pooled(card: Card, pooled: Sequence[Metric], primary: Metric) -> None:
+    asked = {
+        ("selection", "rule"): card.selection.rule == "one_standard_error",
+        ("search", "early_terminate"): card.search.early_terminate is not None,
+    }
+    faults = [
+        errors.MetricImpossible(
+            f"`{'.'.join(path)}` needs `{primary.name}` on every fold",
+            where=card.where(*path),
+            why="a fold scores a single row here, and it is no mean over rows: it is computed once, on all of them",
+            hint=f"use {errors.listing(_ON_ONE_ROW[primary.task or 'regression'])}, or fewer `cv_folds`",
+        )
+        for path, is_asked in asked.items()
+        if is_asked and primary in pooled
+    ]
+    errors.raise_all(faults)
 
 
 def _primary(card: Card, metrics: Sequence[Metric]) -> Metric:

@@ -16,6 +16,7 @@ from runcard.data.columns import Columns
 from runcard.data.fingerprint import Fingerprint
 from runcard.data.split import Split
 from runcard.data.target import Target
+from runcard.plan.absent import absent_classes
 from runcard.plan.choice import Choice
 from runcard.plan.digest import describe_split
 from runcard.plan.draw import Draw, Trial
@@ -40,6 +41,8 @@ class Plan:
     split: Split
     metrics: tuple[Metric, ...]
     primary: Metric
+    pooled: tuple[Metric, ...]
+    """Of the metrics, those that are computed once, on what is said of all folds' rows together."""
     choice: Choice
     tolerance: Tolerance
     """By how much it may come out otherwise and still count as reproduced."""
@@ -98,10 +101,12 @@ class Plan:
             "task_because": self.task_because,
             "data": {"source": self.source, **asdict(self.fingerprint)},
             "columns": asdict(self.columns),
+            "absent_classes": [asdict(found) for found in absent_classes(self.split, self.target)],
             "classes": [str(label) for label in self.target.classes],
             "positive": None if self.target.positive is None else str(self.target.classes[self.target.positive]),
             "split": describe_split(self.split),
             "metrics": [metric.name for metric in self.metrics],
+            "pooled": [metric.name for metric in self.pooled],
             "directions": {metric.name: metric.greater_is_better for metric in self.metrics},
             "primary": self.primary.name,
             "greater_is_better": self.primary.greater_is_better,

@@ -205,8 +205,10 @@ def _title(found: RunComparison) -> Text:
     yardstick = found.yardstick
     direction = "greater" if yardstick.greater_is_better else "less"
     title = f"{'Trials' if found.card else 'Runs'} by {yardstick.metric} ({direction} is better)"
-    if any(row.folds for row in found.rows):
+    if any(len(row.folds) > 1 for row in found.rows):
         title += ": mean ± standard error over the folds"
+    elif any(row.folds for row in found.rows):
+        title += ": of all folds' rows together"
     elif yardstick.key != yardstick.metric:
         title += ", on the test rows"
     if found.besides:
@@ -221,7 +223,8 @@ def _how_many(found: RunComparison) -> str:
     said = f"{n_shown} of {found.n_runs} are shown: `--all` shows all." if n_shown < found.n_runs else ""
     n_without = found.n_runs - (found.n_runs if found.n_ranked is None else found.n_ranked)
     if n_without and found.card:
-        said += f" {n_without} of {found.n_runs} have no score: they failed, were stopped early, or are not done."
+        why = "they failed, were stopped early, are not done, or it is not defined for them"
+        said += f" {n_without} of {found.n_runs} have no score: {why}."
     return said.strip()
 
 
@@ -235,7 +238,9 @@ def _same(found: RunComparison) -> list[str]:
 
 def _uncertainty(found: RunComparison) -> str:
     if not found.besides:
-        return "" if len(found.rows) < 2 else "No uncertainty is known: there are no scores by fold to go by."
+        why = f"{found.yardstick.metric} was computed once, on the rows of all folds together"
+        why = why if any(len(row.folds) == 1 for row in found.rows) else "there are no scores by fold to go by"
+        return "" if len(found.rows) < 2 else f"No uncertainty is known: {why}."
     n_tied, n_others = sum(beside.is_tied for beside in found.besides), len(found.besides)
     who = f"{n_tied} of the other {n_others} {'is' if n_tied == 1 else 'are'}"
     if n_others == 1:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from runcard import errors
 from runcard.plan import Plan
+from runcard.plan.absent import absent_classes
 from runcard.report.tables import plain_table
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ def describe_plan(plan: Plan, frame: pd.DataFrame) -> Group:
     head.add_column(overflow="fold")
     for name, text in _facts(plan).items():
         head.add_row(name, Text(text))
+    for text in _absent(plan):
+        head.add_row("absent", Text(text, style="yellow"))
     return Group(Text(f"{plan.card.shown} is valid\n"), head, Text(""), _columns(plan, frame))
 
 
@@ -42,11 +45,24 @@ def _facts(plan: Plan) -> dict[str, str]:
         "folds": _folds(plan),
         "metrics": ", ".join(metric.name for metric in plan.metrics)
         + f"; ranked by {plan.primary.name}, "
-        + ("greater is better" if plan.primary.greater_is_better else "smaller is better"),
+        + ("greater is better" if plan.primary.greater_is_better else "smaller is better")
+        + _pooled(plan),
         "trials": _trials(plan),
         "fits": f"{_n_fits(plan)} on the folds, {n_finalists} on all training rows",
         "choice": _choice(plan),
     }
+
+
+def _pooled(plan: Plan) -> str:
+    names = errors.listing([metric.name for metric in plan.pooled])
+    return f"; {names} once, on all folds' rows together, for a fold scores a single row" if names else ""
+
+
+def _absent(plan: Plan) -> list[str]:
+    """Foretell which classes some rows will not show; metrics that need them will be missing there."""
+    found = absent_classes(plan.split, plan.target)
+    more = [f"{len(found) - MAX_CLASSES} more classes are lacking somewhere"] if len(found) > MAX_CLASSES else []
+    return [*map(str, found[:MAX_CLASSES]), *more]
 
 
 def _trials(plan: Plan) -> str:

@@ -32,8 +32,10 @@ def ranking_table(
     varying = varying_params([s.record.params for s in standings])
     picked = [*standings[:limit], *(s for s in standings[limit:] if CHOSEN in marks.get(s.record.trial_key, ""))]
     rows = [_ranking_row(s, first, others, varying, marks.get(s.record.trial_key, "")) for s in picked]
+    is_pooled = all(s.std is None for s in standings)
+    over = "of all folds' rows together" if is_pooled else "mean ± standard deviation over the folds"
     table = fitted_table(
-        f"Trials by {first}: mean ± standard deviation over the folds",
+        f"Trials by {first}: {over}",
         rows,
         width,
         ["rank", "model", "parameters", first, "fit s", *others],
@@ -46,16 +48,16 @@ def ranking_table(
 def test_table(comparison: Comparison, *, width: int, marks: Mapping[str, str]) -> Table:
     """Show the finalists on the test rows; `marks` are put behind the rank of trials, by their keys."""
     finals = [(s, s.final) for s in comparison.standings if s.final is not None]
-    names = list(finals[0][1].scores) if finals else []
+    names = list(dict.fromkeys(name for _, final in finals for name in final.scores))
     varying = varying_params([s.record.params for s in comparison.standings])
     rows = [
         [f"{s.rank or ''}{marks.get(s.record.trial_key, '')}", s.record.model, parameters(s.record.params, varying)]
         + [
-            number(final.scores[comparison.metric]),
+            number(final.scores.get(comparison.metric)),
             number(final.predict_ms_p95, 1),
             number(final.model_mb, 2),
         ]
-        + [number(final.scores[name]) for name in names if name != comparison.metric]
+        + [number(final.scores.get(name)) for name in names if name != comparison.metric]
         for s, final in finals
     ]
     others = [name for name in names if name != comparison.metric]
@@ -115,7 +117,7 @@ def _ranking_row(standing: Standing, first: str, others: Sequence[str], varying:
     if standing.rank is None or not record.scores:
         return head
     seconds = sum(record.fit_seconds) / len(record.fit_seconds)
-    mean = f"{number(standing.mean)} ± {number(standing.std)}"
+    mean = number(standing.mean) + ("" if standing.std is None else f" ± {number(standing.std)}")
     return [*head, mean, number(seconds, 2), *(number(record.mean(name)) for name in others)]
 
 

@@ -29,6 +29,11 @@ TAG_LIMIT = 8000
 """Longest tag value MLflow keeps, in characters."""
 
 NON_FINITE_TAG = "runcard.non_finite"
+MISSING_TAG = "runcard.missing"
+"""Which metrics a trial has no scores of -> why."""
+MISSING_FILE = "missing_metrics.json"
+TEST_MISSING_TAG = "runcard.test_missing"
+TEST_MISSING_FILE = "test_missing_metrics.json"
 PARAMS_FILE = "params.json"
 METRICS_FILE = "non_finite_metrics.json"
 

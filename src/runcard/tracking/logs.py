@@ -20,8 +20,12 @@ from runcard.tracking.base import (
     DECISION_TAG,
     EXACT_PARAMS_FILE,
     EXACT_PARAMS_TAG,
+    MISSING_FILE,
+    MISSING_TAG,
     OUTPUTS_FILE,
     OUTPUTS_TAG,
+    TEST_MISSING_FILE,
+    TEST_MISSING_TAG,
     TEST_OUTPUTS_TAG,
     Artifact,
     DatasetInput,
@@ -139,6 +143,7 @@ def trial_log(record: Record, experiment: str, parent_run_id: str | None) -> Run
         items=(
             *_tags(_trial_tags(record)),
             *_exactly(record),
+            *((safe_json(MISSING_TAG, dict(record.missing), file=MISSING_FILE),) if record.missing else ()),
             *param_items(record.model, record.params),
             *safe_metrics(_trial_metrics(record, at)),
             *_trace(record),
@@ -165,6 +170,8 @@ def final_log(final: FinalRecord, record: Record, experiment: str, parent_run_id
     prefix = "final_" if record.scores else ""
     measured = [Metric(prefix + name, value, 0, at) for name, value in measures.items()]
     items: list[Item] = [*_tags(tags), *_files(folder), *safe_metrics(measured)]
+    if final.missing:
+        items.append(safe_json(TEST_MISSING_TAG, dict(final.missing), file=TEST_MISSING_FILE))
     if has_model:
         given = tuple(item for item in param_items(record.model, record.params) if isinstance(item, Param))
         items.append(ModelFiles(folder / MODEL_FOLDER, MODEL_FOLDER, given, scores))
@@ -242,7 +249,8 @@ def _trial_metrics(record: Record, at: int) -> list[Metric]:
     for name, scores in record.scores.items():
         found += [Metric(f"cv_{name}", score, fold, at) for fold, score in enumerate(scores)]
         found.append(Metric(f"cv_{name}_mean", record.mean(name) or 0.0, 0, at))
-        found.append(Metric(f"cv_{name}_std", deviation(scores), 0, at))
+        if len(scores) > 1:
+            found.append(Metric(f"cv_{name}_std", deviation(scores), 0, at))
     for name, points in record.curves.items():
         found += [Metric(f"curve_{name}", value, step, at) for step, value in points.items()]
     if record.fit_seconds:

@@ -12,6 +12,7 @@ from runcard.trial.final import FinalResult, FinalTask, refit
 from runcard.trial.fit import FitResult, FitTask, StageResult, run_fit
 from runcard.trial.latency import percentile_95
 from runcard.trial.matrices import Preparation, Prepared, prepare, read_rows, stage_table
+from runcard.trial.outputs import Scored, pool, score_all
 from runcard.trial.rehearsal import Rehearsal, rehearse
 
 __all__ = [
@@ -23,13 +24,16 @@ __all__ = [
     "Preparation",
     "Prepared",
     "Rehearsal",
+    "Scored",
     "StageResult",
     "last_line",
     "percentile_95",
+    "pool",
     "prepare",
     "read_rows",
     "refit",
     "rehearse",
     "run_fit",
+    "score_all",
     "stage_table",
 ]

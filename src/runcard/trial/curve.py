@@ -18,7 +18,7 @@ Curves = Mapping[str, Mapping[int, float]]
 
 
 def learning_curves(
-    fitted: Any, part: Part, metric: Metric, target: Target, *, marks: tuple[int, ...], last: float
+    fitted: Any, part: Part, metric: Metric, target: Target, *, marks: tuple[int, ...], last: float | None
 ) -> Curves:
     """Take the curves of a fitted estimator.
 
@@ -28,7 +28,7 @@ def learning_curves(
     Parameters
     ----------
     last
-        The metric after all steps, which is known.
+        The metric after all steps, which is known; None where it is not defined.
     """
     if (losses := getattr(fitted, "loss_curve_", None)) is not None:
         shown = {step: float(losses[step - 1]) for step in (*curve_steps(len(losses)), len(losses))}
@@ -40,9 +40,11 @@ def learning_curves(
     points: dict[int, float] = {}
     for step in sorted({*curve_steps(steps[1]), *(mark for mark in marks if mark < steps[1])}):
         outputs = compute_outputs(after_steps(fitted, step), matrix, (metric,), target)
-        points[step] = score_all((metric,), truth, outputs, target)[metric.name]
-    points[steps[1]] = last
-    return {metric.name: {step: value for step, value in points.items() if math.isfinite(value)}}
+        if (value := score_all((metric,), truth, outputs, target).scores.get(metric.name)) is not None:
+            points[step] = value
+    if last is not None:
+        points[steps[1]] = last
+    return {metric.name: points}
 
 
 def cut_curves(curves: Curves, n_steps: int | None) -> Curves:

@@ -17,7 +17,7 @@ from runcard.trial.circumstances import last_line, quiet, trace_of
 from runcard.trial.importance import importances_of
 from runcard.trial.latency import percentile_95, time_calls
 from runcard.trial.matrices import load_part, load_transformer, read_rows
-from runcard.trial.outputs import compute_outputs, digest_outputs, not_finite, score_all
+from runcard.trial.outputs import compute_outputs, digest_outputs, score_all
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +38,8 @@ class FinalTask:
     test_rows: np.ndarray
     estimator: Any
     metrics: tuple[Metric, ...]
+    primary: str
+    """The metric that must be defined."""
     target: Target
     seed: int
     is_timed: bool = True
@@ -57,6 +59,8 @@ class FinalResult:
     """Seconds since 1970, UTC."""
     ended: float
     scores: Mapping[str, float] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Metrics that are not defined on the test rows -> why."""
     pickled: bytes = b""
     """The fitted Pipeline, for `pipeline` to load."""
     outputs: Outputs | None = None
@@ -133,14 +137,15 @@ def _score(model: Any, task: FinalTask) -> dict[str, Any]:
 
     matrix, truth = load_part(task.folder, "score")
     outputs = compute_outputs(model, matrix, task.metrics, task.target, labelled=True, every=True)
-    scores = score_all(task.metrics, truth, outputs, task.target)
+    scored = score_all(task.metrics, truth, outputs, task.target)
     pipeline = Pipeline([("features", load_transformer(task.folder)), ("model", model)])
     raw = read_rows(task.table, task.columns, task.test_rows[:_LATENCY_CALLS])
     pickled = cloudpickle.dumps(pipeline, protocol=5)
     n_calls = _LATENCY_CALLS if task.is_timed else 0
     calls = time_calls(pipeline.predict, raw, n_calls=n_calls, seconds=_LATENCY_SECONDS)
     return {
-        "scores": scores,
+        "scores": scored.scores,
+        "missing": scored.missing,
         "pickled": pickled,
         "outputs": outputs,
         "digest": digest_outputs(outputs),
@@ -148,7 +153,7 @@ def _score(model: Any, task: FinalTask) -> dict[str, Any]:
         "importances": importances_of(_inner(model), _feature_names(pipeline)),
         "predict_ms_p95": percentile_95(calls),
         "model_mb": len(pickled) / 1e6,
-        "error": not_finite({f"test {name}": value for name, value in scores.items()}),
+        "error": scored.why_not(task.primary),
     }
 
 

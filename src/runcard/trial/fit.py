@@ -6,10 +6,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runcard.catalog.limits import reached
-from runcard.catalog.metrics import Metric
+from runcard.catalog.metrics import Metric, Outputs
 from runcard.catalog.staging import stage_parameter, truncate
 from runcard.data.target import Target
 from runcard.plan import Stage
@@ -17,7 +17,10 @@ from runcard.trial.circumstances import last_line, quiet, trace_of
 from runcard.trial.curve import Curves, cut_curves, learning_curves
 from runcard.trial.latency import pickled_bytes, time_calls
 from runcard.trial.matrices import Part, load_part
-from runcard.trial.outputs import compute_outputs, digest_outputs, not_finite, score_all
+from runcard.trial.outputs import compute_outputs, digest_outputs, score_all
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _LATENCY_CALLS = 20
 _LATENCY_SECONDS = 0.02
@@ -32,6 +35,9 @@ class FitTask:
     estimator: Any
     stages: tuple[Stage, ...]
     metrics: tuple[Metric, ...]
+    """Computed on the fold's score rows."""
+    primary: str
+    """The metric that must be defined."""
     target: Target
     seed: int
     transform_ms: tuple[float, ...] = ()
@@ -40,6 +46,8 @@ class FitTask:
     """Given on the fold where the learning curve is taken."""
     marks: tuple[int, ...] = ()
     """Further steps that its curve must show."""
+    pooled: tuple[Metric, ...] = ()
+    """Metrics that are computed later, on what is said of all folds' rows together."""
 
     @property
     def reads(self) -> tuple[Path, ...]:
@@ -63,6 +71,10 @@ class StageResult:
     curves: Curves = field(default_factory=dict)
     outputs: str = ""
     """Digest of what the model said of the fold's score rows, byte by byte."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Metrics that are not defined on these rows -> why."""
+    to_pool: tuple[np.ndarray, Outputs] | None = None
+    """What is true of these rows, and what the model said of them, where metrics are to be computed of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +121,7 @@ def _fit_and_score(task: FitTask) -> tuple[tuple[StageResult, ...], int | None]:
     part = load_part(task.folder, "score")
     stages = [_score_stage(estimator, stage, fit_seconds, part, task) for stage in task.stages]
     if task.curve is not None:
-        last = stages[-1].scores[task.curve.name]  # of the longest
+        last = stages[-1].scores.get(task.curve.name)  # of the longest
         curves = learning_curves(estimator, part, task.curve, task.target, marks=task.marks, last=last)
         stages = [
             replace(scored, curves=cut_curves(curves, stage.n_stages))
@@ -119,22 +131,26 @@ def _fit_and_score(task: FitTask) -> tuple[tuple[StageResult, ...], int | None]:
 
 
 def _score_stage(estimator: Any, stage: Stage, fit_seconds: float, part: Part, task: FitTask) -> StageResult:
+    import numpy as np
+
     matrix, target = part
     view = estimator if stage.n_stages is None else truncate(estimator, stage.n_stages)
     start = time.perf_counter()
-    outputs = compute_outputs(view, matrix, task.metrics, task.target)
-    scores = score_all(task.metrics, target, outputs, task.target)
+    outputs = compute_outputs(view, matrix, (*task.metrics, *task.pooled), task.target)
+    scored = score_all(task.metrics, target, outputs, task.target)
     score_seconds = time.perf_counter() - start
     predict_ms, model_bytes = _measure(view, matrix, task) if task.transform_ms else ((), None)
     return StageResult(
         stage.key,
-        scores,
+        scored.scores,
         fit_seconds * _share(estimator, stage),
         score_seconds,
         predict_ms,
         model_bytes,
-        error=not_finite(scores),
+        error=scored.why_not(task.primary),
         outputs=digest_outputs(outputs),
+        missing=scored.missing,
+        to_pool=(np.array(target), outputs) if task.pooled else None,
     )
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from runcard import errors
 from runcard.catalog.metrics import Metric, Outputs, score
 from runcard.data.target import Target
+from runcard.redact import redact
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,12 +55,51 @@ def compute_outputs(
     )
 
 
-def score_all(metrics: Sequence[Metric], truth: np.ndarray, outputs: Outputs, target: Target) -> dict[str, float]:
-    """Compute every metric, in order; each in its own unit, never negated."""
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What metrics are on some rows; each in its own unit, never negated."""
+
+    scores: Mapping[str, float]
+    """Of those that are defined on these rows."""
+    missing: Mapping[str, str]
+    """The others -> why they are not."""
+
+    def why_not(self, name: str) -> str | None:
+        """Say that a metric is not defined; None where it is."""
+        return f"{name} is not defined: {self.missing[name]}" if name in self.missing else None
+
+
+def score_all(metrics: Sequence[Metric], truth: np.ndarray, outputs: Outputs, target: Target) -> Scored:
+    """Compute every metric, in order."""
     import numpy as np
 
     classes = np.asarray(target.classes) if target.classes else None
-    return {metric.name: score(metric, truth, outputs, classes=classes, positive=target.positive) for metric in metrics}
+    scores: dict[str, float] = {}
+    missing: dict[str, str] = {}
+    for metric in metrics:
+        said: list[str] = []
+        try:
+            value = score(metric, truth, outputs, classes=classes, positive=target.positive, said=said)
+        except errors.MetricImpossible as error:
+            missing[metric.name] = redact(" ".join(error.why.split()))
+        else:
+            if math.isfinite(value):
+                scores[metric.name] = value
+            else:
+                missing[metric.name] = "; ".join(dict.fromkeys([f"it is {value}", *said]))
+    return Scored(scores, missing)
+
+
+def pool(parts: Sequence[tuple[np.ndarray, Outputs]]) -> tuple[np.ndarray, Outputs]:
+    """Put what was true and what models said of several parts one after the other."""
+    import numpy as np
+
+    def joined(name: str) -> Any:
+        found = [getattr(outputs, name) for _, outputs in parts]
+        return None if found[0] is None else np.concatenate(found)
+
+    truth = np.concatenate([truth for truth, _ in parts])
+    return truth, Outputs(joined("predictions"), joined("probabilities"), joined("scores"))
 
 
 def digest_outputs(outputs: Outputs) -> str:
@@ -70,11 +112,6 @@ def digest_outputs(outputs: Outputs) -> str:
             hashed.update(f"{name} {plain.dtype.str} {plain.shape} ".encode())
             hashed.update(plain.data if plain.size else b"")
     return hashed.hexdigest()[:16]
-
-
-def not_finite(scores: Mapping[str, float]) -> str | None:
-    """Name the scores that are not finite numbers, or give None."""
-    return "; ".join(f"{name} is {value}" for name, value in scores.items() if not math.isfinite(value)) or None
 
 
 def _plain(array: Any) -> np.ndarray:

@@ -100,7 +100,8 @@ def _means(record: Record) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, scores in record.scores.items():
         found[name] = record.mean(name) or 0.0
-        found[f"cv_{name}_std"] = deviation(scores)
+        if len(scores) > 1:
+            found[f"cv_{name}_std"] = deviation(scores)
     return found
 
 

@@ -141,6 +141,7 @@ def final_task(plan: Plan, record: Record | Trial, bench: Bench) -> FinalTask:
         test_rows=plan.split.test,
         estimator=plan.estimator(record.model, record.params),
         metrics=plan.metrics,
+        primary=plan.primary.name,
         target=plan.target.without_values(),
         seed=plan.seed,
     )

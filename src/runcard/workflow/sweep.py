@@ -250,7 +250,7 @@ def _task(plan: Plan, job: Job, course: Course, bench: Bench, transform_ms: Mapp
     params = {**trial.params, **job.shortened}
     fit = Fit(trial.model, trial.features, params, (Stage(trial.key, None),))
     task = fit_task(plan, fit, job.fold, bench, transform_ms, course.marks)
-    return replace(task, metrics=(plan.primary,), transform_ms=(), curve=None) if job.shortened else task
+    return replace(task, metrics=(plan.primary,), pooled=(), transform_ms=(), curve=None) if job.shortened else task
 
 
 def _steps_of(trial: Trial, plan: Plan) -> tuple[str, int] | None:

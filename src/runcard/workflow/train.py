@@ -147,11 +147,13 @@ def fit_task(
         fold=fold,
         estimator=plan.estimator(fit.model, fit.params),
         stages=fit.stages,
-        metrics=plan.metrics,
+        metrics=tuple(metric for metric in plan.metrics if metric not in plan.pooled),
+        pooled=plan.pooled,
+        primary=plan.primary.name,
         target=plan.target.without_values(),
         seed=plan.seed,
         transform_ms=transform_ms[fit.features] if fold == 0 else (),
-        curve=plan.primary if fold == 0 else None,
+        curve=plan.primary if fold == 0 and plan.primary not in plan.pooled else None,
         marks=marks,
     )
 
