@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import random
 from typing import Any
 
 import pytest
 
-from runcard.comparison import best_of_each_model, compare, set_beside
+from runcard.comparison import LEVEL, best_of_each_model, compare, set_beside
 from runcard.record import FinalRecord, Record
 from runcard.stats import holm, paired_difference
 
@@ -123,3 +124,29 @@ def test_the_same_loss_on_every_fold_is_no_tie() -> None:
 
 def test_set_beside_itself_one_fold_is_not_enough() -> None:
     assert set_beside([0.5], [[0.5]], greater_is_better=True, test_share=0.5) == [None]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_an_interval_leaves_out_zero_if_and_only_if_p_is_below_the_level(seed: int) -> None:
+    rng = random.Random(seed)
+    other = [rng.gauss(0, 1) for _ in range(5)]
+    trials = [[score + rng.gauss(n * 0.4, 0.4) for score in other] for n in range(rng.randint(1, 9))]
+    found = [b for b in set_beside(other, trials, greater_is_better=True, test_share=0.25) if b is not None]
+    assert len(found) == len(trials)
+    for beside in found:
+        assert (not beside.low <= 0 <= beside.high) == (beside.p < LEVEL)
+        low, high = beside.difference.interval()
+        assert beside.low <= low
+        assert beside.high >= high
+    if len(found) == 1:
+        assert (found[0].low, found[0].high) == pytest.approx(found[0].difference.interval(), rel=1e-12)
+
+
+def test_of_two_that_differ_the_surer_one_has_the_wider_level() -> None:
+    other = [0.0, 0.0, 0.0, 0.0, 0.0]
+    sure, less = [1.0, 1.1, 0.9, 1.0, 1.05], [1.0, 1.4, 0.6, 1.0, 1.2]
+    first, second = set_beside(other, [sure, less], greater_is_better=True, test_share=0.25)
+    assert first is not None
+    assert second is not None
+    assert (first.low, first.high) == pytest.approx(first.difference.interval(1 - LEVEL / 2), rel=1e-12)
+    assert (second.low, second.high) == pytest.approx(second.difference.interval(1 - LEVEL), rel=1e-12)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from runcard.record import FinalRecord, Record
-from runcard.stats import Difference, deviation, holm, paired_difference
+from runcard.stats import Difference, deviation, holm, holm_levels, paired_difference
 
 LEVEL = 0.05
 """Trials whose corrected p is below this are told apart."""
@@ -62,6 +62,9 @@ class Beside:
     """Its scores less the other's, in the metric's own unit."""
     p: float
     """Two-sided p of no difference, corrected for all that were set beside the same one (Holm)."""
+    low: float
+    """The interval of the difference, corrected as p is: it leaves out 0 if and only if p is below `LEVEL`."""
+    high: float
     worse: float
     """Probability that it is worse than the other by more than the practical difference."""
     equal: float
@@ -100,7 +103,8 @@ def set_beside(
     found = [
         paired_difference(scores, other, test_share=test_share) if _pair(scores, other) else None for scores in trials
     ]
-    p_values = iter(holm([difference.p_value() for difference in found if difference]))
+    plain = [difference.p_value() for difference in found if difference]
+    p_values, levels = iter(holm(plain)), iter(holm_levels(plain, LEVEL))
     besides: list[Beside | None] = []
     for difference in found:
         if difference is None:
@@ -108,7 +112,8 @@ def set_beside(
             continue
         below, equal, above = difference.posterior(practical_difference)
         worse, better = (below, above) if greater_is_better else (above, below)
-        besides.append(Beside(difference, next(p_values), worse, equal, better))
+        low, high = difference.interval(1 - next(levels))
+        besides.append(Beside(difference, next(p_values), low, high, worse, equal, better))
     return besides
 
 

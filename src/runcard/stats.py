@@ -99,6 +99,22 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def holm_levels(p_values: Sequence[float], level: float) -> list[float]:
+    """Give the level at which Holm's method judges each p, in the order they were given.
+
+    The smallest of m is judged at `level` / m, the next at `level` / (m - 1), and so on until one is not below its
+    level: the others are judged at the same as that one. An interval of 1 minus this level leaves out 0 if and only
+    if the p that `holm` adjusts is below `level`.
+    """
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    levels, has_stopped, at = [level] * len(p_values), False, level
+    for rank, place in enumerate(order):
+        at = at if has_stopped else level / (len(p_values) - rank)
+        levels[place] = at
+        has_stopped = has_stopped or p_values[place] >= at
+    return levels
+
+
 def standard_error(scores: Sequence[float]) -> float:
     """Compute s / sqrt(n) with ddof 1, as the one-standard-error rule has it (Breiman et al. 1984); 0 for one score."""
     return deviation(scores) / math.sqrt(len(scores)) if len(scores) > 1 else 0.0

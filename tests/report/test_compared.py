@@ -88,7 +88,8 @@ def test_the_notes_say_what_is_tied_and_how_far_the_best_is_to_be_believed() -> 
     assert "1 of 4 have no score" in said
     assert "The same in all: seed=7" in said
     assert "1 of the other 2 is tied with the best" in said
-    assert "on 3 folds, Holm-corrected for 2 comparisons, is 0.05 or more. Up to 0.01 apart counts as equal." in said
+    assert "on 3 folds is 0.05 or more, and the interval holds 0. P and intervals are both corrected for" in said
+    assert "2 comparisons (Holm). Up to 0.01 apart counts as equal." in said
     assert "The score of the best of 48 trials is optimistic" in said
     assert "On the test rows, which were opened 3 times, it got 0.8300." in said
     assert "`runcard compare 01234567` shows" in said
@@ -124,7 +125,7 @@ def test_csv_has_all_columns_and_every_digit() -> None:
     assert list(rows[0]) == [*expected, "param_depth", "param_seed"]
     beside = comparison().rows[1].beside
     assert float(rows[1]["p"]) == beside.p
-    assert (float(rows[1]["low"]), float(rows[1]["high"])) == beside.difference.interval()
+    assert (float(rows[1]["low"]), float(rows[1]["high"])) == (beside.low, beside.high)
     assert [row["tied"] for row in rows] == ["", "true", "false", ""]
     assert sum(float(rows[2][name]) for name in ("p_worse", "p_equal", "p_better")) == pytest.approx(1)
 

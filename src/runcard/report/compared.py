@@ -133,12 +133,11 @@ def _places(found: RunComparison, row: ComparedRun) -> dict[str, Any]:
     places["se"] = row.standard_error
     if beside is None:
         return places | dict.fromkeys(("difference", "low", "high", "p", "p_worse", "p_equal", "p_better", "tied"))
-    low, high = beside.difference.interval()
     shares = {"p_worse": beside.worse, "p_equal": beside.equal, "p_better": beside.better}
     return places | {
         "difference": beside.difference.mean,
-        "low": low,
-        "high": high,
+        "low": beside.low,
+        "high": beside.high,
         "p": beside.p,
         **shares,
         "tied": beside.is_tied,
@@ -185,7 +184,7 @@ def _score(row: ComparedRun) -> str:
 def _beside_cells(beside: Beside | None) -> dict[str, str]:
     if beside is None:
         return dict.fromkeys((_DIFFERENCE, _INTERVAL, _SHARES, "p"), "")
-    mean, (low, high) = beside.difference.mean, beside.difference.interval()
+    mean, low, high = beside.difference.mean, beside.low, beside.high
     scale = max(abs(low), abs(high))
     shares = "/".join(f"{100 * share:.0f}" for share in (beside.worse, beside.equal, beside.better))
     return {
@@ -245,14 +244,16 @@ def _uncertainty(found: RunComparison) -> str:
     who = f"{n_tied} of the other {n_others} {'is' if n_tied == 1 else 'are'}"
     if n_others == 1:
         who = f"The other is{'' if n_tied else ' not'}"
-    correction = f", Holm-corrected for {n_others} comparisons," if n_others > 1 else ""
+    correction = f"p and intervals are both corrected for {n_others} comparisons (Holm)" if n_others > 1 else ""
+    correction = correction or "p and interval are of the same test"
     practical = found.yardstick.practical_difference
     region = (
         f"Up to {practical:g} apart counts as equal." if practical else "No difference counts as too small to matter."
     )
     return (
         f"{who} tied with {'the baseline' if found.has_baseline else 'the best'} ({TIED}): p of the corrected "
-        f"resampled t-test on {found.n_folds} folds{correction} is {LEVEL} or more. {region}"
+        f"resampled t-test on {found.n_folds} folds is {LEVEL} or more, and the interval holds 0. "
+        f"{correction[0].upper()}{correction[1:]}. {region}"
     )
 
 
