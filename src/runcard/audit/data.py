@@ -8,6 +8,7 @@ from runcard.audit.evidence import Evidence
 from runcard.audit.finding import Finding, failed, first_line, passed, several, unrecorded
 from runcard.catalog.datasets import bundled_names
 from runcard.data.locked import DATASET
+from runcard.plan.copies import Copies
 
 
 def versioned(evidence: Evidence) -> Finding:
@@ -66,7 +67,9 @@ def split(evidence: Evidence) -> Finding:
         return failed(f"{shown}; their row numbers were not kept", evidence.rerun)
     if evidence.split == "changed":
         return failed(f"{shown}; split.parquet is not what the plan's digests say", evidence.rerun)
-    return passed(f"{shown}; row numbers in split.parquet, which hash to the plan's digests")
+    counted = (evidence.plan or {}).get("copies")
+    copies = f"; {said}" if counted and (said := str(Copies(**counted))) else ""
+    return passed(f"{shown}; row numbers in split.parquet, which hash to the plan's digests{copies}")
 
 
 def _own_functions(evidence: Evidence) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from runcard.decision.candidate import Candidate, shown
 from runcard.plan import Choice, Constraint
+from runcard.plan.copies import Copies
 from runcard.stats import standard_error
 
 CONDITIONS: Mapping[str, str] = {
@@ -49,6 +50,8 @@ class FinalScore:
     score: float
     n_openings: int | None
     """How often finalists were scored on these rows so far; None where nobody counted."""
+    copies: Copies | None = None
+    """Of these rows, those that are training rows too; None where nobody counted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from runcard.data.split import Split
 from runcard.data.target import Target, encode_target
 from runcard.plan.check import check_estimators
 from runcard.plan.choice import make_choice
+from runcard.plan.copies import count_copies
 from runcard.plan.digest import describe_split, digest
 from runcard.plan.draw import covering, likely_points, list_points, make_draw, make_trials
 from runcard.plan.faults import Gathered, unknown_columns
@@ -84,6 +85,7 @@ def make_plan(card: Card, table: Table, catalog: Catalog, content: Fingerprint |
         columns=columns,
         target=target,
         split=split,
+        copies=count_copies(table.frame, sets.values(), target, split),
         metrics=metrics,
         primary=primary,
         pooled=pooled,

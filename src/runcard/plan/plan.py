@@ -18,6 +18,7 @@ from runcard.data.split import Split
 from runcard.data.target import Target
 from runcard.plan.absent import absent_classes
 from runcard.plan.choice import Choice
+from runcard.plan.copies import Copies
 from runcard.plan.digest import describe_split
 from runcard.plan.draw import Draw, Trial
 from runcard.plan.featureset import FeatureSet
@@ -39,6 +40,8 @@ class Plan:
     columns: Columns
     target: Target
     split: Split
+    copies: Copies
+    """Of its test rows, those that are training rows too."""
     metrics: tuple[Metric, ...]
     primary: Metric
     pooled: tuple[Metric, ...]
@@ -105,6 +108,7 @@ class Plan:
             "classes": [str(label) for label in self.target.classes],
             "positive": None if self.target.positive is None else str(self.target.classes[self.target.positive]),
             "split": describe_split(self.split),
+            "copies": asdict(self.copies),
             "metrics": [metric.name for metric in self.metrics],
             "pooled": [metric.name for metric in self.pooled],
             "directions": {metric.name: metric.greater_is_better for metric in self.metrics},

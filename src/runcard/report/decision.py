@@ -77,7 +77,8 @@ def _test(decision: Decision) -> str:
         return ""
     n_openings = decision.test.n_openings
     times = "" if n_openings is None else f"; these test rows were opened {_times(n_openings)} so far"
-    return f"{decision.metric} {number(decision.test.score)} on the test rows, the number to report{times}"
+    copies = f"; {decision.test.copies}" if decision.test.copies and str(decision.test.copies) else ""
+    return f"{decision.metric} {number(decision.test.score)} on the test rows, the number to report{times}{copies}"
 
 
 def _times(n: int) -> str:

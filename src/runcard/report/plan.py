@@ -28,6 +28,8 @@ def describe_plan(plan: Plan, frame: pd.DataFrame) -> Group:
     head.add_column(overflow="fold")
     for name, text in _facts(plan).items():
         head.add_row(name, Text(text))
+    if copies := str(plan.copies):
+        head.add_row("copies", Text(copies, style="yellow"))
     for text in _absent(plan):
         head.add_row("absent", Text(text, style="yellow"))
     return Group(Text(f"{plan.card.shown} is valid\n"), head, Text(""), _columns(plan, frame))

@@ -344,7 +344,7 @@ class _Run:
         if decision is None or chosen is None or chosen.final is None:
             return decision
         score = chosen.final.scores[self.plan.primary.name]
-        return replace(decision, test=FinalScore(score, journal.count_test_openings(execution)))
+        return replace(decision, test=FinalScore(score, journal.count_test_openings(execution), self.plan.copies))
 
     def _finish(self, delivery: Delivery) -> DeliveryReport:
         """Wait until MLflow has been told what can be told; Ctrl-C leaves the rest to `runcard sync`."""

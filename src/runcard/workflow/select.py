@@ -14,6 +14,7 @@ from runcard.catalog.metrics import direction_of, recorded_name
 from runcard.catalog.registered import Catalog
 from runcard.decision import Decision, FinalScore, check_choice, decide, nothing_qualifies
 from runcard.plan import Choice, Constraint, read_choice, short_name
+from runcard.plan.copies import Copies
 from runcard.project import Project
 from runcard.redact import redact
 from runcard.tracking.base import KIND_TAG, RunRow, Tracker
@@ -238,7 +239,9 @@ def _test_score(decision: Decision, rows: Sequence[RunRow], run: RunRow) -> Fina
     row = next((row for row in rows if winner is not None and row.run_id == winner.run_id), None)
     score = row.metrics.get(f"test_{decision.metric}") if row else None
     openings = run.tags.get("runcard.test_openings")
-    return None if score is None else FinalScore(score, int(openings) if openings else None)
+    copies = json.loads(run.tags.get("runcard.test_copies", "null"))
+    counted = Copies(**copies) if copies else None
+    return None if score is None else FinalScore(score, int(openings) if openings else None, counted)
 
 
 # What is written

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import Any
 
 from runcard.comparison import Comparison, Standing
@@ -20,7 +22,7 @@ def summarize(
     tags: dict[str, Any] = {"n_trials": tally.n_trials, "n_done": counts.done, "n_failed": counts.failed}
     if plan.draw.stopping:
         tags["n_stopped"] = counts.stopped
-    tags["test_openings"] = n_openings
+    tags |= {"test_openings": n_openings, "test_copies": json.dumps(asdict(plan.copies))}
     metrics: dict[str, float] = {}
     chosen = chosen_of(comparison, decision)
     for word, standing in (("best", comparison.best), ("chosen", chosen)):
