@@ -21,7 +21,7 @@ def metrics(*names: str, n_classes: int = 3):
 
 
 def test_a_class_that_the_fit_rows_lack_has_probability_zero() -> None:
-    model = DecisionTreeClassifier().fit(ROWS, THREE.values)
+    model = DecisionTreeClassifier().fit(ROWS, THREE.labels(THREE.values))
     found = compute_outputs(model, ROWS, metrics("log_loss", "accuracy"), THREE)
     assert found.probabilities.tolist() == [[1, 0, 0], [1, 0, 0], [0, 0, 1], [0, 0, 1]]
     assert found.predictions.tolist() == [0, 0, 2, 2]
@@ -29,7 +29,7 @@ def test_a_class_that_the_fit_rows_lack_has_probability_zero() -> None:
 
 def test_labels_become_codes_again() -> None:
     model = DecisionTreeClassifier().fit(ROWS, THREE.labels(THREE.values))
-    found = compute_outputs(model, ROWS, metrics("accuracy"), THREE, labelled=True, every=True)
+    found = compute_outputs(model, ROWS, metrics("accuracy"), THREE, every=True)
     assert found.predictions.tolist() == [0, 0, 2, 2]
     assert found.probabilities.shape == (4, 3)
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 from runcard.catalog.metrics import Metric
 from runcard.catalog.steps import after_steps, curve_steps, steps_of
 from runcard.data.target import Target
 from runcard.trial.matrices import Part
 from runcard.trial.outputs import compute_outputs, score_all
+from runcard.trial.training import Trained
 
 TRAINING_LOSS = "training_loss"
 Curves = Mapping[str, Mapping[int, float]]
@@ -18,7 +18,7 @@ Curves = Mapping[str, Mapping[int, float]]
 
 
 def learning_curves(
-    fitted: Any, part: Part, metric: Metric, target: Target, *, marks: tuple[int, ...], last: float | None
+    trained: Trained, part: Part, metric: Metric, target: Target, *, marks: tuple[int, ...], last: float | None
 ) -> Curves:
     """Take the curves of a fitted estimator.
 
@@ -30,6 +30,7 @@ def learning_curves(
     last
         The metric after all steps, which is known; None where it is not defined.
     """
+    fitted = trained.estimator
     if (losses := getattr(fitted, "loss_curve_", None)) is not None:
         shown = {step: float(losses[step - 1]) for step in (*curve_steps(len(losses)), len(losses))}
         return {TRAINING_LOSS: {step: loss for step, loss in shown.items() if math.isfinite(loss)}}
@@ -39,7 +40,7 @@ def learning_curves(
     matrix, truth = part
     points: dict[int, float] = {}
     for step in sorted({*curve_steps(steps[1]), *(mark for mark in marks if mark < steps[1])}):
-        outputs = compute_outputs(after_steps(fitted, step), matrix, (metric,), target)
+        outputs = compute_outputs(trained.labelled(after_steps(fitted, step)), matrix, (metric,), target)
         if (value := score_all((metric,), truth, outputs, target).scores.get(metric.name)) is not None:
             points[step] = value
     if last is not None:

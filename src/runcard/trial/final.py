@@ -18,6 +18,7 @@ from runcard.trial.importance import importances_of
 from runcard.trial.latency import percentile_95, time_calls
 from runcard.trial.matrices import load_part, load_transformer, read_rows
 from runcard.trial.outputs import compute_outputs, digest_outputs, score_all
+from runcard.trial.training import Trained, train_estimator
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,8 +97,8 @@ def refit(task: FinalTask) -> FinalResult:
     noted: list[str] = []
     try:
         with quiet(task.seed, noted):
-            model, fit_seconds = _train(task)
-            found = _score(model, task)
+            trained, fit_seconds = _train(task)
+            found = _score(trained, task)
     except Exception as error:
         found = {"error": last_line(error), "trace": trace_of(error)}
     else:
@@ -105,38 +106,20 @@ def refit(task: FinalTask) -> FinalResult:
     return FinalResult(started, time.time(), cpu_seconds=time.process_time() - cpu, **found)
 
 
-def _train(task: FinalTask) -> tuple[Any, float]:
-    from sklearn.base import clone
-
+def _train(task: FinalTask) -> tuple[Trained, float]:
     matrix, codes = load_part(task.folder, "fit")
-    model = _with_labels(clone(task.estimator), task.target)
     start = time.perf_counter()
-    model.fit(matrix, task.target.labels(codes))
-    return model, time.perf_counter() - start
+    trained = train_estimator(task.estimator, matrix, codes, task.target)
+    return trained, time.perf_counter() - start
 
 
-def _with_labels(estimator: Any, target: Target) -> Any:
-    """Make an estimator that takes only codes 0..k-1 (xgboost) take and give labels.
-
-    A soft vote of one is scikit-learn's own way to encode labels; the probabilities pass through unchanged.
-    """
-    from sklearn.ensemble import VotingClassifier
-
-    takes_codes = type(estimator).__module__.partition(".")[0] == "xgboost" and target.n_classes > 0
-    labels_are_codes = [(type(label), label) for label in target.classes] == [
-        (int, code) for code in range(target.n_classes)
-    ]
-    if takes_codes and not labels_are_codes:
-        return VotingClassifier([("model", estimator)], voting="soft")
-    return estimator
-
-
-def _score(model: Any, task: FinalTask) -> dict[str, Any]:
+def _score(trained: Trained, task: FinalTask) -> dict[str, Any]:
     import cloudpickle
     from sklearn.pipeline import Pipeline
 
     matrix, truth = load_part(task.folder, "score")
-    outputs = compute_outputs(model, matrix, task.metrics, task.target, labelled=True, every=True)
+    model = trained.model
+    outputs = compute_outputs(model, matrix, task.metrics, task.target, every=True)
     scored = score_all(task.metrics, truth, outputs, task.target)
     pipeline = Pipeline([("features", load_transformer(task.folder)), ("model", model)])
     raw = read_rows(task.table, task.columns, task.test_rows[:_LATENCY_CALLS])
@@ -150,16 +133,11 @@ def _score(model: Any, task: FinalTask) -> dict[str, Any]:
         "outputs": outputs,
         "digest": digest_outputs(outputs),
         "example": raw.head(_EXAMPLE_ROWS),
-        "importances": importances_of(_inner(model), _feature_names(pipeline)),
+        "importances": importances_of(trained.estimator, _feature_names(pipeline)),
         "predict_ms_p95": percentile_95(calls),
         "model_mb": len(pickled) / 1e6,
         "error": scored.why_not(task.primary),
     }
-
-
-def _inner(model: Any) -> Any:
-    """Give the estimator itself where `_with_labels` wrapped it."""
-    return getattr(model, "named_estimators_", {}).get("model", model)
 
 
 def _feature_names(pipeline: Any) -> tuple[str, ...]:

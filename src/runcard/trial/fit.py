@@ -16,8 +16,9 @@ from runcard.plan import Stage
 from runcard.trial.circumstances import last_line, quiet, trace_of
 from runcard.trial.curve import Curves, cut_curves, learning_curves
 from runcard.trial.latency import pickled_bytes, time_calls
-from runcard.trial.matrices import Part, load_part
+from runcard.trial.matrices import Part, load_part, load_raw, load_transformer
 from runcard.trial.outputs import compute_outputs, digest_outputs, score_all
+from runcard.trial.training import Trained, train_estimator
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,8 +41,8 @@ class FitTask:
     """The metric that must be defined."""
     target: Target
     seed: int
-    transform_ms: tuple[float, ...] = ()
-    """Given on the fold where latency and size are measured; empty on the others."""
+    is_measured: bool = False
+    """Whether to measure latency and size; some raw rows are kept beside the fold's matrices then."""
     curve: Metric | None = None
     """Given on the fold where the learning curve is taken."""
     marks: tuple[int, ...] = ()
@@ -67,6 +68,7 @@ class StageResult:
     predict_ms: tuple[float, ...] = ()
     """Milliseconds from one raw row to its prediction, call by call."""
     model_bytes: int | None = None
+    """Of the pickled pipeline."""
     error: str | None = None
     curves: Curves = field(default_factory=dict)
     outputs: str = ""
@@ -111,39 +113,54 @@ def run_fit(task: FitTask) -> FitResult:
 
 
 def _fit_and_score(task: FitTask) -> tuple[tuple[StageResult, ...], int | None]:
-    from sklearn.base import clone
-
     matrix, target = load_part(task.folder, "fit")
-    estimator = clone(task.estimator)
     start = time.perf_counter()
-    estimator.fit(matrix, target)
+    trained = train_estimator(task.estimator, matrix, target, task.target)
     fit_seconds = time.perf_counter() - start
     part = load_part(task.folder, "score")
-    stages = [_score_stage(estimator, stage, fit_seconds, part, task) for stage in task.stages]
+    measure = _Measure(task) if task.is_measured else None
+    stages = [_score_stage(trained, stage, fit_seconds, part, task, measure) for stage in task.stages]
     if task.curve is not None:
         last = stages[-1].scores.get(task.curve.name)  # of the longest
-        curves = learning_curves(estimator, part, task.curve, task.target, marks=task.marks, last=last)
+        curves = learning_curves(trained, part, task.curve, task.target, marks=task.marks, last=last)
         stages = [
             replace(scored, curves=cut_curves(curves, stage.n_stages))
             for stage, scored in zip(task.stages, stages, strict=True)
         ]
-    return tuple(stages), reached(estimator)
+    return tuple(stages), reached(trained.estimator)
 
 
-def _score_stage(estimator: Any, stage: Stage, fit_seconds: float, part: Part, task: FitTask) -> StageResult:
+class _Measure:
+    """Times single raw rows through a whole pipeline, and counts its bytes when pickled."""
+
+    def __init__(self, task: FitTask) -> None:
+        self._transformer, self._rows = load_transformer(task.folder), load_raw(task.folder)
+
+    def __call__(self, model: Any) -> tuple[tuple[float, ...], int]:
+        from sklearn.pipeline import Pipeline
+
+        pipeline = Pipeline([("features", self._transformer), ("model", model)])
+        calls = time_calls(pipeline.predict, self._rows, n_calls=_LATENCY_CALLS, seconds=_LATENCY_SECONDS)
+        return tuple(calls), pickled_bytes(pipeline)
+
+
+def _score_stage(
+    trained: Trained, stage: Stage, fit_seconds: float, part: Part, task: FitTask, measure: _Measure | None
+) -> StageResult:
     import numpy as np
 
     matrix, target = part
-    view = estimator if stage.n_stages is None else truncate(estimator, stage.n_stages)
+    fitted = trained.estimator
+    model = trained.labelled(fitted if stage.n_stages is None else truncate(fitted, stage.n_stages))
     start = time.perf_counter()
-    outputs = compute_outputs(view, matrix, (*task.metrics, *task.pooled), task.target)
+    outputs = compute_outputs(model, matrix, (*task.metrics, *task.pooled), task.target)
     scored = score_all(task.metrics, target, outputs, task.target)
     score_seconds = time.perf_counter() - start
-    predict_ms, model_bytes = _measure(view, matrix, task) if task.transform_ms else ((), None)
+    predict_ms, model_bytes = measure(model) if measure else ((), None)
     return StageResult(
         stage.key,
         scored.scores,
-        fit_seconds * _share(estimator, stage),
+        fit_seconds * _share(fitted, stage),
         score_seconds,
         predict_ms,
         model_bytes,
@@ -152,13 +169,6 @@ def _score_stage(estimator: Any, stage: Stage, fit_seconds: float, part: Part, t
         missing=scored.missing,
         to_pool=(np.array(target), outputs) if task.pooled else None,
     )
-
-
-def _measure(view: Any, matrix: Any, task: FitTask) -> tuple[tuple[float, ...], int]:
-    """Time single rows, the transformer's median added, and count the bytes of the pickled estimator."""
-    transform = sorted(task.transform_ms)[len(task.transform_ms) // 2]
-    calls = time_calls(view.predict, matrix, n_calls=_LATENCY_CALLS, seconds=_LATENCY_SECONDS)
-    return tuple(transform + ms for ms in calls), pickled_bytes(view)
 
 
 def _share(estimator: Any, stage: Stage) -> float:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from runcard import errors
+from runcard.data.target import Target
 from runcard.trial.circumstances import last_line, quiet, trace_of
-from runcard.trial.latency import time_calls
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,12 +20,11 @@ if TYPE_CHECKING:
 
 _TARGET = "target.npy"
 _TRANSFORMER = "transformer"
-_LATENCY_CALLS = 20
-_LATENCY_SECONDS = 0.1
-_LATENCY_ROWS = 200
+_RAW = "raw"
+_RAW_ROWS = 200
 
 Part = tuple[Any, "np.ndarray"]
-"""A matrix (n, n_features) and its target (n,)."""
+"""A matrix (n, n_features) and its target (n,), the codes of a classification's labels."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,10 +37,11 @@ class Preparation:
     fit_rows: np.ndarray
     score_rows: np.ndarray | None
     """None where nothing is to be scored: the test rows stay closed."""
+    target: Target
     folder: Path
     seed: int
-    is_timed: bool = False
-    """Whether to take how long it transforms a row."""
+    is_measured: bool = False
+    """Whether to keep some raw rows, for measuring how long a model takes for one."""
 
     @property
     def reads(self) -> tuple[Path, ...]:
@@ -59,8 +59,6 @@ class Prepared:
     """What a preparation left behind."""
 
     seconds: float
-    transform_ms: tuple[float, ...] = ()
-    """Milliseconds of transforming one raw row, call by call, if that was asked for."""
     error: str | None = None
     trace: str = ""
 
@@ -72,12 +70,12 @@ def prepare(task: Preparation) -> Prepared:
         task.folder.mkdir(parents=True, exist_ok=True)
         gc.collect()  # lets go of matrices that earlier tasks mapped
         with quiet(task.seed):
-            samples = _transform(task)
+            _transform(task)
     except Exception as error:
         if errors.is_disk_full(error):
             raise
         return Prepared(time.perf_counter() - start, error=last_line(error), trace=trace_of(error))
-    return Prepared(time.perf_counter() - start, tuple(samples))
+    return Prepared(time.perf_counter() - start)
 
 
 def load_part(folder: Path, part: Literal["fit", "score"]) -> Part:
@@ -94,6 +92,14 @@ def load_transformer(folder: Path) -> Any:
     import joblib
 
     return joblib.load(folder / _TRANSFORMER)
+
+
+def load_raw(folder: Path) -> pd.DataFrame:
+    """Load the raw rows that a preparation was asked to keep."""
+    import joblib
+
+    rows: pd.DataFrame = joblib.load(folder / _RAW)
+    return rows
 
 
 def stage_table(frame: pd.DataFrame, target: np.ndarray, folder: Path) -> None:
@@ -133,21 +139,21 @@ def _column_file(table: Path, name: str) -> Path:
     return table / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.arrow"
 
 
-def _transform(task: Preparation) -> list[float]:
-    """Keep the transformer and both matrices; give the milliseconds of single rows, if they are asked for."""
+def _transform(task: Preparation) -> None:
+    """Keep the transformer, which is fitted to labels, and both matrices; some raw rows if they are asked for."""
     import joblib
     import numpy as np
 
     codes = np.load(task.table / _TARGET, mmap_mode="r")
     target = codes[task.fit_rows]
-    matrix = task.transformer.fit_transform(read_rows(task.table, task.columns, task.fit_rows), target)
+    rows = read_rows(task.table, task.columns, task.fit_rows)
+    matrix = task.transformer.fit_transform(rows, task.target.labels(target))
+    del rows
     joblib.dump((matrix, target), task.folder / "fit")
     del matrix
     joblib.dump(task.transformer, task.folder / _TRANSFORMER)
     if task.score_rows is not None:
         matrix = task.transformer.transform(read_rows(task.table, task.columns, task.score_rows))
         joblib.dump((matrix, codes[task.score_rows]), task.folder / "score")
-    if not task.is_timed:
-        return []
-    few = read_rows(task.table, task.columns, task.fit_rows[:_LATENCY_ROWS])
-    return time_calls(task.transformer.transform, few, n_calls=_LATENCY_CALLS, seconds=_LATENCY_SECONDS)
+        if task.is_measured:
+            joblib.dump(read_rows(task.table, task.columns, task.score_rows[:_RAW_ROWS]), task.folder / _RAW)

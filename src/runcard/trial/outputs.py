@@ -23,17 +23,19 @@ def compute_outputs(
     metrics: Sequence[Metric],
     target: Target,
     *,
-    labelled: bool = False,
     every: bool = False,
 ) -> Outputs:
-    """Ask a fitted model for what the metrics need.
+    """Ask a fitted model, which gives labels, for what the metrics need, as codes.
 
     Parameters
     ----------
-    labelled
-        The model was trained on labels, not on codes.
     every
         Ask for all that it can give, for figures and for keeping.
+
+    Raises
+    ------
+    ValueError
+        It predicts what is no class of the target.
     """
     needs = {metric.needs for metric in metrics}
     wants_scores = (every or "score" in needs) and target.n_classes > 0 and hasattr(model, "decision_function")
@@ -49,9 +51,9 @@ def compute_outputs(
     if not target.n_classes:
         return Outputs(predictions=None if predictions is None else predictions.reshape(len(predictions)))
     return Outputs(
-        None if predictions is None else _codes(predictions, target, labelled=labelled),
-        _all_columns(probabilities, model, target, labelled=labelled),
-        scores,
+        None if predictions is None else _codes(predictions, target),
+        _all_columns(probabilities, model, target),
+        scores if scores is None or scores.ndim > 1 or _order(model, target) != [1, 0] else -scores,
     )
 
 
@@ -128,30 +130,50 @@ def _plain(array: Any) -> np.ndarray:
 
 def _predictions(model: Any, rows: Any, probabilities: Any) -> np.ndarray:
     import numpy as np
-    from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+    from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, VotingClassifier
 
-    if probabilities is not None and type(model) in (RandomForestClassifier, ExtraTreesClassifier):
+    kinds = (RandomForestClassifier, ExtraTreesClassifier, VotingClassifier)  # one that votes has probabilities, too
+    if probabilities is not None and type(model) in kinds:
         return np.asarray(model.classes_[probabilities.argmax(axis=1)])  # what its predict does, at half the cost
     return np.asarray(model.predict(rows))
 
 
-def _codes(predictions: np.ndarray, target: Target, *, labelled: bool) -> np.ndarray:
+def _codes(labels: np.ndarray, target: Target) -> np.ndarray:
     import numpy as np
 
-    predictions = predictions.reshape(len(predictions))  # catboost gives a column for several classes
-    if not labelled:
-        return predictions.astype(np.int64)
+    labels = labels.reshape(len(labels))  # catboost gives a column for several classes
     classes = np.asarray(target.classes)
-    return np.searchsorted(classes, predictions.astype(classes.dtype)).astype(np.int64)
+    if classes.dtype.kind == "U" and labels.dtype.kind != "U":
+        labels = labels.astype(str)  # objects, which are slow to compare
+    codes = np.minimum(np.searchsorted(classes, labels), len(classes) - 1)
+    strange = classes[codes] != labels
+    if strange.any():
+        (label,) = labels[[strange.argmax()]].tolist()
+        raise ValueError(
+            f"it predicts {label!r}, and the classes of `{target.name}` are {errors.listing(target.classes)}"
+        )
+    return codes.astype(np.int64)
 
 
-def _all_columns(probabilities: Any, model: Any, target: Target, *, labelled: bool) -> Any:
-    """Give one column for each class of the table, zeros where the fit rows lacked it."""
-    if probabilities is None or probabilities.shape[1] == target.n_classes:
-        return probabilities
+def _all_columns(probabilities: Any, model: Any, target: Target) -> Any:
+    """Give one column for each class of the table, in their order, zeros where the fit rows lacked it."""
+    if probabilities is None:
+        return None
     import numpy as np
 
-    known = _codes(np.asarray(model.classes_), target, labelled=labelled)
+    known = _order(model, target)
+    if known is None or known == list(range(target.n_classes)):
+        return probabilities
     full = np.zeros((len(probabilities), target.n_classes))
     full[:, known] = probabilities
     return full
+
+
+def _order(model: Any, target: Target) -> list[int] | None:
+    """Give the codes of the classes that a model has columns for; None where it does not say, and has all."""
+    import numpy as np
+
+    try:
+        return [int(code) for code in _codes(np.asarray(model.classes_), target)]
+    except (AttributeError, ValueError):
+        return None

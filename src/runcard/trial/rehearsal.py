@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runcard.catalog.labels import unfitted_copy
 from runcard.catalog.metrics import Metric
 from runcard.data.target import Target
 from runcard.trial.circumstances import last_line, quiet
 from runcard.trial.matrices import Part, load_part
 from runcard.trial.outputs import compute_outputs
+from runcard.trial.training import train_estimator
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,13 +45,12 @@ def rehearse(task: Rehearsal) -> str | None:
 
 
 def _try(part: Part, rows: Any, task: Rehearsal) -> str | None:
-    from sklearn.base import clone
-
     matrix, target = part
     try:
         with quiet(task.seed):
-            fitted = _shortened(clone(task.estimator)).fit(matrix[rows], target[rows])
-            compute_outputs(fitted, matrix[rows][:5], task.metrics, task.target)
+            short = _shortened(unfitted_copy(task.estimator))
+            trained = train_estimator(short, matrix[rows], target[rows], task.target)
+            compute_outputs(trained.model, matrix[rows][:5], task.metrics, task.target)
     except Exception as error:
         return last_line(error)
     return None

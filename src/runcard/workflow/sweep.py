@@ -196,8 +196,7 @@ def sweep(plan: Plan, state: Sweep, pending: Sequence[Asked], bench: Bench) -> I
         An estimator refuses its hyperparameters; nothing has been trained then.
     """
     names = [entry.features for entry in plan.draw.entries]
-    prepared = prepare_folds(plan, names, range(plan.n_folds), bench)
-    transform_ms = {name: found.transform_ms for (name, fold), found in prepared.items() if fold == 0}
+    prepare_folds(plan, names, range(plan.n_folds), bench)
     rehearse_probes(plan, bench, 0)
     courses = {asked.trial.index: Course(plan, asked) for asked in pending}
     ready: list[Job] = []
@@ -213,7 +212,7 @@ def sweep(plan: Plan, state: Sweep, pending: Sequence[Asked], bench: Bench) -> I
                 job = ready.pop(0)
                 if job.trial.index in courses:  # else it failed on another fold
                     jobs.append(job)
-                    yield _task(plan, job, courses[job.trial.index], bench, transform_ms)
+                    yield _task(plan, job, courses[job.trial.index], bench)
             elif state.may_ask:
                 asked = state.ask()
                 if asked is not None and asked.record is None:
@@ -245,12 +244,12 @@ def _turn(job: Job) -> tuple[int, int]:
     return job.trial.index, job.fold
 
 
-def _task(plan: Plan, job: Job, course: Course, bench: Bench, transform_ms: Mapping[str, tuple[float, ...]]) -> FitTask:
+def _task(plan: Plan, job: Job, course: Course, bench: Bench) -> FitTask:
     trial = job.trial
     params = {**trial.params, **job.shortened}
     fit = Fit(trial.model, trial.features, params, (Stage(trial.key, None),))
-    task = fit_task(plan, fit, job.fold, bench, transform_ms, course.marks)
-    return replace(task, metrics=(plan.primary,), pooled=(), transform_ms=(), curve=None) if job.shortened else task
+    task = fit_task(plan, fit, job.fold, bench, course.marks)
+    return replace(task, metrics=(plan.primary,), pooled=(), is_measured=False, curve=None) if job.shortened else task
 
 
 def _steps_of(trial: Trial, plan: Plan) -> tuple[str, int] | None:

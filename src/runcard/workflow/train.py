@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,13 +49,11 @@ def train(plan: Plan, trials: Sequence[Trial], bench: Bench) -> Iterator[Record]
     """
     drafts = {trial.key: Draft(trial, plan.n_folds) for trial in trials}
     fits = plan.fits(drafts)
-    transform_ms: dict[str, tuple[float, ...]] = {}
     for block in _blocks(plan):
-        prepared = prepare_folds(plan, [fit.features for fit in fits], block, bench)
+        prepare_folds(plan, [fit.features for fit in fits], block, bench)
         if block[0] == 0:
-            transform_ms = {name: found.transform_ms for (name, fold), found in prepared.items() if fold == 0}
             rehearse_probes(plan, bench, 0, drafts)
-        for draft in _run_fits(plan, fits, block, bench, drafts, transform_ms):
+        for draft in _run_fits(plan, fits, block, bench, drafts):
             if draft.is_complete:
                 del drafts[draft.trial.key]
                 yield make_record(draft, plan)
@@ -87,12 +85,7 @@ def prepare_folds(
 
 
 def _run_fits(
-    plan: Plan,
-    fits: Sequence[Fit],
-    block: Sequence[int],
-    bench: Bench,
-    drafts: dict[str, Draft],
-    transform_ms: Mapping[str, tuple[float, ...]],
+    plan: Plan, fits: Sequence[Fit], block: Sequence[int], bench: Bench, drafts: dict[str, Draft]
 ) -> Iterator[Draft]:
     twins = Twins(fits)
     turns = Turns(fits, block, twins.awaits)
@@ -109,7 +102,7 @@ def _run_fits(
                 continue
             places.append((fit, fold))
             twins.begin(fit, fold)
-            yield fit_task(plan, fit, fold, bench, transform_ms)
+            yield fit_task(plan, fit, fold, bench)
 
     for number, result in bench.engine.run(run_fit, tasks()):
         fit, fold = places[number]
@@ -138,9 +131,7 @@ def _add(fit: Fit, fold: int, result: FitResult | Lost, drafts: dict[str, Draft]
         yield draft
 
 
-def fit_task(
-    plan: Plan, fit: Fit, fold: int, bench: Bench, transform_ms: Mapping[str, tuple[float, ...]], marks: Marks = ()
-) -> FitTask:
+def fit_task(plan: Plan, fit: Fit, fold: int, bench: Bench, marks: Marks = ()) -> FitTask:
     """Make the task of a fit on a fold; on the first, latency, size and the learning curve are taken too."""
     return FitTask(
         folder=matrices_folder(bench, fit.features, fold),
@@ -152,7 +143,7 @@ def fit_task(
         primary=plan.primary.name,
         target=plan.target.without_values(),
         seed=plan.seed,
-        transform_ms=transform_ms[fit.features] if fold == 0 else (),
+        is_measured=fold == 0,
         curve=plan.primary if fold == 0 and plan.primary not in plan.pooled else None,
         marks=marks,
     )
@@ -167,9 +158,10 @@ def _preparation(plan: Plan, name: str, fold: int, bench: Bench) -> Preparation:
         transformer=features.transformer(),
         fit_rows=fit_rows,
         score_rows=None if fold == TRAINING else score_rows,
+        target=plan.target.without_values(),
         folder=matrices_folder(bench, name, fold),
         seed=plan.seed,
-        is_timed=fold == 0,
+        is_measured=fold == 0,
     )
 
 

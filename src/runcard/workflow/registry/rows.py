@@ -155,7 +155,7 @@ def _outputs(contender: Contender, rows: Rows) -> Outputs:
     try:
         with quiet(rows.seed):
             frame = rows.frame[list(contender.columns)]
-            return compute_outputs(model, frame, [rows.metric], rows.target, labelled=True)
+            return compute_outputs(model, frame, [rows.metric], rows.target)
     except Exception as error:  # whatever a model raises that was made for other columns
         raise errors.MetricImpossible(
             f"{contender.name} cannot predict these rows", why=last_line(error), hint="promote it by `--force`"
