@@ -14,7 +14,7 @@ from runcard.stats import standard_error
 CONDITIONS: Mapping[str, str] = {
     "fit_seconds": "mean wall seconds of training on a fold, one thread",
     "cpu_seconds": "processor seconds of training and scoring on all folds",
-    "predict_ms_p95": "95th percentile of single raw rows through the whole pipeline of one fold, one thread, 3 to 20 calls",
+    "predict_ms_p95": "95th percentile of 3 to 20 single raw rows through the whole pipeline of one fold, one thread",
     "model_mb": "the pickled pipeline of one fold, in 10^6 bytes",
 }
 """Under what conditions a trial's numbers were measured."""
