@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runcard import errors
+from runcard.keyed import is_keyed_by_label
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 20
@@ -355,7 +356,7 @@ class _Reader:
         return items
 
     def _mapping(self, events: Iterator[Any], path: Path) -> dict[str, Any]:
-        mapping: dict[str, Any] = {}
+        mapping: dict[Any, Any] = {}
         merged: dict[str, Any] = {}
         while type(event := next(events)).__name__ != "MappingEndEvent":
             if self.tags is not None and _is_merge(event):
@@ -380,9 +381,10 @@ class _Reader:
             "remove one of them",
         )
 
-    def _key(self, event: Any, events: Iterator[Any], path: Path) -> str:
+    def _key(self, event: Any, events: Iterator[Any], path: Path) -> Any:
         key = self._node(event, events, (*path, "?"))
-        if isinstance(key, str):
+        is_label = isinstance(key, bool | int | float) and any(map(is_keyed_by_label, path))
+        if isinstance(key, str) or is_label:
             return key
         shown = "null" if key is None else str(key).lower() if isinstance(key, bool) else str(key)
         hint = "write `key: value`" if isinstance(key, list | dict) else f'put it in quotes: `"{shown}"`'

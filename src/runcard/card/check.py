@@ -197,7 +197,7 @@ def _check_model(model: Model, path: KeyPath, names: Names, faults: Faults) -> N
         here = (*path, "params", name)
         if spec and not any(has_parameter(spec, task, name) for task in spec.tasks):
             faults.place(unknown_parameter(spec, spec.tasks[0], name), here, key=True)
-        for fault in find_faults(value):
+        for fault in find_faults(value, name):
             _add_space(fault, name, (*here, fault.key) if fault.key else here, faults)
     if model.features is not None and model.features is not WRONG:
         _check_features(model.features, None, names, faults, path=(*path, "features"))

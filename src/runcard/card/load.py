@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from runcard.card.check import check_card
 from runcard.card.faults import Faults
 from runcard.card.kinds import keys_of, shown
 from runcard.card.sections import SECTIONS, Card
+from runcard.keyed import is_keyed_by_label
 from runcard.project import CARD_FOLDER, Project, find_project
 from runcard.yaml import MAX_BYTES, MAX_DEPTH, Document, dotted, parse
 from runcard.yaml import Path as KeyPath
 
+_BARE = "a key without quotes: "
 _SUFFIXES = (".yaml", ".yml")
 
 
@@ -35,7 +38,7 @@ def load_card(source: str | Path | Mapping[str, Any], *, project: Project | None
     """
     if isinstance(source, Mapping):
         document, path = Document("", _plain(source, ())), None
-        text = json.dumps(document.value, indent=2)
+        text = _as_text(document.value)
     else:
         path = find_card(source, project)
         raw = _read_bytes(path)
@@ -134,10 +137,24 @@ def _plain(value: Any, path: KeyPath) -> Any:
     raise _not_plain(path, f"it is a `{type(value).__name__}`", "use text, numbers, true, false, lists, mappings")
 
 
-def _plain_key(key: Any, path: KeyPath) -> str:
-    if isinstance(key, str):
+def _plain_key(key: Any, path: KeyPath) -> Any:
+    if hasattr(key, "tolist"):
+        key = key.tolist()
+    if isinstance(key, str) or (isinstance(key, bool | int | float) and any(map(is_keyed_by_label, path))):
         return key
     raise _not_plain(path, f"its key `{key}` is no text", f'write "{key}"')
+
+
+def _as_text(card: Mapping[str, Any]) -> str:
+    """Write a card from Python as text: JSON, but that labels which are no text stand as keys without quotes."""
+    text = json.dumps(_marked(card), indent=2)
+    return re.sub(rf'"{_BARE}([^"]*)"', r"\1", text)
+
+
+def _marked(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k if isinstance(k, str) else f"{_BARE}{json.dumps(k)}": _marked(item) for k, item in value.items()}
+    return [_marked(item) for item in value] if isinstance(value, list) else value
 
 
 def _not_plain(path: KeyPath, why: str, hint: str) -> errors.ValueInvalid:

@@ -13,6 +13,7 @@ from runcard.catalog.datasets import bundled_names
 from runcard.catalog.metrics import METRIC_NAMES
 from runcard.catalog.models import ModelSpec, find_model, model_names, parameters_of
 from runcard.catalog.registered import Catalog
+from runcard.keyed import is_keyed_by_label
 from runcard.search.space import DISTRIBUTIONS
 
 _EDITOR_LINE = re.compile(r"#\s*yaml-language-server:\s*\$schema=(\S+)")
@@ -35,7 +36,7 @@ def card_schema() -> dict[str, Any]:
     _offer(parts["Model"]["properties"]["name"], model_names(Catalog()))
     parts["Model"]["properties"]["params"]["additionalProperties"] = {"$ref": "#/$defs/Hyperparameter"}
     parts["Model"]["allOf"] = [_hyperparameters(spec) for spec in _specs()]
-    parts["Hyperparameter"] = _hyperparameter()
+    parts["Hyperparameter"], parts["Weights"] = _hyperparameter(), _weights()
     return {"$schema": _DIALECT, **schema}
 
 
@@ -94,10 +95,22 @@ def _specs() -> list[ModelSpec]:
 
 def _hyperparameters(spec: ModelSpec) -> Mapping[str, Any]:
     known = sorted({name for task in spec.tasks for name in parameters_of(spec, task) or ()})
-    parameters = {name: {"$ref": "#/$defs/Hyperparameter"} for name in known}
+    parameters = {name: {"$ref": f"#/$defs/{_kind_of(name)}"} for name in known}
     return {
         "if": {"properties": {"name": {"const": spec.name}}, "required": ["name"]},
         "then": {"properties": {"params": {"properties": parameters, "additionalProperties": False}}},
+    }
+
+
+def _kind_of(name: str) -> str:
+    return "Weights" if is_keyed_by_label(name) else "Hyperparameter"
+
+
+def _weights() -> dict[str, Any]:
+    weights = {"type": "object", "additionalProperties": {"type": "number"}, "minProperties": 1}
+    return {
+        "description": "As any hyperparameter, or a mapping from the target's labels to their weights.",
+        "anyOf": [{"$ref": "#/$defs/Hyperparameter"}, weights],
     }
 
 

@@ -142,7 +142,7 @@ class Model:
     @property
     def space(self) -> Mapping[str, Parameter]:
         """The hyperparameters, parsed."""
-        return {name: parse_parameter(value) for name, value in self.params.items()}
+        return {name: parse_parameter(value, name) for name, value in self.params.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

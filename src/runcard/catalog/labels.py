@@ -11,7 +11,8 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_KEYED = ("class_weight", "class_weights")
+from runcard.keyed import is_keyed_by_label
+
 _CODES_ONLY = ("xgboost", "skorch")
 """Packages whose classifiers take nothing but the codes 0..k-1."""
 # package -> hyperparameters whose meaning depends on which of two classes it takes for the positive one
@@ -29,11 +30,6 @@ _TIED: Mapping[str, frozenset[str]] = {
     "catboost": frozenset({"loss_function", "monotone_constraints", "objective", "scale_pos_weight"}),
     "sklearn": frozenset({"monotonic_cst"}),
 }
-
-
-def is_keyed_by_label(name: str) -> bool:
-    """Tell whether a hyperparameter may be a mapping from labels, such as `class_weight`."""
-    return name.rpartition("__")[2] in _KEYED
 
 
 def code_order(

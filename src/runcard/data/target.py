@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,11 @@ class Target:
             return {}
         found = np.bincount(self.values, minlength=self.n_classes)
         return dict(zip(self.classes, found.tolist(), strict=True))
+
+    def label_of(self, text: object) -> Any:
+        """Give the label that a record's JSON has as this text; the text itself where there is none."""
+        spelt = (label for label in self.classes if isinstance(label, str) or json.dumps(label) == text)
+        return next((label for label in spelt if not isinstance(label, str) or label == text), text)
 
     def labels(self, codes: np.ndarray) -> np.ndarray:
         """Give codes their labels again, in an array of the labels' own type."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from runcard.card.sections import Card
 from runcard.catalog.models import ModelSpec
+from runcard.keyed import is_keyed_by_label
 from runcard.plan.digest import digest
 from runcard.plan.featureset import FeatureSet, set_name
 from runcard.provenance.environment import BOOSTING, CORE, versions_of
@@ -64,11 +66,22 @@ class Draw:
 
     def trial(self, index: int, point: Point) -> Trial:
         """Make the plan's `index`-th trial."""
-        entry, params = self.entries[point.entry], dict(point.params)
+        entry, params = self.entries[point.entry], as_recorded(point.params)
         named = [self.protocol, entry.model, entry.code, params, entry.identity, entry.versions]
         # Where trials are stopped, what one gets depends on those before it.
         key = digest([*named, self.identity] if self.stopping else named)
         return Trial(index, key, entry.model, params, entry.features, point.entry)
+
+
+def as_recorded(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Give hyperparameters as a record holds them: in JSON the labels that key a mapping are text."""
+    return {name: _as_json(value) if is_keyed_by_label(name) else value for name, value in params.items()}
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key if isinstance(key, str) else json.dumps(key): _as_json(item) for key, item in value.items()}
+    return [_as_json(item) for item in value] if isinstance(value, list) else value
 
 
 def make_draw(card: Card, protocol: str, sets: Mapping[str, FeatureSet], specs: Mapping[str, ModelSpec]) -> Draw:
@@ -83,7 +96,8 @@ def make_draw(card: Card, protocol: str, sets: Mapping[str, FeatureSet], specs: 
         return Draw(protocol, tuple(entries))
     search = {name: value for name, value in asdict(card.search).items() if name != "trials"}
     named = [
-        [model.name, dict(model.params), entry.features] for model, entry in zip(card.models, entries, strict=True)
+        [model.name, as_recorded(model.params), entry.features]
+        for model, entry in zip(card.models, entries, strict=True)
     ]
     stop = card.search.early_terminate
     rules = Hyperband(stop.eta, stop.strict, stop.min_iter, stop.max_iter, stop.s or 0) if stop else None

@@ -16,6 +16,7 @@ from runcard.data.columns import Columns
 from runcard.data.fingerprint import Fingerprint
 from runcard.data.split import Split
 from runcard.data.target import Target
+from runcard.keyed import is_keyed_by_label
 from runcard.plan.absent import absent_classes
 from runcard.plan.choice import Choice
 from runcard.plan.copies import Copies
@@ -86,10 +87,16 @@ class Plan:
         )
 
     def estimator(self, model: str, params: Mapping[str, Any]) -> Any:
-        """Build an unfitted estimator with the plan's seed."""
+        """Build an unfitted estimator with the plan's seed; what labels key is keyed by the data's own again."""
+        given = {
+            name: {self.target.label_of(key): item for key, item in value.items()}
+            if is_keyed_by_label(name) and isinstance(value, Mapping)
+            else value
+            for name, value in params.items()
+        }
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the trial that clones it hears them again, and keeps them
-            return build_estimator(self.specs[model], self.task, params, seed=self.seed)
+            return build_estimator(self.specs[model], self.task, given, seed=self.seed)
 
     def fits(self, keys: Container[str] | None = None) -> tuple[Fit, ...]:
         """Share out its trials, or those with some keys, among as few fits as serve them."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from runcard import errors
+from runcard.keyed import is_keyed_by_label
 
 MAX_TRIALS = 1_000_000
 
@@ -96,26 +97,35 @@ class SpaceFault(Exception):
         self.what, self.key, self.why, self.hint = what, key, why, hint
 
 
-def parse_parameter(raw: object) -> Parameter:
-    """Read one hyperparameter of a card.
+def parse_parameter(raw: object, name: str = "") -> Parameter:
+    """Read one hyperparameter of a card; its name tells whether a mapping may be one from labels.
 
     Raises
     ------
     SpaceFault
         It is not in the grammar; the first of `find_faults`.
     """
-    for fault in find_faults(raw):
+    for fault in find_faults(raw, name):
         raise fault
     if isinstance(raw, list | tuple):
         return Choice(tuple(raw))
+    if is_by_label(raw, name):
+        return Constant(raw)
     return _from_mapping(raw) if isinstance(raw, Mapping) else Constant(raw)
 
 
-def find_faults(raw: object) -> Iterator[SpaceFault]:
+def is_by_label(raw: object, name: str) -> bool:
+    """Tell whether a hyperparameter is a mapping from labels, not a search space."""
+    if not isinstance(raw, Mapping) or not raw or not is_keyed_by_label(name):
+        return False
+    return not ({"distribution", "value", "values"} & raw.keys() and raw.keys() <= set(_KEYS))
+
+
+def find_faults(raw: object, name: str = "") -> Iterator[SpaceFault]:
     """Find everything that is wrong with one hyperparameter of a card."""
     if isinstance(raw, list | tuple):
         yield from _choice_faults(raw, None)
-    elif isinstance(raw, Mapping):
+    elif isinstance(raw, Mapping) and not is_by_label(raw, name):
         yield from _mapping_faults(raw)
 
 
