@@ -88,6 +88,8 @@ class FinalRecord:
     warnings: tuple[str, ...] = ()
     error: str | None = None
     trace: str = ""
+    may_pass: bool = True
+    """Whether another try may come out otherwise, if it failed."""
     unsaved: str | None = None
     """Why its model is not kept, though its scores are."""
     outputs: str = ""
@@ -213,6 +215,7 @@ def make_final(result: FinalResult, record: Record) -> FinalRecord:
         warnings=result.warnings,
         error=result.error,
         trace=result.trace,
+        may_pass=result.may_pass,
         outputs=result.digest if result.error is None else "",
     )
 

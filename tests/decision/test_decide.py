@@ -217,3 +217,31 @@ def test_it_is_written_as_json_with_all_that_was_decided() -> None:
     assert told["test"] == {"score": 0.79, "n_openings": 3}
     assert "by looking at 4 candidates" in told["optimism"]
     assert told["best"]["standard_error"] == pytest.approx(0.012583, abs=1e-6)
+
+
+# Those that failed as finalists
+
+
+def test_after_a_finalist_that_failed_the_next_best_is_chosen() -> None:
+    bounds = Choice(cost=("ms",))
+    found = decide(ALL, bounds, metric="r2", directions={"r2": True}, failed={"best": "ValueError: no", "far": "no"})
+    assert (found.winner, found.runner_up, found.best) == (NEARER, NEAR, BEST)
+    assert found.why == "the best r2, the finalists before it having failed"
+    assert [(failure.candidate.id, failure.reason) for failure in found.failed] == [
+        ("best", "ValueError: no"),
+        ("far", "no"),
+    ]
+    assert [row["id"] for row in found.as_dict()["failed"]] == ["best", "far"]
+
+
+def test_one_standard_error_allows_no_other_than_those_within_it() -> None:
+    rule = Choice(rule="one_standard_error", cost=("ms",))
+    given = {"metric": "r2", "directions": {"r2": True}}
+    first = decide(ALL, rule, **given)
+    assert first.winner == NEAR
+    second = decide(ALL, rule, **given, failed={"near": "no"})
+    assert second.winner == NEARER
+    assert decide(ALL, rule, **given, failed={"near": "no", "nearer": "no"}).winner == BEST
+    none = decide(ALL, rule, **given, failed={"near": "no", "nearer": "no", "best": "no"})
+    assert none.winner is None
+    assert "`near` failed as a finalist: no" in nothing_qualifies(none, "card").why

@@ -44,4 +44,4 @@ evaluation: {metrics: [recall], cv_folds: 3}
     assert runcard.run(path, workers=1).n_run == 0
     for run_id in table["run_id"]:
         replay = reproduce(run_id, isolated=False, project=find_project(path))
-        assert replay.verdict == "identical"
+        assert replay.verdict == "identical", (run_id, replay)

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from projects import write_project
-from runcard.plan import Plan
 
 from runcard import errors, load_card
 from runcard.card.load import read_card
+from runcard.plan import Plan
 from runcard.plan.draw import as_recorded
 from runcard.project import find_project
 from runcard.workflow.resolve import resolve

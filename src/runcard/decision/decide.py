@@ -8,7 +8,7 @@ from math import inf
 from runcard import errors
 from runcard.comparison import set_beside
 from runcard.decision.candidate import Candidate, shown
-from runcard.decision.decision import Decision, Rejection, Tie
+from runcard.decision.decision import Decision, Failure, Rejection, Tie
 from runcard.plan import Choice, Constraint
 from runcard.stats import pareto_front, standard_error
 
@@ -24,6 +24,7 @@ def decide(
     directions: Mapping[str, bool],
     test_share: float | None = None,
     left_out: Mapping[str, int] | None = None,
+    failed: Mapping[str, str] | None = None,
 ) -> Decision:
     """Choose among candidates; of equal ones the first given.
 
@@ -33,13 +34,16 @@ def decide(
         The metric and the secondary ones -> whether greater is better; with the costs, the Pareto view's numbers.
     test_share
         n_test / n_train of a fold; None without folds.
+    failed
+        Candidates that failed as finalists, by id -> why: the next that the rule allows is chosen.
     """
     greater = directions[metric]
     ranked = sorted(candidates, key=lambda candidate: -candidate.value if greater else candidate.value)
     rejections = tuple(_reject(ranked, constraint) for constraint in choice.constraints)
     rejected = {candidate.id for found in rejections for candidate in (*found.broken, *found.unrecorded)}
     qualifying = [candidate for candidate in ranked if candidate.id not in rejected]
-    order, why, why_not = _order(qualifying, choice, metric, greater=greater)
+    failures = tuple(Failure(found, failed[found.id]) for found in qualifying if failed and found.id in failed)
+    order, why, why_not = _order(qualifying, choice, metric, [found.candidate for found in failures], greater=greater)
     views = _views(directions, choice, qualifying)
     return Decision(
         metric=metric,
@@ -57,6 +61,7 @@ def decide(
         n_compared=len(ranked),
         n_qualifying=len(qualifying),
         left_out=left_out or {},
+        failed=failures,
     )
 
 
@@ -91,6 +96,7 @@ def nothing_qualifies(decision: Decision, where: str) -> errors.NothingQualifies
     n_compared = decision.n_compared
     guilty = [found for found in decision.rejections if found.broken or found.unrecorded]
     said = [f"`{found.constraint}` rejects {_count(found)}{_nearest(found)}" for found in guilty]
+    said += [f"`{found.candidate.label}` failed as a finalist: {found.reason}" for found in decision.failed]
     return errors.NothingQualifies(
         f"none of the {n_compared:,} candidates qualifies" if n_compared > 1 else "the only candidate does not qualify",
         where=where,
@@ -103,33 +109,39 @@ def nothing_qualifies(decision: Decision, where: str) -> errors.NothingQualifies
 
 
 def _order(
-    qualifying: Sequence[Candidate], choice: Choice, metric: str, *, greater: bool
+    qualifying: Sequence[Candidate], choice: Choice, metric: str, failed: Sequence[Candidate], *, greater: bool
 ) -> tuple[list[Candidate], str, str]:
     """Put the winner first and the runner-up second; say why, and why not."""
+    left = [candidate for candidate in qualifying if candidate not in failed]
     if len(qualifying) < 2:
-        return list(qualifying), "the only one" + (" that qualifies" if choice.constraints else ""), ""
+        return left, "the only one" + (" that qualifies" if choice.constraints else ""), ""
     if choice.rule == "best":
         why = f"the best {metric}" + (" of those that qualify" if choice.constraints else "")
-        return list(qualifying), why, _behind(qualifying, metric, greater=greater)
-    return _within_one_standard_error(qualifying, choice, metric, greater=greater)
+        if left and left[0] is not qualifying[0]:
+            why += ", the finalists before it having failed"
+        return left, why, _behind(left, metric, greater=greater) if len(left) > 1 else ""
+    return _within_one_standard_error(qualifying, choice, metric, failed, greater=greater)
 
 
 def _within_one_standard_error(
-    qualifying: Sequence[Candidate], choice: Choice, metric: str, *, greater: bool
+    qualifying: Sequence[Candidate], choice: Choice, metric: str, failed: Sequence[Candidate], *, greater: bool
 ) -> tuple[list[Candidate], str, str]:
-    """Prefer the cheapest within one standard error of the best (Breiman et al. 1984)."""
+    """Prefer the cheapest within one standard error of the best (Breiman et al. 1984); no other may be chosen."""
     best = qualifying[0]
     error = standard_error(best.folds or ())
     near = [c for c in qualifying if abs(c.value - best.value) <= error]
-    near.sort(key=lambda candidate: _costs(candidate, choice))
-    order = [*near, *qualifying[len(near) :]]
+    far = [candidate for candidate in qualifying[len(near) :] if candidate not in failed]
+    near = sorted((c for c in near if c not in failed), key=lambda candidate: _costs(candidate, choice))
+    if not near:
+        return [], "", ""
+    order = [*near, *far]
     reach = f"within one standard error ({shown(error)}) of the best {metric}"
     why = (
         f"the cheapest by {', then '.join(choice.cost)} of {len(near):,} {reach}" if len(near) > 1 else f"alone {reach}"
     )
     if len(near) > 1:
         return order, why, _dearer(near[0], near[1], choice)
-    return order, why, f"{_behind(order, metric, greater=greater)}, more than one standard error"
+    return order, why, f"{_behind(order, metric, greater=greater)}, more than one standard error" if far else ""
 
 
 def _costs(candidate: Candidate, choice: Choice) -> tuple[float, ...]:

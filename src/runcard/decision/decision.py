@@ -31,6 +31,14 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """A candidate that could not be trained on all training rows or scored on the test rows."""
+
+    candidate: Candidate
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Tie:
     """A candidate that chance alone may separate from the winner."""
 
@@ -82,6 +90,8 @@ class Decision:
     """Why some were no candidates -> how many."""
     test: FinalScore | None = None
     """None for a winner that is no finalist."""
+    failed: tuple[Failure, ...] = ()
+    """Those that qualify and cannot be chosen, since they failed as finalists; the best first."""
 
     @property
     def optimism(self) -> str:
@@ -108,6 +118,7 @@ class Decision:
             "runner_up": _describe(self.runner_up),
             "why_not": self.why_not,
             "constraints": [_describe_rejection(rejection) for rejection in self.rejections],
+            "failed": [{**_name(found.candidate), "reason": found.reason} for found in self.failed],
             "ties": None if self.ties is None else [_describe_tie(tie) for tie in self.ties],
             "pareto": {
                 "greater_is_better": dict(self.directions),

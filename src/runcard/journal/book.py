@@ -155,9 +155,12 @@ class Journal:
         return {key: read_record(body) for key, body in self._by_key(query, trial_keys)}
 
     def finals(self, trial_keys: Iterable[str]) -> dict[str, FinalRecord]:
-        """Give the latest finalist's record, scored and with its model kept, of each trial that has one."""
-        query = "SELECT trial_key, body FROM finals WHERE status = 'done' AND trial_key IN ({}) ORDER BY rowid"
-        return {key: read_final(body) for key, body in self._by_key(query, trial_keys)}
+        """Give the latest finalist's record of each trial that has one: with its model kept, or failed for good."""
+        query = (
+            "SELECT trial_key, body FROM finals WHERE status IN ('done', 'failed') AND trial_key IN ({}) ORDER BY rowid"
+        )
+        found = ((key, read_final(body)) for key, body in self._by_key(query, trial_keys))
+        return {key: final for key, final in found if not (final.error and final.may_pass)}
 
     def latest_execution(self, plan_hash: str, experiment: str) -> Execution | None:
         """Find the execution of a plan under an experiment's name that was begun last."""

@@ -59,6 +59,8 @@ def _facts(decision: Decision, advice: str) -> list[tuple[str, str]]:
         facts += [("why", decision.why), ("test", _test(decision) or advice)]
     if decision.best and decision.winner and decision.best.id != decision.winner.id:
         facts.append(("best", _named(decision.best, decision.metric)))
+    if decision.failed:
+        facts.append(("failed", _failed(decision)))
     if decision.runner_up:
         facts.append(("runner-up", f"{decision.runner_up.label}: {decision.why_not}"))
     facts += [("constraint", _rejected(rejection, decision)) for rejection in decision.rejections]
@@ -66,6 +68,12 @@ def _facts(decision: Decision, advice: str) -> list[tuple[str, str]]:
         facts.append(("ties", _ties(decision)))
     facts.append(("compared", _compared(decision)))
     return [(name, text) for name, text in facts if text]
+
+
+def _failed(decision: Decision) -> str:
+    said = [f"{found.candidate.label}: {found.reason}" for found in decision.failed[:MAX_NAMED]]
+    rest = len(decision.failed) - MAX_NAMED
+    return "\n".join(said) + (f"\nand {rest:,} more" if rest > 0 else "")
 
 
 def _named(candidate: Candidate, metric: str) -> str:
@@ -101,11 +109,11 @@ def _rejected(rejection: Rejection, decision: Decision) -> str:
 
 
 def _ties(decision: Decision) -> str:
-    if decision.n_qualifying < 2:
+    n_others = decision.n_qualifying - len(decision.failed) - 1
+    if n_others < 1:
         return ""
     if decision.ties is None:
         return "unknown: there are no scores fold by fold"
-    n_others = decision.n_qualifying - 1
     if not decision.ties:
         return f"none: all {n_others:,} others differ from it by more than chance"
     text = f"{len(decision.ties):,} of {n_others:,} others may differ from it by chance alone (corrected t, Holm, 5%)"

@@ -46,6 +46,8 @@ EXACT_PARAMS_FILE = "exact_params.json"
 OUTPUTS_TAG = "runcard.outputs"
 """Tag with the digests of what a trial's model said on each fold, as JSON."""
 OUTPUTS_FILE = "outputs.json"
+TEST_ERROR_TAG = "runcard.test_error"
+"""Tag of a finalist that could not be trained on all training rows or scored on the test rows: why, for good."""
 TEST_OUTPUTS_TAG = "runcard.test_outputs"
 
 REPLAY_OF_TAG = "runcard.replay_of"

@@ -24,6 +24,7 @@ from runcard.tracking.base import (
     MISSING_TAG,
     OUTPUTS_FILE,
     OUTPUTS_TAG,
+    TEST_ERROR_TAG,
     TEST_MISSING_FILE,
     TEST_MISSING_TAG,
     TEST_OUTPUTS_TAG,
@@ -158,7 +159,7 @@ def final_log(final: FinalRecord, record: Record, experiment: str, parent_run_id
     at = max(log.started_ms, _end_ms(final))
     found = {
         "runcard.finalist": "true",
-        "runcard.test_error": final.error,
+        "runcard.test_lost" if final.may_pass else TEST_ERROR_TAG: final.error,
         "runcard.model_unsaved": final.unsaved,
         TEST_OUTPUTS_TAG: final.outputs,
         "runcard.model_digest": model_digest(folder / MODEL_FOLDER) if has_model else None,

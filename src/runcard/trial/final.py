@@ -78,6 +78,8 @@ class FinalResult:
     warnings: tuple[str, ...] = ()
     error: str | None = None
     trace: str = ""
+    may_pass: bool = False
+    """Whether the same error need not come again: memory or the disk ran out, or a worker died."""
 
     @cached_property
     def pipeline(self) -> Any:
@@ -100,7 +102,8 @@ def refit(task: FinalTask) -> FinalResult:
             trained, fit_seconds = _train(task)
             found = _score(trained, task)
     except Exception as error:
-        found = {"error": last_line(error), "trace": trace_of(error)}
+        may_pass = isinstance(error, MemoryError | OSError)
+        found = {"error": last_line(error), "trace": trace_of(error), "may_pass": may_pass}
     else:
         found |= {"fit_seconds": fit_seconds, "warnings": tuple(dict.fromkeys(noted))}
     return FinalResult(started, time.time(), cpu_seconds=time.process_time() - cpu, **found)

@@ -9,14 +9,19 @@ from runcard.card.check import MEASURES
 from runcard.comparison import Comparison, Standing
 from runcard.decision import Candidate, Decision, decide
 from runcard.plan import Plan
-from runcard.record import Record
+from runcard.record import FinalRecord, Record
 from runcard.report.tables import parameters, varying_params
 from runcard.stats import deviation
-from runcard.tracking.base import RunRow
+from runcard.tracking.base import TEST_ERROR_TAG, RunRow
 
 
-def decide_by_plan(plan: Plan, comparison: Comparison) -> Decision | None:
-    """Choose one of a plan's trials; None where there is none to choose from, or its scores are still to come."""
+def decide_by_plan(
+    plan: Plan, comparison: Comparison, finals: Mapping[str, FinalRecord] | None = None
+) -> Decision | None:
+    """Choose one of a plan's trials; None where there is none to choose from, or its scores are still to come.
+
+    Of those that failed as finalists for good none is chosen; `finals` has the records of finalists by trial key.
+    """
     ranked = [standing for standing in comparison.standings if standing.rank is not None]
     if not ranked:
         return None
@@ -28,7 +33,19 @@ def decide_by_plan(plan: Plan, comparison: Comparison) -> Decision | None:
         directions={metric.name: metric.greater_is_better for metric in (plan.primary, *plan.metrics)},
         test_share=plan.test_share,
         left_out=_count(standing.record.status for standing in comparison.standings if standing.rank is None),
+        failed={key: final.error for key, final in (finals or {}).items() if final.error and not final.may_pass},
     )
+
+
+def failed_in(rows: Iterable[RunRow], metric: str) -> dict[str, str]:
+    """Say of trials in MLflow that failed as finalists for good, by the id of their candidate, why."""
+    failed = (row for row in rows if TEST_ERROR_TAG in row.tags and f"test_{metric}" not in row.metrics)
+    return {row.tags.get("runcard.trial_key", row.run_id): row.tags[TEST_ERROR_TAG] for row in failed}
+
+
+def label_of(record: Record) -> str:
+    """Name a trial with all its hyperparameters."""
+    return _label(record.model, record.params, list(record.params))
 
 
 def candidates_in(rows: Sequence[RunRow], key: str, folds: Mapping[str, tuple[float, ...]]) -> list[Candidate]:

