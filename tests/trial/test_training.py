@@ -84,22 +84,12 @@ class Roads:
 
     def on_fold(self, estimator: Any) -> FitResult:
         stages = (Stage("trial", None),)
-        return run_fit(FitTask(self.folder, 0, estimator, stages, self.metrics, self.target, seed=1, is_measured=True))
+        given = (self.folder, 0, estimator, stages, self.metrics, "accuracy", self.target)
+        return run_fit(FitTask(*given, seed=1, is_measured=True))
 
     def refitted(self, estimator: Any) -> FinalResult:
-        return refit(
-            FinalTask(
-                self.folder,
-                self.table,
-                self.columns,
-                SCORE_ROWS,
-                estimator,
-                self.metrics,
-                self.target,
-                1,
-                is_timed=False,
-            )
-        )
+        given = (self.folder, self.table, self.columns, SCORE_ROWS, estimator, self.metrics, "accuracy", self.target)
+        return refit(FinalTask(*given, seed=1, is_timed=False))
 
     def rehearsed(self, estimator: Any) -> str | None:
         return rehearse(Rehearsal(self.folder, estimator, self.metrics, self.target, seed=1))
