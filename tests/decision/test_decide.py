@@ -214,7 +214,7 @@ def test_it_is_written_as_json_with_all_that_was_decided() -> None:
             "unrecorded": [],
         }
     ]
-    assert told["test"] == {"score": 0.79, "n_openings": 3}
+    assert told["test"] == {"score": 0.79, "n_openings": 3, "copies": None}
     assert "by looking at 4 candidates" in told["optimism"]
     assert told["best"]["standard_error"] == pytest.approx(0.012583, abs=1e-6)
 

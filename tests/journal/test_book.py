@@ -17,6 +17,7 @@ import pytest
 from runcard import errors
 from runcard.execution import Execution
 from runcard.journal import Address, Journal, open_journal
+from runcard.journal.book import VERSION
 from runcard.record import FinalRecord, Record, to_json
 
 HERE = Address("sqlite:///here.db", "flowers")
@@ -225,8 +226,8 @@ with journal._transaction():
 def test_a_journal_of_a_newer_runcard_is_left_alone(tmp_path: Path) -> None:
     open_journal(tmp_path).__exit__()
     with closing(sqlite3.connect(tmp_path / "journal.db")) as connection:
-        connection.execute("PRAGMA user_version = 2")
-    with pytest.raises(errors.JournalUnusable, match="format 2, this runcard reads 1") as raised:
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    with pytest.raises(errors.JournalUnusable, match=f"format {VERSION + 1}, this runcard reads {VERSION}") as raised:
         open_journal(tmp_path)
     assert raised.value.hint == "upgrade runcard"
 

@@ -642,7 +642,7 @@ def test_an_address_mlflow_does_not_know_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_trial_costs_few_statements(sqlite_uri: str, log: RunLog, tmp_path: Path) -> None:
-    """Counted, not timed: 12 tags, 5 parameters and 40 metrics took 15 ms when this was 40 statements."""
+    """Counted, not timed: 12 tags, 5 parameters and 40 metrics took 15 ms when this was 40 statements; the seal is two more."""
     items = (
         *(Tag(f"t{k}", "v") for k in range(12)),
         *(Param(f"p{k}", "v") for k in range(5)),
@@ -660,7 +660,7 @@ def test_a_trial_costs_few_statements(sqlite_uri: str, log: RunLog, tmp_path: Pa
             deliver(tracker, replace(log, items=items))
         finally:
             event.remove(Engine, "before_cursor_execute", count)
-    assert 5 < len(statements) <= 40
+    assert 5 < len(statements) <= 42
 
 
 def test_json_of_the_dataset_is_kept(tracker: MlflowTracker, client: MlflowClient, full_log: RunLog) -> None:
