@@ -642,7 +642,10 @@ def test_an_address_mlflow_does_not_know_is_an_error(tmp_path: Path) -> None:
 
 
 def test_a_trial_costs_few_statements(sqlite_uri: str, log: RunLog, tmp_path: Path) -> None:
-    """Counted, not timed: 12 tags, 5 parameters and 40 metrics took 15 ms when this was 40 statements; the seal is two more."""
+    """Counted, not timed: 12 tags, 5 parameters and 40 metrics took 15 ms when this was 40 statements.
+
+    The seal is two more.
+    """
     items = (
         *(Tag(f"t{k}", "v") for k in range(12)),
         *(Param(f"p{k}", "v") for k in range(5)),
