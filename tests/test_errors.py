@@ -106,9 +106,9 @@ def section(name: str, **keys: object) -> dict[str, object]:
 
 @case("RC000")
 def unexpected(root: Path) -> str:
-    command = [sys.executable, "-m", "runcard", "schema"]
-    with Path("/dev/full").open("w") as full:
-        return subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False).stderr
+    write(root, golden_rc000="import json\n\njson.dumps = None\n")
+    command = [sys.executable, "-m", "runcard", "list", "datasets", "--json"]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment()).stderr
 
 
 @case("RC001")
@@ -822,6 +822,13 @@ def interrupted(root: Path) -> str:
     return answer.stderr
 
 
+@case("RC602")
+def disk_full(root: Path) -> str:
+    command = [sys.executable, "-m", "runcard", "schema"]
+    with Path("/dev/full").open("w") as full:
+        return subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False).stderr
+
+
 @case("RC701")
 def nothing_qualifies(root: Path) -> str:
     made = client(root)
@@ -922,6 +929,7 @@ WITHOUT = {
     ("RC601", "where:"),
     ("RC601", "why:"),
     ("RC601", "hint:"),
+    ("RC602", "where:"),
 }
 """What has no answer: no place in a file, and nothing more to say of Ctrl-C."""
 

@@ -10,7 +10,8 @@ RuncardError                      exit 1
 ├── TrackingError                 exit 1   RC5xx  MLflow and what is in it
 ├── GateError                     exit 3   RC7xx  a gate or a rule said no
 ├── ReplayError                   exit 3   RC8xx  a recorded run cannot be run again, or came out otherwise
-└── Interrupted                   exit 130 RC601  Ctrl-C
+├── Interrupted                   exit 130 RC601  Ctrl-C
+└── SystemRefused                 exit 1   RC602  files, memory, processes: the operating system says no
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class RuncardError(Exception):
 
     def __str__(self) -> str:
         """Render the error as the user reads it, several lines, no trailing newline."""
-        lines = [f"error[{self.code}]: {self.what}"]
+        lines = [f"error[{self.code}]: " + self.what.replace("\n", "\\n")]
         for label, text in (("where", self.where), ("why", self.why), ("hint", self.hint)):
             if text:
                 lines.append(f"  {label + ':':<6} " + text.replace("\n", "\n" + " " * 9))
@@ -573,6 +574,12 @@ class Interrupted(RuncardError):
 
     code = "RC601"
     exit_code = EXIT_INTERRUPTED
+
+
+class SystemRefused(RuncardError):
+    """The operating system refuses what is needed: files, memory, processes."""
+
+    code = "RC602"
 
 
 # RC7xx: a gate or a rule said no

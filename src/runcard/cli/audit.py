@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from runcard import errors
 from runcard.cli import options
+from runcard.cli.answer import Command, answer_json
 
 if TYPE_CHECKING:
     from runcard.audit import Audit
 
 
-@click.command("audit")
+@click.command("audit", cls=Command)
 @click.argument("name", metavar="[RUN|CARD|EXPERIMENT]", required=False)
 @click.option(
     "--require",
@@ -42,14 +42,14 @@ def command(name: str | None, require: int | None, tracking_uri: str | None, as_
         )
     audit = audit_run(name, find_project().with_settings(tracking_uri=tracking_uri))
     if as_json:
-        click.echo(json.dumps(audit.as_dict(), indent=2))
+        answer_json(audit.as_dict())
     else:
         from runcard.cli.console import results_console
         from runcard.report.audit import audit_summary, audit_table
 
         console = results_console()
         console.print(audit_table(audit))
-        console.print(audit_summary(audit), markup=False)
+        console.print(audit_summary(audit))
     if require is not None and audit.n_held < require:
         raise _failed(audit, require)
 

@@ -9,9 +9,10 @@ import click
 
 from runcard import errors
 from runcard.cli import options
+from runcard.cli.answer import Command, answer_json, say
 
 
-@click.command("check")
+@click.command("check", cls=Command)
 @options.card
 @click.option("--schema", is_flag=True, help="Also write the JSON Schema where the card's editor line points.")
 @options.as_json
@@ -34,7 +35,7 @@ def command(card: str, schema: bool, as_json: bool) -> None:
 
     resolved = resolve(found)
     if as_json:
-        click.echo(json.dumps(resolved.plan.as_dict(), indent=2, default=str))
+        answer_json(resolved.plan.as_dict())
     else:
         results_console().print(describe_plan(resolved.plan, resolved.table.frame))
 
@@ -51,4 +52,4 @@ def _write_schema(card: Path) -> None:
             hint="point it to a file: `# yaml-language-server: $schema=runcard.schema.json`",
         )
     path.write_text(json.dumps(card_schema(), indent=2) + "\n", encoding="utf-8")
-    click.echo(f"Wrote {path}", err=True)
+    say(f"Wrote {path}")

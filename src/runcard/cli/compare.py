@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from runcard.cli import options
+from runcard.cli.answer import Command, answer
 
 if TYPE_CHECKING:
     from runcard.tracking.compared import RunComparison
 
 
-@click.command("compare")
+@click.command("compare", cls=Command)
 @click.argument("names", metavar="[CARD|EXPERIMENT|RUN]...", nargs=-1)
 @click.option("--metric", metavar="NAME", help="What to rank by; default: the card's primary metric.")
 @click.option(
@@ -69,13 +70,13 @@ def _show(found: RunComparison, form: str) -> None:
     from runcard.report import compared
 
     if form == "json":
-        click.echo(compared.as_json(found))
+        answer(compared.as_json(found))
     elif form == "csv":
-        click.echo(compared.as_csv(found), nl=False)
+        answer(compared.as_csv(found), nl=False)
     elif form == "markdown":
-        click.echo(compared.as_markdown(found), nl=False)
+        answer(compared.as_markdown(found), nl=False)
     else:
         console = results_console()
         console.print(compared.compared_table(found, width=console.width))
         for note in compared.notes(found):
-            console.print(note, markup=False)
+            console.print(note)

@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from rich.console import Console
+from rich.text import Text
+
+from runcard.cli.answer import answers
+from runcard.printable import printable
 
 _FILE_WIDTH = 160
 
 
+class PlainConsole(Console):
+    """Shows texts as they are: what is in a name is neither markup nor a smiley, and does nothing to a terminal."""
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        """Make a text of a string."""
+        return super().render_str(printable(text), **{**how, "markup": False, "emoji": False})
+
+    def on_broken_pipe(self) -> None:
+        """Go on without progress that nobody reads; an answer that nobody reads is the end."""
+        if not self.stderr:
+            raise BrokenPipeError
+        self.quiet = True
+
+
 def results_console() -> Console:
     """Make the console for results: as wide as the terminal, or as tables want in a file or a pipe."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _FILE_WIDTH)
+    stream = answers()
+    return PlainConsole(file=stream, highlight=False, width=None if stream.isatty() else _FILE_WIDTH)
 
 
 def progress_console() -> Console:
     """Make the console for progress and notes."""
-    return Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
-
-
-def say(line: str) -> None:
-    """Print a note to standard error, without credentials."""
-    import click
-
-    from runcard.redact import redact
-
-    click.echo(redact(line), err=True)
+    return PlainConsole(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
 
 from runcard import errors
 from runcard.cli import options
-from runcard.cli.console import say
+from runcard.cli.answer import Command, answer_json, say
 
 _NOTHING = "nothing is locked yet; the first `runcard run` of a dataset does it, or `runcard lock`"
 
@@ -19,7 +18,7 @@ def command() -> None:
     """Look after the datasets that runcard.lock names."""
 
 
-@command.command("list")
+@command.command("list", cls=Command)
 @options.as_json
 def list_command(as_json: bool) -> None:
     """List what is locked: rows, columns, fingerprint, when and why, and whether its content is kept."""
@@ -28,7 +27,7 @@ def list_command(as_json: bool) -> None:
 
     rows = list_locked(find_project())
     if as_json:
-        click.echo(json.dumps([row.as_dict() for row in rows], indent=2))
+        answer_json([row.as_dict() for row in rows])
         return
     if not rows:
         say(_NOTHING)
@@ -39,7 +38,7 @@ def list_command(as_json: bool) -> None:
     results_console().print(datasets_table([(row.locked, row.kept is not None) for row in rows]))
 
 
-@command.command("verify")
+@command.command("verify", cls=Command)
 @click.argument("name", metavar="[NAME]", required=False)
 @options.as_json
 def verify_command(name: str | None, as_json: bool) -> None:
@@ -53,7 +52,7 @@ def verify_command(name: str | None, as_json: bool) -> None:
 
     found = verify_locked(find_project(), name)
     if as_json:
-        click.echo(json.dumps([{**asdict(verdict), "good": verdict.is_good} for verdict in found], indent=2))
+        answer_json([{**asdict(verdict), "good": verdict.is_good} for verdict in found])
     elif not found:
         say(_NOTHING)
     else:
@@ -66,7 +65,7 @@ def verify_command(name: str | None, as_json: bool) -> None:
         raise click.exceptions.Exit(errors.EXIT_GATE)
 
 
-@command.command("restore")
+@command.command("restore", cls=Command)
 @click.argument("name", metavar="NAME")
 @click.option("--force", is_flag=True, help="Put what lies there aside under another name.")
 def restore_command(name: str, force: bool) -> None:

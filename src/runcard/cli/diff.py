@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from runcard.cli import options
+from runcard.cli.answer import Command, answer_json
 
 
-@click.command("diff")
+@click.command("diff", cls=Command)
 @click.argument("first", metavar="RUN")
 @click.argument("second", metavar="RUN")
 @options.tracking_uri
@@ -24,7 +23,7 @@ def command(first: str, second: str, tracking_uri: str | None, as_json: bool) ->
 
     found = diff_runs(first, second, tracking_uri=tracking_uri)
     if as_json:
-        click.echo(json.dumps(found.as_dict(), indent=2, ensure_ascii=False, default=str))
+        answer_json(found.as_dict())
         return
     from runcard.cli.console import results_console
     from runcard.report.replay import describe_beside

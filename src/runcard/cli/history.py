@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
 
 from runcard.cli import options
-from runcard.cli.console import say
+from runcard.cli.answer import Command, answer_json, say
 
 
-@click.command("history")
+@click.command("history", cls=Command)
 @click.argument("model", metavar="MODEL")
 @options.tracking_uri
 @options.as_json
@@ -26,7 +25,7 @@ def command(model: str, tracking_uri: str | None, as_json: bool) -> None:
     found = read_history(model, tracking_uri=tracking_uri, note=say)
     if as_json:
         events = [{"event": entry.event_id, **asdict(entry.promotion)} for entry in found.entries]
-        click.echo(json.dumps({"model": model, "events": events, "moved_by_hand": list(found.moved)}, indent=2))
+        answer_json({"model": model, "events": events, "moved_by_hand": list(found.moved)})
         return
     from runcard.cli.console import results_console
     from runcard.report.events import events_table

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runcard import errors
+from runcard.cli.answer import Command, answer, say
 
 if TYPE_CHECKING:
     from runcard.card.check import Names
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 STDOUT = "-"
 
 
-@click.command("import")
+@click.command("import", cls=Command)
 @click.argument("sweep", metavar="SWEEP")
 @click.option(
     "-o", "--output", metavar="CARD", default=STDOUT, help="Where the card is written; default: standard output."
@@ -47,17 +48,17 @@ def command(sweep: str, output: str, model: str | None, data: str | None, target
         error = unknown_model(model, names.catalog)
         error.where = "--model"
         raise error
-    found = read_sweep(Path(sweep), names, spec, tell=lambda remark: click.echo(str(remark), err=True))
+    found = read_sweep(Path(sweep), names, spec, tell=lambda remark: say(str(remark)))
     shown = output if is_file else "standard output"
     given = _data(data, names, project) if data else None
     draft = draft_card(found, project=project, name=shown, model=model, data=given, target=target)
     for blank in draft.blanks:
-        click.echo(str(blank), err=True)
+        say(str(blank))
     if is_file:
         _write(output, draft.text)
-        click.echo(f"Wrote {output}", err=True)
+        say(f"Wrote {output}")
     else:
-        click.echo(draft.text, nl=False)
+        answer(draft.text, nl=False)
 
 
 def _data(data: str, names: Names, project: Project) -> dict[str, str]:

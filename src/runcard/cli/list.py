@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 
 import click
 
 from runcard.cli import options
+from runcard.cli.answer import Command, answer_json
 
 KINDS = ("models", "metrics", "datasets", "features")
 
 
-@click.command("list")
+@click.command("list", cls=Command)
 @click.argument("kind", type=click.Choice(KINDS))
 @options.as_json
 def command(kind: str, as_json: bool) -> None:
@@ -33,7 +33,7 @@ def command(kind: str, as_json: bool) -> None:
     }
     rows = makers[kind](catalog)
     if as_json:
-        click.echo(json.dumps([asdict(row) for row in rows], indent=2))
+        answer_json([asdict(row) for row in rows])
         return
     from runcard.cli.console import results_console
     from runcard.report.tables import catalog_table

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from runcard import errors
-from runcard.cli.console import say
+from runcard.cli.answer import Command, say
 
 
-@click.command("lock")
+@click.command("lock", cls=Command)
 @click.argument("name", metavar="NAME")
 @click.option("--update", is_flag=True, help="Let a locked name stand for what is there now; needs --reason.")
 @click.option("--reason", metavar="TEXT", help="Why it now stands for other content; runcard.lock keeps it.")

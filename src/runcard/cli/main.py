@@ -15,6 +15,10 @@ from typing import Any
 import click
 
 from runcard import __version__, errors
+from runcard.cli.answer import prepare_streams
+from runcard.cli.refusal import refusal_of
+from runcard.printable import printable
+from runcard.redact import redact
 
 _COMMANDS = {
     "audit": "Tick the reproducibility checklist of a run by what was recorded.",
@@ -104,6 +108,7 @@ def program() -> None:
     The interpreter is not taken apart, which takes half a second once MLflow is imported; what was registered for the
     end is called, and what was printed is out.
     """
+    prepare_streams()
     codes: list[int] = []
     atexit.register(_end, codes)  # called last, being the first
     try:
@@ -123,15 +128,14 @@ def _end(codes: list[int]) -> None:
 
 
 def _leave(error: errors.RuncardError, code: int) -> None:
-    from runcard.redact import redact
-
-    click.echo(redact(str(error)), err=True)
+    click.echo(printable(redact(str(error))), err=True)
     raise click.exceptions.Exit(code)
 
 
 def _unexpected(error: Exception) -> errors.RuncardError:
-    from runcard.redact import redact
-
+    refusal = refusal_of(error)
+    if refusal is not None:
+        return refusal
     text = redact(str(error)).strip().splitlines()
     return errors.RuncardError(
         f"something went wrong that runcard did not expect: {type(error).__name__}",

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from runcard.cli import options
+from runcard.cli.answer import Command, say
 
 if TYPE_CHECKING:
     from runcard.workflow.predict import OnRows, Prediction
 
 
-@click.command("predict")
+@click.command("predict", cls=Command)
 @click.argument("model", metavar="MODEL")
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option(
@@ -57,13 +58,13 @@ def _progress() -> Iterator[OnRows]:
 
 def _tell(found: Prediction) -> None:
     for warning in found.warnings:
-        click.echo(f"warning: {warning}", err=True)
+        say(f"warning: {warning}")
     if found.ignored:
         from runcard import errors
 
-        click.echo(f"Not used by the model: {errors.listing(found.ignored, 20)}", err=True)
+        say(f"Not used by the model: {errors.listing(found.ignored, 20)}")
     for unseen in found.unseen:
         rows = "1 row has" if unseen.n_rows == 1 else f"{unseen.n_rows:,} rows have"
         values = ", ".join(f"`{value}`" for value in unseen.values) + (" and others" if unseen.more else "")
-        click.echo(f"{rows} a `{unseen.column}` that training never saw: {values}", err=True)
-    click.echo(f"{found.n_rows:,} rows predicted by {found.version}: {found.output}", err=True)
+        say(f"{rows} a `{unseen.column}` that training never saw: {values}")
+    say(f"{found.n_rows:,} rows predicted by {found.version}: {found.output}")

@@ -41,7 +41,7 @@ class Show(Listener):
     def note(self, text: str) -> None:
         """Print a sentence."""
         if not self._quiet:
-            self._console.print(text, markup=False)
+            self._console.print(text)
 
     def warn(self, text: str) -> None:
         """Print a warning, whatever else is quiet."""
@@ -73,7 +73,7 @@ class Show(Listener):
             self._last_line = time.monotonic()
             self.note(f"{state['counts']}{state['best']}")
         if record.error and not self._quiet:
-            self._console.print(f"failed: {record.model} {dict(record.params)}, {record.error}", markup=False)
+            self._console.print(f"failed: {record.model} {dict(record.params)}, {record.error}")
 
     def ranked(self, comparison: Comparison, plan: Plan, decision: Decision | None) -> None:
         """Print the ranked trials as soon as they are done."""
@@ -116,14 +116,14 @@ class Show(Listener):
         table = ranking_table(comparison, width=self._results.width, marks=marks_of(decision))
         self._results.print(table)
         if decision is not None and (explained := legend(decision)):
-            self._results.print(explained, markup=False)
+            self._results.print(explained)
 
 
 def _make_bar(console: Console) -> Progress:
     return Progress(
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[counts]}{task.fields[best]}"),
+        TextColumn("{task.fields[counts]}{task.fields[best]}", markup=False),
         TimeRemainingColumn(compact=True),
         console=console,
         transient=True,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from runcard.cli import options
-from runcard.cli.console import say
+from runcard.cli.answer import Command, answer, say
 
 
-@click.command("promote")
+@click.command("promote", cls=Command)
 @click.argument("model", metavar="MODEL[@ALIAS|/VERSION]")
 @click.option("--to", type=click.Choice(["staging", "production"]), required=True, help="The alias to move.")
 @click.option("--force", is_flag=True, help="Move it although a gate does not hold; needs --reason.")
@@ -32,4 +32,4 @@ def command(model: str, to: str, force: bool, reason: str, tracking_uri: str | N
         before = f"{event.model}/{event.previous}" if event.previous else "no version"
         forced = ", by force" if event.is_forced else ""
         say(f"`{to}` moved from {before} to {done.version}{forced}")
-    click.echo(str(done.version))
+    answer(str(done.version))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from runcard.cli import options
-from runcard.cli.console import say
+from runcard.cli.answer import Command, answer, say
 
 
-@click.command("register")
+@click.command("register", cls=Command)
 @click.argument("name", metavar="[RUN|CARD]", required=False)
 @options.tracking_uri
 def command(name: str | None, tracking_uri: str | None) -> None:
@@ -23,4 +23,4 @@ def command(name: str | None, tracking_uri: str | None) -> None:
     found = register(name, tracking_uri=tracking_uri, note=say)
     if not found.is_new:
         say(f"{found.version} was made of this run already")
-    click.echo(str(found.version))
+    answer(str(found.version))

@@ -8,7 +8,7 @@ import click
 
 from runcard import errors
 from runcard.cli import options
-from runcard.cli.console import say
+from runcard.cli.answer import Command, answer, say
 
 if TYPE_CHECKING:
     from runcard.replay import Replay
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _REQUIRED = {"identical": "identical", "equivalent": "equivalent", "within-tolerance": "within tolerance"}
 
 
-@click.command("reproduce")
+@click.command("reproduce", cls=Command)
 @click.argument("name", metavar="RUN")
 @click.option(
     "--isolated/--here",
@@ -67,7 +67,7 @@ def _show(replay: Replay, *, as_json: bool) -> None:
     from runcard.replay import to_json
 
     if as_json:
-        click.echo(to_json(replay))
+        answer(to_json(replay))
         return
     from runcard.cli.console import results_console
     from runcard.report.replay import describe_replay

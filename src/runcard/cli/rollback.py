@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from runcard.cli import options
-from runcard.cli.console import say
+from runcard.cli.answer import Command, answer, say
 
 
-@click.command("rollback")
+@click.command("rollback", cls=Command)
 @click.argument("model", metavar="MODEL")
 @click.option("--to", type=click.IntRange(1), metavar="VERSION", help="An earlier holder; default: the previous one.")
 @click.option("--reason", metavar="TEXT", default="", help="Why; the ledger keeps it.")
@@ -27,4 +27,4 @@ def command(model: str, to: int | None, reason: str, tracking_uri: str | None) -
     else:
         before = f"{event.model}/{event.previous}" if event.previous else "no version"
         say(f"`production` moved back from {before} to {done.version}")
-    click.echo(str(done.version))
+    answer(str(done.version))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from runcard import errors
 from runcard.cli import options
+from runcard.cli.answer import Command, answer_json, say
 
 
-@click.command("run")
+@click.command("run", cls=Command)
 @options.card
 @click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes that train; default: cores.")
 @click.option("--on", metavar="ADDRESS", help="A Dask cluster to train on, such as tcp://host:8786.")
@@ -51,11 +51,11 @@ def command(
         listener=listener,
     )
     if as_json:
-        click.echo(json.dumps(_as_dict(result), indent=2, default=str))
+        answer_json(_as_dict(result))
     else:
         listener.conclude(result)
     if result.problem is not None:
-        click.echo(str(result.problem), err=True)
+        say(str(result.problem))
         is_no = isinstance(result.problem, errors.GateError)
         raise click.exceptions.Exit(errors.EXIT_GATE if is_no else errors.EXIT_ERROR)
 

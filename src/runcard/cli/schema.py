@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
+from runcard.cli.answer import Command, answer_json
 
-@click.command("schema")
+
+@click.command("schema", cls=Command)
 def command() -> None:
     """Print the JSON Schema of cards, for editors.
 
@@ -15,4 +15,4 @@ def command() -> None:
     """
     from runcard.card.schema import card_schema
 
-    click.echo(json.dumps(card_schema(), indent=2))
+    answer_json(card_schema())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from runcard import errors
 from runcard.cli import options
+from runcard.cli.answer import Command, answer_json, say
 from runcard.cli.subject import find_subject
 
 
@@ -30,7 +30,7 @@ def _bounds(sign: str) -> Any:
     return read
 
 
-@click.command("select")
+@click.command("select", cls=Command)
 @click.argument("name", metavar="[CARD|EXPERIMENT]", required=False)
 @click.option("--experiment", metavar="NAME", help="Choose among the runs of any script in this experiment instead.")
 @click.option("--metric", metavar="NAME", help="The metric that decides; default: the card's primary one.")
@@ -83,8 +83,7 @@ def command(
 def _show(found: Any, *, as_json: bool, is_written: bool) -> None:
     if as_json:
         apart = [{"run_id": each.run.run_id, "name": each.run.name, "why": list(each.why)} for each in found.apart]
-        document = {"experiment": found.experiment, **found.decision.as_dict(), "not_as_recorded": apart}
-        click.echo(json.dumps(document, indent=2))
+        answer_json({"experiment": found.experiment, **found.decision.as_dict(), "not_as_recorded": apart})
         return
     from runcard.cli.console import results_console
     from runcard.report.decision import describe_decision
@@ -92,8 +91,8 @@ def _show(found: Any, *, as_json: bool, is_written: bool) -> None:
     console = results_console()
     console.print(describe_decision(found.decision, width=console.width, with_pareto=True, advice=found.advice))
     for each in found.apart:
-        click.echo(f"not as recorded: {each}", err=True)
-    click.echo("Written to MLflow." if is_written else "Nothing was written: --dry-run.", err=True)
+        say(f"not as recorded: {each}")
+    say("Written to MLflow." if is_written else "Nothing was written: --dry-run.")
 
 
 def _refuse_both(name: str | None, experiment: str) -> None:

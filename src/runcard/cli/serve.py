@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from runcard.cli import options
+from runcard.cli.answer import Command, answer, say
 
 if TYPE_CHECKING:
     from runcard.workflow.serve import ServedModel
 
 
-@click.command("serve")
+@click.command("serve", cls=Command)
 @click.argument("model", metavar="MODEL")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Who may ask; the default: this machine only.")
 @click.option("--port", type=click.IntRange(1, 65535), default=5001, show_default=True)
@@ -33,7 +34,7 @@ def command(model: str, host: str, port: int, tracking_uri: str | None, allow_co
 
 def _tell(served: ServedModel) -> None:
     for warning in served.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    click.echo(f"{served.version} answers at {served.address}/invocations (Ctrl-C ends it)", err=True)
+        say(f"warning: {warning}")
+    say(f"{served.version} answers at {served.address}/invocations (Ctrl-C ends it)")
     if served.request is not None:
-        click.echo(served.curl)
+        answer(served.curl)

@@ -8,9 +8,10 @@ import click
 
 from runcard import errors
 from runcard.cli import options
+from runcard.cli.answer import Command, answer, say
 
 
-@click.command("sync")
+@click.command("sync", cls=Command)
 @options.tracking_uri
 def command(tracking_uri: str | None) -> None:
     """Deliver to MLflow what it has not been told yet.
@@ -25,16 +26,14 @@ def command(tracking_uri: str | None) -> None:
     project = find_project().with_settings(tracking_uri=tracking_uri)
     report = sync(project)
     if report.error is not None:
-        click.echo(str(report.error), err=True)
+        say(str(report.error))
     if report.left:
-        click.echo(f"{report.delivered} delivered, {report.left} left for {redact(project.tracking_uri)}.")
+        answer(f"{report.delivered} delivered, {report.left} left for {redact(project.tracking_uri)}.")
     elif report.elsewhere:
-        click.echo(
-            f"{report.delivered} delivered; {redact(project.tracking_uri)} has everything that was meant for it."
-        )
+        answer(f"{report.delivered} delivered; {redact(project.tracking_uri)} has everything that was meant for it.")
     else:
-        click.echo(f"{report.delivered} delivered; MLflow has everything.")
+        answer(f"{report.delivered} delivered; MLflow has everything.")
     for uri, n_waiting in report.elsewhere.items():
-        click.echo(f"{n_waiting} wait for {uri}: runcard sync --tracking-uri {shlex.quote(uri)}")
+        answer(f"{n_waiting} wait for {uri}: runcard sync --tracking-uri {shlex.quote(uri)}")
     if report.left or report.elsewhere:
         raise click.exceptions.Exit(errors.EXIT_ERROR)

@@ -9,9 +9,10 @@ import click
 
 from runcard import errors
 from runcard.cli import options
+from runcard.cli.answer import Command, answer
 
 
-@click.command("ui")
+@click.command("ui", cls=Command)
 @click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True, help="On 127.0.0.1.")
 @options.tracking_uri
 @click.option("--browser/--no-browser", default=True, help="Whether to open a web browser.")
@@ -27,11 +28,11 @@ def command(port: int, tracking_uri: str | None, browser: bool) -> None:
     if project.tracking_uri.startswith(("http://", "https://")):
         from runcard.redact import redact
 
-        click.echo(f"MLflow is at {redact(project.tracking_uri)}")
+        answer(f"MLflow is at {redact(project.tracking_uri)}")
         _open(project.tracking_uri, browser=browser)
         return
     with serve(project.tracking_uri, root=project.root, port=port) as server:
-        click.echo(f"MLflow is at {server.address} (Ctrl-C ends it)")
+        answer(f"MLflow is at {server.address} (Ctrl-C ends it)")
         _open(server.address, browser=browser)
         try:
             code = server.wait()

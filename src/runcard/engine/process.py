@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -37,6 +38,9 @@ def set_up_process(root: str, modules: Sequence[str], wait_for_parent: Callable[
     warnings.simplefilter("ignore")  # tasks collect their own; what unpickling them says is for nobody
     os.environ.update(ONE_THREAD)
     give_back_large_arrays()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what an estimator prints is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     if modules:
         sys.path.insert(0, root)
         for name in modules:

@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runcard.audit import Audit, Item
+from runcard.printable import printable
 from runcard.report.tables import plain_table
 
 _MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "not applicable": ("–", "dim")}
@@ -13,7 +14,7 @@ _MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "not applicable"
 
 def audit_table(audit: Audit) -> Table:
     """List the items by group, each with its evidence; below one that failed, what mends it."""
-    table = plain_table(Text(f"Audit of {audit.name} ({audit.run_id[:8]}) in {audit.experiment}"))
+    table = plain_table(f"Audit of {audit.name} ({audit.run_id[:8]}) in {audit.experiment}")
     table.add_column("")
     table.add_column("item", no_wrap=True)
     table.add_column("evidence", overflow="fold")
@@ -34,7 +35,7 @@ def audit_summary(audit: Audit) -> str:
 
 
 def _evidence(item: Item) -> Text:
-    text = Text(item.finding.evidence)
+    text = Text(printable(item.finding.evidence))
     if item.finding.mend:
-        text.append("\nmend: ", style="bold").append(item.finding.mend)
+        text.append("\nmend: ", style="bold").append(printable(item.finding.mend))
     return text

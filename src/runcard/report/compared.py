@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.console import JustifyMethod
 from rich.table import Table
-from rich.text import Text
 
 from runcard.comparison import LEVEL, Beside
+from runcard.printable import printable_line
 from runcard.report.cells import csv_cell
 from runcard.report.tables import number, plain_table
 from runcard.tracking.compared import COSTS, MODEL_PARAM, ComparedRun, RunComparison
@@ -83,6 +83,7 @@ def as_markdown(found: RunComparison) -> str:
 def compared_table(found: RunComparison, *, width: int) -> Table:
     """Rank the runs in a table as wide as the terminal: the last columns are left out if need be."""
     heads, rows = _cells(found)
+    rows = [[printable_line(cell) for cell in row] for row in rows]
     widths = [
         max(len(head), *(len(row[place]) for row in rows)) if rows else len(head) for place, head in enumerate(heads)
     ]
@@ -97,7 +98,7 @@ def compared_table(found: RunComparison, *, width: int) -> Table:
         side: JustifyMethod = "left" if head in _LEFT else "right"
         table.add_column(head, justify=side, no_wrap=head != _PARAMETERS, min_width=least, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row[:n_shown]))
+        table.add_row(*row[:n_shown])
     return table
 
 
@@ -159,8 +160,8 @@ def _column(found: RunComparison, row: ComparedRun) -> dict[str, str]:
     costs = (("fit s", "fit_seconds", 2), ("row ms", "predict_ms_p95", 1), ("MB", "model_mb", 2))
     return {
         "rank": _rank(found, row),
-        "model": "" if MODEL_PARAM in same[None] else _plain(row.model),
-        _PARAMETERS: ", ".join(f"{_plain(name)}={_plain(value)}" for name, value in params.items()),
+        "model": "" if MODEL_PARAM in same[None] else row.model,
+        _PARAMETERS: ", ".join(f"{name}={value}" for name, value in params.items()),
         yardstick.metric: _score(row),
         **_beside_cells(row.beside),
         "run": run.run_id[:8],
@@ -200,7 +201,7 @@ def _signed(value: float, scale: float) -> str:
     return f"{value:+.4f}" if 1e-3 <= scale < 1e6 else f"{value:+.3g}"
 
 
-def _title(found: RunComparison) -> Text:
+def _title(found: RunComparison) -> str:
     yardstick = found.yardstick
     direction = "greater" if yardstick.greater_is_better else "less"
     title = f"{'Trials' if found.card else 'Runs'} by {yardstick.metric} ({direction} is better)"
@@ -212,7 +213,7 @@ def _title(found: RunComparison) -> Text:
         title += ", on the test rows"
     if found.besides:
         title += "; beside " + ("the baseline" if found.has_baseline else "the best")
-    return Text(_plain(title), style="bold")
+    return title
 
 
 def _how_many(found: RunComparison) -> str:
@@ -230,8 +231,8 @@ def _how_many(found: RunComparison) -> str:
 def _same(found: RunComparison) -> list[str]:
     said = []
     for model, params in found.same_params.items():
-        shown = ", ".join(f"{_plain(name)}={_plain(value)}" for name, value in params.items())
-        said += [f"{'all' if model is None else _plain(model)}: {shown}"] if shown else []
+        shown = ", ".join(f"{printable_line(name)}={printable_line(value)}" for name, value in params.items())
+        said += [f"{'all' if model is None else printable_line(model)}: {shown}"] if shown else []
     return [f"The same in {'; in '.join(said)}."] if said else []
 
 
@@ -277,13 +278,8 @@ def _times(n: int) -> str:
     return {1: "once", 2: "twice"}.get(n, f"{n} times")
 
 
-def _plain(text: str) -> str:
-    """Take out of a text what would steer a terminal or break a line."""
-    return "".join(char if char.isprintable() else " " for char in text)
-
-
 def _escaped(text: str) -> str:
     """Write a text that Markdown shows as it is, in one line."""
     for char in ("\\", "|", "<", "*", "[", "]"):
         text = text.replace(char, f"\\{char}")
-    return _plain(text)
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runcard.data.locked import Locked
+from runcard.printable import printable_line
 from runcard.report.tables import plain_table
 
 _GOOD = ("as locked", "kept", "not kept")
@@ -26,14 +27,14 @@ def datasets_table(rows: Sequence[tuple[Locked, bool]]) -> Table:
     for locked, is_kept in rows:
         content = locked.content
         table.add_row(
-            Text(locked.name),
+            locked.name,
             f"{content.n_rows:,}",
             f"{len(content.columns):,}",
             content.digest[:12],
             f"{locked.locked:%Y-%m-%d %H:%M}",
             "yes" if is_kept else "no",
             locked.dvc.md5[:8] if locked.dvc else "",
-            Text(locked.reason),
+            locked.reason,
         )
     return table
 
@@ -45,5 +46,5 @@ def verdicts_table(rows: Sequence[tuple[str, str, str, Sequence[str]]]) -> Table
         table.add_column(name, overflow="fold", no_wrap=name in ("data", "kept content"))
     for name, tree, store, problems in rows:
         words = [Text(word, style="" if word in _GOOD else "bold red") for word in (tree, store)]
-        table.add_row(Text(name), *words, Text("\n".join(problems)))
+        table.add_row(name, *words, Text("\n".join(map(printable_line, problems))))
     return table

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from runcard.decision import Candidate, Decision, Rejection, shown
-from runcard.report.tables import CHOSEN, UNBEATEN, fitted_table, number
+from runcard.printable import printable_line
+from runcard.report.tables import CHOSEN, UNBEATEN, PlainTable, fitted_table, number
 
 MAX_NAMED = 3
 MAX_PARETO = 12
@@ -21,12 +22,12 @@ def describe_decision(decision: Decision, *, width: int, with_pareto: bool, advi
     `advice` is what to do about a winner without a test score.
     """
     title = f"Decision by {decision.metric}, rule {decision.choice.rule}"
-    grid = Table.grid(padding=(0, 2))
+    grid = PlainTable.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(overflow="fold")
     for name, text in _facts(decision, advice or ""):
-        grid.add_row(name, Text(text))
-    parts: list[RenderableType] = [Text(title, style="bold"), grid]
+        grid.add_row(name, text)
+    parts: list[RenderableType] = [Text(printable_line(title), style="bold"), grid]
     if with_pareto and len(decision.pareto) > 1:
         parts += [Text(""), _pareto_table(decision, width)]
     return Group(*parts)

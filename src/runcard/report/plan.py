@@ -12,7 +12,8 @@ from rich.text import Text
 from runcard import errors
 from runcard.plan import Plan
 from runcard.plan.absent import absent_classes
-from runcard.report.tables import plain_table
+from runcard.printable import printable_line
+from runcard.report.tables import PlainTable, plain_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,16 +24,16 @@ MAX_CLASSES = 8
 
 def describe_plan(plan: Plan, frame: pd.DataFrame) -> Group:
     """Show what would be done, and what the columns are taken for."""
-    head = Table.grid(padding=(0, 2))
+    head = PlainTable.grid(padding=(0, 2))
     head.add_column(style="bold", no_wrap=True)
     head.add_column(overflow="fold")
     for name, text in _facts(plan).items():
-        head.add_row(name, Text(text))
+        head.add_row(name, text)
     if copies := str(plan.copies):
-        head.add_row("copies", Text(copies, style="yellow"))
+        head.add_row("copies", Text(printable_line(copies), style="yellow"))
     for text in _absent(plan):
-        head.add_row("absent", Text(text, style="yellow"))
-    return Group(Text(f"{plan.card.shown} is valid\n"), head, Text(""), _columns(plan, frame))
+        head.add_row("absent", Text(printable_line(text), style="yellow"))
+    return Group(Text(f"{printable_line(plan.card.shown)} is valid\n"), head, Text(""), _columns(plan, frame))
 
 
 def _facts(plan: Plan) -> dict[str, str]:

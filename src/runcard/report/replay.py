@@ -8,8 +8,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from runcard.printable import printable, printable_line
 from runcard.replay import Beside, Difference, Replay, Score
 from runcard.replay.difference import OF_RUNS
+from runcard.report.tables import PlainTable
 
 _STYLE = {
     "identical": "bold green",
@@ -39,8 +41,10 @@ _WIDTH = 44
 def describe_replay(replay: Replay, *, width: int) -> Group:
     """Show what differs, what came out, and the verdict."""
     title = f"{replay.run_name} of {replay.experiment}, run again {replay.mode}"
-    parts: list[RenderableType] = [Text(title, style="bold"), _parts_table(replay.differences)]
-    parts += [Text(line, style="dim", overflow="ellipsis", no_wrap=True) for line in _lines(replay.differences)]
+    parts: list[RenderableType] = [Text(printable_line(title), style="bold"), _parts_table(replay.differences)]
+    parts += [
+        Text(printable(line), style="dim", overflow="ellipsis", no_wrap=True) for line in _lines(replay.differences)
+    ]
     if replay.scores:
         parts.append(_scores_table(replay.scores))
     return Group(*parts, *_verdict(replay))
@@ -51,10 +55,12 @@ def describe_beside(found: Beside) -> Group:
     heads = tuple(f"{name} {run_id[:8]}" for name, run_id in zip(found.names, found.run_ids, strict=True))
     groups = _OF_ANY if found.is_plain else _OF_TWO
     parts: list[RenderableType] = [_parts_table(found.differences, heads, groups)]
-    parts += [Text(line, style="dim", overflow="ellipsis", no_wrap=True) for line in _lines(found.differences)]
+    parts += [
+        Text(printable(line), style="dim", overflow="ellipsis", no_wrap=True) for line in _lines(found.differences)
+    ]
     if found.scores:
         parts.append(_scores_table(found.scores, heads))
-    return Group(*parts, *(Text(line) for line in found.unknown))
+    return Group(*parts, *(Text(printable(line)) for line in found.unknown))
 
 
 def _parts_table(
@@ -62,7 +68,7 @@ def _parts_table(
     heads: tuple[str, ...] = ("recorded", "now"),
     groups: Mapping[str, tuple[str, ...]] = _GROUPS,
 ) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = PlainTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for head in ("part", *heads, ""):
         table.add_column(head, overflow="fold", max_width=_WIDTH)
     for group, names in groups.items():
@@ -86,6 +92,11 @@ def _mark(each: Difference) -> Text:
     return Text("different", style="yellow") if each.is_environment else Text("noted", style="dim")
 
 
+def _excerpt(differences: Sequence[Difference]) -> list[RenderableType]:
+    lines = map(printable, _lines(differences))
+    return [Text(line, style="dim", overflow="ellipsis", no_wrap=True) for line in lines]
+
+
 def _lines(differences: Sequence[Difference]) -> Iterator[str]:
     """Show what changed in texts, the beginning of it."""
     for each in differences:
@@ -97,7 +108,7 @@ def _lines(differences: Sequence[Difference]) -> Iterator[str]:
 
 
 def _scores_table(scores: Sequence[Score], heads: tuple[str, ...] = ("recorded", "now")) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = PlainTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("score")
     for head in (*heads, "largest difference"):
         table.add_column(head, justify="right")
@@ -108,12 +119,12 @@ def _scores_table(scores: Sequence[Score], heads: tuple[str, ...] = ("recorded",
 
 
 def _verdict(replay: Replay) -> Iterator[RenderableType]:
-    yield Text.assemble((replay.words, _STYLE[replay.verdict]), f": {replay.why}")
+    yield Text.assemble((replay.words, _STYLE[replay.verdict]), printable(f": {replay.why}"))
     if replay.verdict != "identical" and replay.first_divergence:
-        yield Text(f"first divergence: {replay.first_divergence}")
+        yield Text(printable(f"first divergence: {replay.first_divergence}"))
     if replay.chosen_as:
         yield Text(f"it is {replay.chosen_as}")
     for note in replay.notes:
-        yield Text(note)
+        yield Text(printable(note))
     if replay.replay_run_id is not None:
         yield Text(f"the replay is the run {replay.replay_run_id}", style="dim")

@@ -6,11 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from runcard.catalog.listing import Row
 from runcard.comparison import Comparison, Standing
+from runcard.printable import printable_line
 
 MAX_ROWS = 20
 CHOSEN, UNBEATEN = "*", "°"
@@ -152,10 +154,18 @@ _FEWEST = 4
 _GAP = 2
 
 
-def plain_table(title: str | Text | None = None) -> Table:
+class PlainTable(Table):
+    """A table whose cells show texts as they are: no markup, and a line feed in a name is no new line."""
+
+    def add_row(self, *cells: RenderableType | None, **how: Any) -> None:
+        """Add a row."""
+        super().add_row(*(Text(printable_line(cell)) if isinstance(cell, str) else cell for cell in cells), **how)
+
+
+def plain_table(title: str | None = None) -> PlainTable:
     """Make a table without lines."""
-    return Table(
-        title=title,
+    return PlainTable(
+        title=None if title is None else printable_line(title),
         title_justify="left",
         title_style="bold",
         box=None,
