@@ -120,7 +120,7 @@ def _apart(found: RunComparison) -> list[str]:
         return []
     n = len(found.apart)
     said = [f"{n} run{'s are' if n > 1 else ' is'} not compared, as MLflow does not have what was recorded:"]
-    said += [f"  {_plain(str(each))}" for each in found.apart[:_MOST_APART]]
+    said += [f"  {printable_line(str(each))}" for each in found.apart[:_MOST_APART]]
     return [*said, f"  and {n - _MOST_APART:,} more"] if n > _MOST_APART else said
 
 
