@@ -9,6 +9,7 @@ from math import isfinite
 from runcard.record import FinalRecord, Record
 from runcard.stats import Difference, deviation, holm, holm_levels, paired_difference
 
+_UNTRIED = ("stopped", "impossible")
 LEVEL = 0.05
 """Trials whose corrected p is below this are told apart."""
 
@@ -18,7 +19,7 @@ class Standing:
     """One trial's place."""
 
     rank: int | None
-    """1 for the best; equal means share a rank; None for a trial that failed or was stopped early."""
+    """1 for the best; equal means share a rank; None for a trial that is impossible, failed or was stopped early."""
     record: Record
     metric: str
     final: FinalRecord | None = None
@@ -37,7 +38,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Trials of one protocol, the best first, then those stopped early, the failed ones last."""
+    """Trials of one protocol, the best first, then those stopped early, the failed ones, the impossible ones last."""
 
     metric: str
     greater_is_better: bool
@@ -51,7 +52,12 @@ class Comparison:
     @property
     def n_failed(self) -> int:
         """How many trials failed."""
-        return sum(s.rank is None and s.record.status != "stopped" for s in self.standings)
+        return sum(s.rank is None and s.record.status not in _UNTRIED for s in self.standings)
+
+    @property
+    def impossible(self) -> tuple[Standing, ...]:
+        """Those whose hyperparameters do not go together."""
+        return tuple(s for s in self.standings if s.record.status == "impossible")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +139,8 @@ def compare(
     done = [(record, value) for record, value in rows if value is not None]
     done.sort(key=lambda row: (-row[1] if greater_is_better else row[1], row[0].index))
     unranked = [record for record, value in rows if value is None]
-    unranked.sort(key=lambda record: (record.status != "stopped", -(record.stopped_at or 0)))
+    last = {"stopped": 0, "impossible": 2}
+    unranked.sort(key=lambda record: (last.get(record.status, 1), -(record.stopped_at or 0)))
     ranks = shared_ranks([value for _, value in done])
     ranked = [Standing(rank, r, metric, by_key.get(r.trial_key)) for rank, (r, _) in zip(ranks, done, strict=True)]
     return Comparison(metric, greater_is_better, (*ranked, *(Standing(None, r, metric) for r in unranked)))

@@ -13,8 +13,9 @@ from typing import Any, Literal
 from runcard.plan import Plan, Trial
 from runcard.trial import Curves, FinalResult, FitResult, Scored, StageResult, percentile_95, pool, score_all
 
-Status = Literal["done", "stopped", "failed", "lost"]
-"""`stopped`: it fell behind others, and has no scores; `lost`: its worker died, and the next run tries again."""
+Status = Literal["done", "stopped", "impossible", "failed", "lost"]
+"""`stopped`: it fell behind others, and has no scores; `impossible`: its hyperparameters do not go together, and it
+was not trained; `lost`: its worker died, and the next run tries again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,14 @@ def make_record(draft: Draft, plan: Plan) -> Record:
         stopped_at=draft.stopped_at,
         curves={name: dict(sorted(points.items())) for name, points in draft.curves.items()},
         outputs=tuple(stage.outputs for stage in folds) if done else (),
+    )
+
+
+def impossible_record(trial: Trial, plan: Plan, reason: str) -> Record:
+    """Make the record of a trial whose hyperparameters do not go together: it is not trained, nor tried again."""
+    now = time.time()
+    return replace(
+        make_record(Draft(trial, plan.n_folds, started=now, ended=now, error=reason), plan), status="impossible"
     )
 
 

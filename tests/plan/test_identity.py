@@ -272,3 +272,32 @@ def test_a_search_of_one_trial_goes_straight_to_the_test(plan_of: Callable[..., 
     card = {"metrics": ["roc_auc"]}
     plan = plan_of(models=SPACE, search={"method": "bayes", "trials": 1}, evaluation=card)
     assert (len(plan.trials), plan.n_folds) == (1, 0)
+
+
+@pytest.mark.parametrize("package", ["optuna", "scikit-learn", "numpy", "scipy"])
+def test_what_draws_the_trials_of_a_search_is_part_of_it(
+    plan_of: Callable[..., Plan], monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    from importlib import metadata
+
+    stop = {"type": "hyperband", "min_iter": 2}
+    searches = [
+        {"method": "bayes", "trials": 30},
+        {"method": "bayes", "trials": 30, "early_terminate": stop},
+        {"method": "random", "trials": 30, "early_terminate": stop},
+    ]
+    before = [plan_of(models=SPACE, search=search) for search in searches]
+    real = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "0.0" if name == package else real(name))
+    after = [plan_of(models=SPACE, search=search) for search in searches]
+    changed = [old.hash != new.hash for old, new in zip(before, after, strict=True)]
+    assert changed == [True, True, package != "optuna"]  # a random search knows nothing of Optuna
+    assert before[2].trials
+    assert (keys(before[2]) != keys(after[2])) is (package != "optuna")
+
+
+def test_every_combination_of_words_is_probed(plan_of: Callable[..., Plan]) -> None:
+    params = {"penalty": ["l1", "l2"], "dual": [True, False], "C": [0.1 * n for n in range(1, 20)]}
+    plan = plan_of(models=[{"name": "linear_svc", "params": params}], evaluation={"metrics": ["accuracy"]})
+    assert len({(probe.params["penalty"], probe.params["dual"]) for probe in plan.probes}) == 4
+    assert len(plan.probes) <= 6

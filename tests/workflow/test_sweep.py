@@ -226,6 +226,42 @@ def test_the_failed_are_told_and_the_others_go_on(tmp_path: Path) -> None:
     assert {r.status for r in records if r.params["mood"] == "good"} == {"done"}
 
 
+def test_impossible_points_are_told_apart_and_the_search_goes_on(tmp_path: Path) -> None:
+    params = {
+        "penalty": ["l1", "l2"],
+        "loss": ["hinge", "squared_hinge"],
+        "dual": [True, False],
+        "C": {"distribution": "log_uniform_values", "min": 0.01, "max": 10},
+    }
+    stories = [
+        Story(
+            tmp_path / name,
+            search={"method": "bayes", "trials": 20, "lag": 3},
+            models=[{"name": "linear_svc", "params": params}],
+            evaluation={"metrics": ["accuracy"], "cv_folds": 3},
+        )
+        for name in ("calm", "wild")
+    ]
+    calm, wild = stories[0].run(n_workers=1), stories[1].run(n_workers=5, seed=7)
+    assert essence(calm) == essence(wild)
+    works = {
+        ("l1", "squared_hinge", False),
+        ("l2", "hinge", True),
+        ("l2", "squared_hinge", True),
+        ("l2", "squared_hinge", False),
+    }
+    for record in calm.values():
+        chosen = tuple(record.params[name] for name in ("penalty", "loss", "dual"))
+        assert record.status == ("done" if chosen in works else "impossible")
+        assert ("not supported" in (record.error or "")) is (record.status == "impossible")
+    assert {record.status for record in calm.values()} == {"done", "impossible"}
+    assert not any(
+        task.estimator.get_params()["penalty"] == "l1" and task.estimator.dual for task in stories[0].engine.fits
+    )
+    half = stories[1].run(n_workers=2, stop_after=7)
+    assert essence(stories[1].run(n_workers=2, known=half)) == essence(calm)
+
+
 def test_a_space_that_is_used_up_is_run_whole(tmp_path: Path) -> None:
     models = [{"name": "logistic_regression", "params": {"C": [0.1, 1.0], "fit_intercept": [True, False]}}]
     story = Story(tmp_path, search={"method": "bayes", "trials": 50}, models=models)

@@ -25,7 +25,7 @@ from runcard.catalog.metrics import METRIC_NAMES, find_metric
 from runcard.catalog.models import ModelSpec, find_model, has_parameter, unknown_model, unknown_parameter
 from runcard.catalog.registered import Catalog, collect
 from runcard.project import Project, import_modules
-from runcard.search.space import MAX_TRIALS, SpaceFault, find_faults, grid_size
+from runcard.search.space import MAX_TRIALS, SpaceFault, find_faults, find_when_faults, grid_size
 from runcard.yaml import Path as KeyPath
 
 MEASURES = ("fit_seconds", "cpu_seconds", "predict_ms_p95", "model_mb")
@@ -199,6 +199,8 @@ def _check_model(model: Model, path: KeyPath, names: Names, faults: Faults) -> N
             faults.place(unknown_parameter(spec, spec.tasks[0], name), here, key=True)
         for fault in find_faults(value, name):
             _add_space(fault, name, (*here, fault.key) if fault.key else here, faults)
+    for name, fault in find_when_faults(model.params):
+        _add_space(fault, name, (*path, "params", name, "when"), faults)
     if model.features is not None and model.features is not WRONG:
         _check_features(model.features, None, names, faults, path=(*path, "features"))
 

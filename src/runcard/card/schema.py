@@ -121,10 +121,12 @@ def _hyperparameter() -> dict[str, Any]:
         "value": {},
         "values": {"type": "array", "minItems": 1},
         "probabilities": {"type": "array", "items": number},
+        "when": {"type": "object", "minProperties": 1},
         **dict.fromkeys(("min", "max", "mu", "sigma", "a", "b", "q"), number),
     }
     return {
-        "description": "A value, a list of choices, or a distribution in the grammar of W&B sweeps.",
+        "description": "A value, a list of choices, or a distribution in the grammar of W&B sweeps; "
+        "`when` names the values of others with which it goes.",
         "anyOf": [
             {"type": ["string", "number", "boolean", "null"]},
             {"type": "array", "minItems": 1},

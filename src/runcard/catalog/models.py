@@ -229,6 +229,11 @@ def check_values(estimator: Any) -> str | None:
     return None
 
 
+def looks_when_it_trains(estimator: Any) -> bool:
+    """Tell whether an estimator's package judges hyperparameters only when it trains, all of them together."""
+    return type(estimator).__module__.partition(".")[0] in _STAGES
+
+
 # What makes each package quiet, single-threaded and repeatable.
 _DEFAULTS: Mapping[str, Mapping[str, object]] = {
     "xgboost": {"n_jobs": 1, "verbosity": 0},

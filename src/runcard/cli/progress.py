@@ -15,7 +15,7 @@ from runcard.plan import Plan
 from runcard.record import Record
 from runcard.report.decision import describe_decision, legend, marks_of
 from runcard.report.noted import missing_metrics, warned
-from runcard.report.tables import ranking_table, test_table
+from runcard.report.tables import parameters, ranking_table, test_table
 from runcard.workflow.listener import Counts, Listener
 from runcard.workflow.result import Result
 
@@ -72,7 +72,7 @@ class Show(Listener):
         elif not self._quiet and (counts.left == 0 or time.monotonic() - self._last_line > _LINE_SECONDS):
             self._last_line = time.monotonic()
             self.note(f"{state['counts']}{state['best']}")
-        if record.error and not self._quiet:
+        if record.error and record.status != "impossible" and not self._quiet:
             self._console.print(f"failed: {record.model} {dict(record.params)}, {record.error}")
 
     def ranked(self, comparison: Comparison, plan: Plan, decision: Decision | None) -> None:
@@ -107,6 +107,8 @@ class Show(Listener):
             self.warn(text)
         if comparison.n_failed:
             self.warn(f"{comparison.n_failed} trials failed; their errors stand in MLflow")
+        if comparison.impossible:
+            self.note(_say_impossible(comparison))
         if result.n_left:
             self.note(f"Kept in the journal; {result.n_left} of the records are not in MLflow yet: runcard sync")
         else:
@@ -117,6 +119,16 @@ class Show(Listener):
         self._results.print(table)
         if decision is not None and (explained := legend(decision)):
             self._results.print(explained)
+
+
+def _say_impossible(comparison: Comparison) -> str:
+    found = comparison.impossible
+    first = found[0].record
+    n_trials = len(comparison.standings)
+    return (
+        f"{len(found)} of {n_trials} trials are impossible and were not trained; the first: {first.model} with "
+        f"{parameters(first.params)}: {first.error}. `when:` in a hyperparameter says with which others it goes."
+    )
 
 
 def _make_bar(console: Console) -> Progress:
@@ -132,6 +144,7 @@ def _make_bar(console: Console) -> Progress:
 
 def _state(counts: Counts, best: Record | None, metric: str) -> dict[str, Any]:
     stopped = f"{counts.stopped} stopped early, " if counts.stopped else ""
+    stopped += f"{counts.impossible} impossible, " if counts.impossible else ""
     shown = f"{counts.done} done, {stopped}{counts.failed} failed, {counts.left} left"
     mean = best.mean(metric) if best else None
     return {

@@ -2,7 +2,7 @@
 
 from runcard.plan.choice import Choice, Constraint, read_choice, read_constraint, short_name
 from runcard.plan.digest import digest
-from runcard.plan.draw import Trial
+from runcard.plan.draw import Trial, shape_of
 from runcard.plan.featureset import FeatureSet
 from runcard.plan.fits import Fit, Stage
 from runcard.plan.make import make_plan
@@ -20,5 +20,6 @@ __all__ = [
     "make_plan",
     "read_choice",
     "read_constraint",
+    "shape_of",
     "short_name",
 ]

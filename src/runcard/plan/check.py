@@ -13,20 +13,27 @@ from runcard.card.sections import Card
 from runcard.catalog.models import (
     can_give,
     check_values,
+    looks_when_it_trains,
 )
 from runcard.data.target import Target
 from runcard.keyed import is_keyed_by_label
 from runcard.plan.draw import Trial
 from runcard.plan.plan import Plan
-from runcard.search.space import is_by_label
+from runcard.search.sampling import ends_of
+from runcard.search.space import Distribution, is_by_label
 from runcard.yaml import Path as KeyPath
 from runcard.yaml import resolve_plain
 
+_ENOUGH = 50
 _NEEDED = {"predict": "predictions", "predict_proba": "probabilities", "score": "probabilities or scores"}
 
 
-def check_estimators(plan: Plan) -> None:
+def check_estimators(plan: Plan) -> dict[str, str]:
     """Build an estimator for every value of every hyperparameter, and ask it whether it accepts them.
+
+    Returns
+    -------
+    For trials that are impossible though each of their values may be right, by key: the reason.
 
     Raises
     ------
@@ -34,20 +41,115 @@ def check_estimators(plan: Plan) -> None:
         What is wrong, all at once.
     """
     errors.raise_all(list(_strange_labels(plan)))
-    faults: list[errors.RuncardError] = []
-    asked: set[int] = set()
-    for trial in plan.probes:
+    found = _Found(plan)
+    for trial in _worth_building(plan):
+        found.look_at(trial)
+    found.judge_suspects()
+    errors.raise_all(list({(fault.what, fault.where, fault.why): fault for fault in found.faults}.values()))
+    return found.reasons
+
+
+def _worth_building(plan: Plan) -> Iterator[Trial]:
+    """Give the probes, and every trial of the project's own models, whose functions may refuse any combination."""
+    yield from plan.probes
+    own = {name for name, spec in plan.specs.items() if spec.registered is not None}
+    probed = {trial.key for trial in plan.probes}
+    yield from (trial for trial in plan.trials if trial.model in own and trial.key not in probed)
+
+
+class _Found:
+    """What comes out of building trials' estimators."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.faults: list[errors.RuncardError] = []
+        self.reasons: dict[str, str] = {}
+        self._plan = plan
+        self._asked: set[int] = set()
+        self._is_built = False
+        self._first: errors.HyperparameterRejected | None = None
+        self._suspects: list[tuple[Trial, str]] = []
+
+    def look_at(self, trial: Trial) -> None:
+        """Build a trial's estimator."""
         try:
-            estimator = plan.estimator(trial.model, trial.params)
+            estimator = self._plan.estimator(trial.model, trial.params)
+        except errors.HyperparameterRejected as error:
+            error.where = self._plan.card.where("models", trial.entry, "name")
+            self._first = self._first or error
+            self.reasons[trial.key] = error.why
+            return
         except errors.RuncardError as error:
-            error.where = plan.card.where("models", trial.entry, "name")
+            error.where = self._plan.card.where("models", trial.entry, "name")
             raise
-        if problem := check_values(estimator):
-            faults.append(_rejected(plan.card, trial, problem))
-        if trial.entry not in asked:
-            asked.add(trial.entry)
-            faults += _impossible_metrics(plan, trial, estimator)
-    errors.raise_all(list({(fault.what, fault.where, fault.why): fault for fault in faults}.values()))
+        self._is_built = True
+        problem = check_values(estimator)
+        if problem and looks_when_it_trains(estimator):
+            self._suspects.append((trial, problem))
+        elif problem:
+            self.faults += _not_whole(self._plan, trial) or [_rejected(self._plan.card, trial, problem)]
+        if trial.entry not in self._asked:
+            self._asked.add(trial.entry)
+            self.faults += _impossible_metrics(self._plan, trial, estimator)
+
+    def judge_suspects(self) -> None:
+        """Tell a value that is wrong by itself from values that only do not go together."""
+        for trial, problem in self._suspects:
+            wrong = [name for name in trial.params if _is_wrong_alone(self._plan, trial, name)]
+            if wrong:
+                self.faults += _not_whole(self._plan, trial) or [_rejected(self._plan.card, trial, problem)]
+            else:
+                self.reasons[trial.key] = problem
+        if self._first is not None and not self._is_built:
+            raise self._first
+
+
+def _is_wrong_alone(plan: Plan, trial: Trial, name: str) -> bool:
+    """Tell whether a value is refused beside defaults, and in every trial that has it."""
+    value = trial.params[name]
+    if _problem_of(plan, trial.model, {name: value}) is None:
+        return False
+    others = [
+        other for other in plan.trials or plan.probes
+        if other.entry == trial.entry and repr(other.params.get(name)) == repr(value)
+    ]  # fmt: skip
+    return all(_problem_of(plan, trial.model, other.params) for other in others[:_ENOUGH])
+
+
+def _problem_of(plan: Plan, model: str, params: Mapping[str, Any]) -> str | None:
+    try:
+        return check_values(plan.estimator(model, params))
+    except errors.HyperparameterRejected as error:
+        return error.why
+
+
+def _not_whole(plan: Plan, trial: Trial) -> list[errors.RuncardError]:
+    """Say once of each hyperparameter that counts something that its distribution gives fractions."""
+    space, found = plan.draw.entries[trial.entry].space, list[errors.RuncardError]()
+    for name, value in trial.params.items():
+        drawn = space.get(name)
+        if not isinstance(drawn, Distribution) or not isinstance(value, float):
+            continue
+        problem = _problem_of(plan, trial.model, {name: value})
+        if problem and _names(problem, name) and not _problem_of(plan, trial.model, {name: max(1, round(value))}):
+            found.append(_takes_no_fractions(plan, trial, name, drawn))
+    return found
+
+
+def _takes_no_fractions(plan: Plan, trial: Trial, name: str, drawn: Distribution) -> errors.HyperparameterRejected:
+    low, high = (round(end) for end in ends_of(drawn))
+    written = f"distribution: int_uniform, min: {low}, max: {high}"
+    if drawn.name in ("log_uniform", "log_uniform_values") and 0 < low < high:
+        written += f"}}`, or on its scale `{name}: {{distribution: q_log_uniform_values, min: {low}, max: {high}, q: 1"
+    return errors.HyperparameterRejected(
+        f"`{trial.model}` takes whole numbers for `{name}`",
+        where=plan.card.where("models", trial.entry, "params", name),
+        why=f"the distribution `{drawn.name}` draws fractions",
+        hint=f"use `{name}: {{{written}}}`",
+    )
+
+
+def _names(problem: str, name: str) -> bool:
+    return re.search(rf"\b{re.escape(name)}\b", problem) is not None
 
 
 def _strange_labels(plan: Plan) -> Iterator[errors.RuncardError]:
@@ -104,7 +206,7 @@ def _spelt(label: object) -> str:
 
 
 def _rejected(card: Card, trial: Trial, problem: str) -> errors.HyperparameterRejected:
-    named = next((name for name in trial.params if re.search(rf"\b{re.escape(name)}\b", problem)), None)
+    named = next((name for name in trial.params if _names(problem, name)), None)
     path = ("models", trial.entry, "params", named) if named else ("models", trial.entry, "name")
     return errors.HyperparameterRejected(
         f"`{trial.model}` does not accept `{named}: {trial.params[named]}`"

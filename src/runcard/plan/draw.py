@@ -13,12 +13,14 @@ from runcard.catalog.models import ModelSpec
 from runcard.keyed import is_keyed_by_label
 from runcard.plan.digest import digest
 from runcard.plan.featureset import FeatureSet, set_name
-from runcard.provenance.environment import BOOSTING, CORE, versions_of
+from runcard.provenance.environment import BOOSTING, CORE, SAMPLER, versions_of
 from runcard.search.stopping import Hyperband
 from runcard.search.strategy import Point, Space, every_point, every_value, n_points, random_points
 
 _MANY = 10
 _LIKELY = 50
+_MOST_SHAPES = 500
+Shape = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +98,13 @@ def make_draw(card: Card, protocol: str, sets: Mapping[str, FeatureSet], specs: 
         return Draw(protocol, tuple(entries))
     search = {name: value for name, value in asdict(card.search).items() if name != "trials"}
     named = [
-        [model.name, as_recorded(model.params), entry.features]
+        [model.name, as_recorded(model.params), entry.features, entry.code, entry.versions]
         for model, entry in zip(card.models, entries, strict=True)
     ]
+    drawn_by = versions_of((*CORE, *SAMPLER)) if card.search.method == "bayes" else versions_of(CORE)
     stop = card.search.early_terminate
     rules = Hyperband(stop.eta, stop.strict, stop.min_iter, stop.max_iter, stop.s or 0) if stop else None
-    return Draw(protocol, tuple(entries), rules, card.search.lag, digest([protocol, search, named]))
+    return Draw(protocol, tuple(entries), rules, card.search.lag, digest([protocol, search, named, drawn_by]))
 
 
 def make_trials(draw: Draw, points: Iterable[Point]) -> tuple[Trial, ...]:
@@ -142,7 +145,8 @@ def _spaces(card: Card) -> Sequence[Space]:
 def covering(trials: Sequence[Trial]) -> tuple[Trial, ...]:
     """Choose trials that together hold every value of every hyperparameter of each model.
 
-    Of many numbers the smallest and the largest of each type are enough: what is refused lies at an end.
+    Of many numbers the smallest and the largest of each type are enough: what is refused lies at an end. Of all that
+    is no number, every combination is among them, as far as there are not too many.
     """
     values: dict[tuple[int, str], dict[str, Any]] = {}
     for trial in trials:
@@ -150,12 +154,22 @@ def covering(trials: Sequence[Trial]) -> tuple[Trial, ...]:
             values.setdefault((trial.entry, name), {})[repr(value)] = value
     left = {(place, shown) for place, found in values.items() for shown in _telling(found)}
     chosen: list[Trial] = []
+    shapes: set[Shape] = set()
     for trial in trials:
         held = {((trial.entry, name), repr(value)) for name, value in trial.params.items()}
-        if held & left or not any(other.entry == trial.entry for other in chosen):
+        shape = shape_of(trial)
+        if held & left or (shape not in shapes and len(shapes) < _MOST_SHAPES):
             left -= held
+            shapes.add(shape)
             chosen.append(trial)
     return tuple(chosen)
+
+
+def shape_of(trial: Trial) -> Shape:
+    """Give what a trial has in common with those that differ from it in numbers only."""
+    return trial.entry, *(
+        (name, "a number" if type(value) in (int, float) else repr(value)) for name, value in trial.params.items()
+    )
 
 
 def _telling(values: Mapping[str, Any]) -> set[str]:

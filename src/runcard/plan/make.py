@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from runcard import errors
 from runcard.card.sections import Card
@@ -99,11 +100,11 @@ def make_plan(card: Card, table: Table, catalog: Catalog, content: Fingerprint |
         n_trials=n_trials if points is None else len(trials),
         probes=covering(make_trials(draw, likely_points(card)) if points is None else trials),
         protocol=protocol,
+        impossible={},
         parts={name: digest(part) for name, part in parts.items()},
         hash=digest([protocol, primary.name, named]),
     )
-    check_estimators(plan)
-    return plan
+    return replace(plan, impossible=check_estimators(plan))
 
 
 def _target_name(card: Card, table: Table) -> str:

@@ -61,6 +61,8 @@ class Plan:
     """Trials that are tried on a few rows before any training."""
     protocol: str
     """Hash of what all trials share; only trials of one protocol compare."""
+    impossible: Mapping[str, str]
+    """Key of a trial whose estimator cannot be built, or refuses what it is given together -> the reason."""
     parts: Mapping[str, str]
     """The protocol by its parts (data, target, split, features, metrics, seed): a hash of each."""
     hash: str
@@ -100,7 +102,8 @@ class Plan:
 
     def fits(self, keys: Container[str] | None = None) -> tuple[Fit, ...]:
         """Share out its trials, or those with some keys, among as few fits as serve them."""
-        wanted = [trial for trial in self.trials if keys is None or trial.key in keys]
+        possible = [trial for trial in self.trials if trial.key not in self.impossible]
+        wanted = [trial for trial in possible if keys is None or trial.key in keys]
         return share_fits(wanted, lambda trial: self.estimator(trial.model, trial.params))
 
     def as_dict(self) -> dict[str, Any]:

@@ -50,6 +50,8 @@ _DISTRIBUTIONS = {
 }
 CORE = ("scikit-learn", "numpy", "scipy", "pandas")
 """Packages that compute every trial: their versions are part of what a trial is."""
+SAMPLER = ("optuna",)
+"""Packages that choose the trials of a Bayesian search, besides those that compute them."""
 BOOSTING = {"xgboost": ("xgboost", "xgboost-cpu"), "lightgbm": ("lightgbm",), "catboost": ("catboost",)}
 """Module -> the packages, of which one is installed, that compute the trials of its models."""
 

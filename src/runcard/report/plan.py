@@ -76,6 +76,8 @@ def _trials(plan: Plan) -> str:
         shown = f"{plan.n_trials}: " + ", ".join(f"{name} {n}" for name, n in counts.items())
     if search.trials is not None and plan.n_trials < search.trials:
         shown += f"; there are no more than these {plan.n_trials}"
+    if plan.impossible:
+        shown += f"; {len(plan.impossible)} are impossible: {next(iter(plan.impossible.values()))}"
     return shown + ("; those that fall behind are stopped early" if plan.draw.stopping else "")
 
 

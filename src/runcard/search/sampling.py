@@ -39,13 +39,26 @@ def _place(u: float, probabilities: Sequence[float]) -> int:
     return next((place for place, total in zip(possible, sums, strict=True) if u < total), possible[-1])
 
 
+def ends_of(parameter: Distribution) -> tuple[float, float]:
+    """Give the ends of a distribution's values; far ones, if it has none."""
+    if "min" in parameter.shape or parameter.name.endswith("beta"):
+        return _bounds(parameter)
+    low, high = (quantile(parameter, u) for u in (0.001, 0.999))
+    return float(low), float(high)  # type: ignore[arg-type]
+
+
 def _bounds(parameter: Distribution) -> tuple[float, float]:
     """Give the ends of a distribution's values; infinite where it has none."""
     shape = parameter.shape
     if "min" in shape:
-        ends = (shape["min"], shape["max"])
-        return (math.exp(ends[0]), math.exp(ends[1])) if parameter.name == "q_log_uniform" else ends
-    return (0.0, 1.0) if parameter.name == "q_beta" else (-math.inf, math.inf)
+        low, high = shape["min"], shape["max"]
+        match parameter.name:
+            case "log_uniform" | "q_log_uniform":
+                return math.exp(low), math.exp(high)
+            case "inv_log_uniform":
+                return math.exp(-high), math.exp(-low)
+        return low, high
+    return (0.0, 1.0) if parameter.name.endswith("beta") else (-math.inf, math.inf)
 
 
 def _between(u: float, low: float, high: float) -> float:

@@ -10,8 +10,8 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from runcard import errors
 from runcard.keyed import is_keyed_by_label
@@ -19,11 +19,16 @@ from runcard.keyed import is_keyed_by_label
 MAX_TRIALS = 1_000_000
 
 
+When = Mapping[str, tuple[object, ...]]
+"""Another hyperparameter -> its values with which this one is there; with others the estimator has its default."""
+
+
 @dataclass(frozen=True, slots=True)
 class Constant:
     """One value, the same in every trial."""
 
     value: object
+    when: When = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ class Choice:
 
     values: tuple[object, ...]
     probabilities: tuple[float, ...] | None = None
+    when: When = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Distribution:
 
     name: str
     shape: Mapping[str, float]
+    when: When = field(default_factory=dict)
 
 
 Parameter = Constant | Choice | Distribution
@@ -109,16 +116,19 @@ def parse_parameter(raw: object, name: str = "") -> Parameter:
         raise fault
     if isinstance(raw, list | tuple):
         return Choice(tuple(raw))
-    if is_by_label(raw, name):
+    if not isinstance(raw, Mapping) or is_by_label(raw, name):
         return Constant(raw)
-    return _from_mapping(raw) if isinstance(raw, Mapping) else Constant(raw)
+    if "when" not in raw:
+        return _from_mapping(raw)
+    rest = {key: value for key, value in raw.items() if key != "when"}
+    return replace(_from_mapping(rest), when=read_when(raw["when"]))
 
 
 def is_by_label(raw: object, name: str) -> bool:
     """Tell whether a hyperparameter is a mapping from labels, not a search space."""
     if not isinstance(raw, Mapping) or not raw or not is_keyed_by_label(name):
         return False
-    return not ({"distribution", "value", "values"} & raw.keys() and raw.keys() <= set(_KEYS))
+    return not ({"distribution", "value", "values"} & raw.keys() and raw.keys() <= {*_KEYS, "when"})
 
 
 def find_faults(raw: object, name: str = "") -> Iterator[SpaceFault]:
@@ -126,7 +136,7 @@ def find_faults(raw: object, name: str = "") -> Iterator[SpaceFault]:
     if isinstance(raw, list | tuple):
         yield from _choice_faults(raw, None)
     elif isinstance(raw, Mapping) and not is_by_label(raw, name):
-        yield from _mapping_faults(raw)
+        yield from _mapping_faults({key: value for key, value in raw.items() if key != "when"})
 
 
 # The grid
@@ -142,8 +152,26 @@ def grid(space: Mapping[str, Parameter]) -> Iterator[dict[str, object]]:
     """
     for name, parameter in space.items():
         _require_values(name, parameter)
+    if any(parameter.when for parameter in space.values()):
+        yield from _walk(space, in_order(space), {})
+        return
     for combination in itertools.product(*(values_of(parameter) for parameter in space.values())):
         yield dict(zip(space, combination, strict=True))
+
+
+def _walk(
+    space: Mapping[str, Parameter], names: Sequence[str], kept: Mapping[str, object]
+) -> Iterator[dict[str, object]]:
+    """Go through the combinations of some more hyperparameters, those left out that do not go with `kept`."""
+    if not names:
+        yield {name: kept[name] for name in space if name in kept}
+        return
+    name, *rest = names
+    if not is_there(space[name], kept):
+        yield from _walk(space, rest, kept)
+        return
+    for value in values_of(space[name]):
+        yield from _walk(space, rest, {**kept, name: value})
 
 
 def grid_size(space: Mapping[str, Parameter]) -> int:
@@ -156,7 +184,60 @@ def grid_size(space: Mapping[str, Parameter]) -> int:
     """
     for name, parameter in space.items():
         _require_values(name, parameter)
-    return math.prod(_count(parameter) for parameter in space.values())
+    return int(count_points(space, _count))
+
+
+def settle(space: Mapping[str, Parameter], drawn: Mapping[str, object]) -> dict[str, object]:
+    """Leave out the hyperparameters that do not go with the values of others."""
+    kept: dict[str, object] = {}
+    for name in in_order(space):
+        if is_there(space[name], kept):
+            kept[name] = drawn[name]
+    return {name: kept[name] for name in space if name in kept}
+
+
+def is_there(parameter: Parameter, others: Mapping[str, object]) -> bool:
+    """Tell whether a hyperparameter goes with the values of those that it depends on."""
+    return all(
+        name in others and any(same_value(others[name], value) for value in values)
+        for name, values in parameter.when.items()
+    )
+
+
+def in_order(space: Mapping[str, Parameter]) -> list[str]:
+    """Put hyperparameters behind those that they depend on; otherwise the order stays."""
+    placed: list[str] = []
+    waiting = list(space)
+    while waiting:
+        ready = next((n for n in waiting if not set(space[n].when) & set(waiting)), waiting[0])
+        placed.append(ready)
+        waiting.remove(ready)
+    return placed
+
+
+def count_points(space: Mapping[str, Parameter], count: Callable[[Parameter], float]) -> float:
+    """Count the combinations, given how many values each hyperparameter has."""
+    deciding = {name for parameter in space.values() for name in parameter.when}
+    decided = {name: parameter for name, parameter in space.items() if name in deciding}
+    if not decided or math.prod(count(parameter) for parameter in decided.values()) > MAX_TRIALS:
+        return math.prod(count(parameter) for parameter in space.values())
+    others = [parameter for name, parameter in space.items() if name not in deciding]
+    return sum(
+        math.prod(count(parameter) for parameter in others if is_there(parameter, kept))
+        for kept in _walk(decided, in_order(decided), {})
+    )
+
+
+def same_value(one: object, other: object) -> bool:
+    """Tell whether a card means the same by two values: 1 and 1.0 are the same, 1 and true are not."""
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (one, other))
+    return one == other if numbers else repr(one) == repr(other)
+
+
+def read_when(raw: object) -> When:
+    """Read the conditions of a hyperparameter: a value, or a list of values, for each other one."""
+    found = raw.items() if isinstance(raw, Mapping) else ()
+    return {str(name): tuple(values) if isinstance(values, list | tuple) else (values,) for name, values in found}
 
 
 def is_listed(parameter: Distribution) -> bool:
@@ -287,6 +368,62 @@ def _items(value: object) -> list[object]:
 
 
 # What is wrong
+
+
+def find_when_faults(params: Mapping[str, object]) -> Iterator[tuple[str, SpaceFault]]:
+    """Find what is wrong with the conditions of a model's hyperparameters, each of which is right by itself."""
+    spaces = {name: raw for name, raw in params.items() if isinstance(raw, Mapping) and not is_by_label(raw, name)}
+    conditions = {name: raw["when"] for name, raw in spaces.items() if "when" in raw}
+    for name, raw in conditions.items():
+        if not isinstance(raw, Mapping) or not raw:
+            why, hint = "it says with which values of others it goes", "write `when: {<hyperparameter>: <value>}`"
+            yield name, SpaceFault("`when` must be a mapping", key="when", why=why, hint=hint)
+            continue
+        for other, values in read_when(raw).items():
+            fault = _condition_fault(name, other, values, params)
+            if fault is not None:
+                yield name, fault
+    for name in _in_a_circle(conditions):
+        why, hint = "whether it is there depends on itself", "take one of the conditions away"
+        yield name, SpaceFault("`when` leads back to it", key="when", why=why, hint=hint)
+
+
+def _condition_fault(
+    name: str, other: str, values: Sequence[object], params: Mapping[str, object]
+) -> SpaceFault | None:
+    if other == name:
+        return None  # the circle is told of
+    if other not in params:
+        near = errors.nearest(other, params)
+        hint = f"use `{near}`" if near else f"give `{other}` its values as well"
+        return SpaceFault(
+            f"`when` names `{other}`", key="when", why="it is none of the model's `params` here", hint=hint
+        )
+    if next(find_faults(params[other], other), None) is not None:
+        return None
+    parameter = parse_parameter(params[other], other)
+    if isinstance(parameter, Distribution):
+        why, hint = f"it takes any value of `{parameter.name}`", f"list the values of `{other}`"
+        return SpaceFault(f"`when` names `{other}`, which has no list of values", key="when", why=why, hint=hint)
+    known = drawn_values(parameter)
+    strange = [value for value in values if not any(same_value(value, one) for one in known)]
+    if strange or not values:
+        what = f"`{other}` is never `{strange[0]}`" if strange else f"`when` says no value of `{other}`"
+        hint = "name one of its values, or add this one"
+        return SpaceFault(
+            what, key="when", why=f"its values are {errors.listing([str(one) for one in known])}", hint=hint
+        )
+    return None
+
+
+def _in_a_circle(conditions: Mapping[str, object]) -> Iterator[str]:
+    leads = {name: set(read_when(raw)) & conditions.keys() for name, raw in conditions.items()}
+    for name in conditions:
+        reached: set[str] = set()
+        while more := {far for near in {name, *reached} for far in leads[near]} - reached:
+            reached |= more
+        if name in reached:
+            yield name
 
 
 def _mapping_faults(raw: Mapping[str, object]) -> Iterator[SpaceFault]:

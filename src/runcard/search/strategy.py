@@ -10,7 +10,20 @@ from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 from runcard.search.sampling import quantile
-from runcard.search.space import Choice, Constant, Distribution, Parameter, count_drawn, drawn_values, grid, is_listed
+from runcard.search.space import (
+    Choice,
+    Constant,
+    Distribution,
+    Parameter,
+    count_drawn,
+    count_points,
+    drawn_values,
+    grid,
+    in_order,
+    is_listed,
+    is_there,
+    settle,
+)
 
 Space = Mapping[str, Parameter]
 _MODEL = "model"
@@ -33,12 +46,15 @@ def every_point(spaces: Sequence[Space]) -> Iterator[Point]:
 
 def n_points(spaces: Sequence[Space]) -> float:
     """Count the combinations; infinite where a hyperparameter takes any number."""
-    return sum(math.prod(_n_values(parameter) for parameter in space.values()) for space in spaces)
+    return sum(count_points(space, _n_values) for space in spaces)
 
 
 def every_value(spaces: Sequence[Space]) -> Iterator[Point]:
     """Go through every combination of spaces that have finitely many, whatever their distributions are called."""
-    listed = [{name: Choice(drawn_values(parameter)) for name, parameter in space.items()} for space in spaces]
+    listed = [
+        {name: Choice(drawn_values(parameter), when=parameter.when) for name, parameter in space.items()}
+        for space in spaces
+    ]
     return every_point(listed)
 
 
@@ -68,7 +84,8 @@ def random_points(spaces: Sequence[Space], *, seed: int) -> Iterator[Point]:
 
 def _draw(spaces: Sequence[Space], draws: Any) -> Point:
     entry = int(draws.integers(len(spaces)))
-    return Point(entry, {name: quantile(parameter, draws.random()) for name, parameter in spaces[entry].items()})
+    drawn = {name: quantile(parameter, draws.random()) for name, parameter in spaces[entry].items()}
+    return Point(entry, settle(spaces[entry], drawn))
 
 
 class BayesianSearch:
@@ -137,7 +154,11 @@ class BayesianSearch:
         if len(self._spaces) > 1:
             entry = trial.suggest_categorical(_MODEL, list(range(len(self._spaces))))
         params: dict[str, object] = {}
-        for name, parameter in self._spaces[entry].items():
+        space = self._spaces[entry]
+        for name in in_order(space):
+            parameter = space[name]
+            if not is_there(parameter, params):
+                continue
             label = f"{entry}.{name}"
             if isinstance(parameter, Constant):
                 params[name] = parameter.value
@@ -146,7 +167,7 @@ class BayesianSearch:
                 params[name] = parameter.values[place]
             else:
                 params[name] = quantile(parameter, trial.suggest_float(label, 0.0, 1.0))
-        return Point(entry, params)
+        return Point(entry, {name: params[name] for name in space if name in params})
 
     def _draw(self) -> dict[str, float]:
         """Draw what `_suggest` asks for from chance."""

@@ -304,6 +304,9 @@ def _faults_of(raw: Any) -> Iterator[SpaceFault]:
         written = f"{{{'values' if isinstance(raw, list) else 'value'}: {write_flow(raw)}}}"
         why = "W&B wants a mapping for each of `parameters`"
         yield SpaceFault(f"it cannot be `{shown(raw)}`", why=why, hint=f"write `{written}`")
+    elif "when" in raw:
+        why, hint = "W&B's sweeps have no conditions", "leave it out, and add it to the card"
+        yield SpaceFault("unknown key `when` in a hyperparameter", key="when", why=why, hint=hint)
     elif len(raw) == 1 and (key := next(iter(raw))) in ("min", "max"):
         yield SpaceFault(f"`{key}` stands alone", key=key, why="a range has two ends", hint="give `min` and `max`")
     elif raw.get("distribution") == "int_uniform" and (

@@ -62,9 +62,11 @@ class ComparedRun:
 
     @property
     def status(self) -> str:
-        """How it ended: `done`, `stopped` early, or in MLflow's words."""
+        """How it ended: `done`, `stopped` early, `impossible`, or in MLflow's words."""
         if self.run.status == "FINISHED":
             return "done"
+        if f"{OUR_TAGS}impossible" in self.run.tags:
+            return "impossible"
         return "stopped" if f"{OUR_TAGS}stopped_at" in self.run.tags else self.run.status.lower()
 
     @property

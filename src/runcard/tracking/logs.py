@@ -58,6 +58,7 @@ _STATUS: Mapping[str, RunStatus] = {
 _TRIAL_STATUS: Mapping[str, RunStatus] = {
     "done": "FINISHED",
     "stopped": "KILLED",
+    "impossible": "FAILED",
     "failed": "FAILED",
     "lost": "FAILED",
 }
@@ -232,6 +233,8 @@ def _trial_tags(record: Record) -> dict[str, str]:
     }
     if record.error:
         tags["runcard.error"] = record.error
+    if record.status == "impossible":
+        tags["runcard.impossible"] = "true"
     if record.stopped_at is not None:
         tags["runcard.stopped_at"] = str(record.stopped_at)
     if record.warnings:

@@ -80,7 +80,13 @@ def plain_candidates(rows: Iterable[RunRow], metric: str) -> list[Candidate]:
 
 def missing_in(rows: Iterable[RunRow]) -> dict[str, int]:
     """Count runs that cannot be chosen, by what became of them."""
-    return _count("stopped" if "runcard.stopped_at" in row.tags else row.status.lower() for row in rows)
+    return _count(_word(row) for row in rows)
+
+
+def _word(row: RunRow) -> str:
+    if "runcard.impossible" in row.tags:
+        return "impossible"
+    return "stopped" if "runcard.stopped_at" in row.tags else row.status.lower()
 
 
 def _from_standing(standing: Standing, metric: str, varying: Sequence[str]) -> Candidate:

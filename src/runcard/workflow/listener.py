@@ -21,11 +21,13 @@ class Counts:
     """How many fell behind others and were stopped early."""
     interrupted: int = 0
     """How many of those left an earlier execution had begun."""
+    impossible: int = 0
+    """How many have hyperparameters that do not go together."""
 
     @property
     def known(self) -> int:
         """How many have their record."""
-        return self.done + self.failed + self.stopped
+        return self.done + self.failed + self.stopped + self.impossible
 
 
 class Listener:

@@ -22,6 +22,8 @@ def summarize(
     tags: dict[str, Any] = {"n_trials": tally.n_trials, "n_done": counts.done, "n_failed": counts.failed}
     if plan.draw.stopping:
         tags["n_stopped"] = counts.stopped
+    if counts.impossible:
+        tags["n_impossible"] = counts.impossible
     tags |= {"test_openings": n_openings, "test_copies": json.dumps(asdict(plan.copies))}
     metrics: dict[str, float] = {}
     chosen = chosen_of(comparison, decision)

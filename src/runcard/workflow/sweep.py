@@ -12,14 +12,23 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
+from typing import Any
 
 from runcard.catalog.steps import steps_of
 from runcard.engine.base import LATER, Later, Lost
-from runcard.plan import Fit, Plan, Stage, Trial
-from runcard.record import Draft, Record, make_record
+from runcard.plan import Fit, Plan, Stage, Trial, shape_of
+from runcard.record import Draft, Record, impossible_record, make_record
 from runcard.search.stopping import Brackets, Thresholds
-from runcard.trial import FitResult, FitTask, run_fit
-from runcard.workflow.train import Bench, fit_task, prepare_folds, rehearse_probes
+from runcard.trial import FitResult, FitTask, Rehearsal, rehearse, run_fit
+from runcard.workflow.train import (
+    Bench,
+    Rehearsed,
+    cannot_be_built,
+    fit_task,
+    prepare_folds,
+    rehearsal,
+    rehearse_probes,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,10 @@ class Sweep:
 
     def _tell(self, number: int) -> None:
         record, name = self._records.pop(number), self._plan.primary.name
+        if record.status == "impossible":
+            if self._search is not None:
+                self._search.tell(number, None)
+            return
         points = record.curves.get(name, {})
         if self._search is not None and record.stopped_at is not None:
             self._search.tell(number, points[record.stopped_at], step=record.stopped_at)
@@ -113,12 +126,17 @@ class Sweep:
             brackets.add(points)
 
 
+REHEARSAL = -1
+"""In place of a fold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One fit of a trial: whole on a fold, or on the first fold with some of its steps only."""
 
     trial: Trial
     fold: int
+    """`REHEARSAL`: on a few rows of the first."""
     shortened: Mapping[str, int] = field(default_factory=dict)
     """The hyperparameter that counts its steps, and how many are done."""
 
@@ -126,18 +144,22 @@ class Job:
 class Course:
     """A trial on its way: the jobs of each leg, and the bracket at which it is judged after it."""
 
-    def __init__(self, plan: Plan, asked: Asked) -> None:
+    def __init__(self, plan: Plan, asked: Asked, *, is_known_possible: bool) -> None:
+        self.impossible: str | None = None
+        """Why it cannot be trained, if it cannot."""
         self.draft = Draft(asked.trial, plan.n_folds)
         self.marks: tuple[int, ...] = ()
         """The steps after which it is judged, if it learns in steps."""
         self._plan, self._trial, self._thresholds = plan, asked.trial, asked.thresholds
         self._legs = deque(self._plan_legs())
+        if not is_known_possible:
+            self._legs.appendleft((None, [Job(asked.trial, REHEARSAL)]))
         self._bracket: int | None = None
         self._n_open = 0
 
     def next_jobs(self) -> list[Job]:
         """Give the jobs of the next leg once those of the last are in and it goes on; else none."""
-        if self._n_open or self.draft.is_complete or not self._legs:
+        if self._n_open or self.impossible or self.draft.is_complete or not self._legs:
             return []
         if self._bracket is not None and self._is_stopped(self._bracket):
             self.draft.stopped_at = self._bracket
@@ -146,10 +168,12 @@ class Course:
         self._n_open = len(jobs)
         return jobs
 
-    def add(self, job: Job, result: FitResult | Lost) -> None:
+    def add(self, job: Job, result: FitResult | str | Lost | None) -> None:
         """Take in what a job gave."""
         self._n_open -= 1
-        if isinstance(result, Lost):
+        if result is None or isinstance(result, str):
+            self.impossible = result
+        elif isinstance(result, Lost):
             self.draft.lose(job.fold, result.reason)
         elif not job.shortened or result.error or result.stages[0].error:
             self.draft.add(result)
@@ -197,46 +221,87 @@ def sweep(plan: Plan, state: Sweep, pending: Sequence[Asked], bench: Bench) -> I
     """
     names = [entry.features for entry in plan.draw.entries]
     prepare_folds(plan, names, range(plan.n_folds), bench)
-    rehearse_probes(plan, bench, 0)
-    courses = {asked.trial.index: Course(plan, asked) for asked in pending}
-    ready: list[Job] = []
-    jobs: list[Job] = []
+    floor = _Floor(plan, state, bench, rehearse_probes(plan, bench, 0))
+    for asked in pending:
+        floor.begin(asked)
+    tasks: Iterator[Any] = floor.tasks()
+    for number, result in bench.engine.run(run_job, tasks):
+        floor.take_in(number, result)
+        yield from floor.ended()
+    yield from floor.ended()
 
-    def get_ready(course: Course) -> None:
-        for job in course.next_jobs():
-            insort(ready, job, key=_turn)
 
-    def tasks() -> Iterator[FitTask | Later]:
-        while ready or not state.is_over:
-            if ready:
-                job = ready.pop(0)
-                if job.trial.index in courses:  # else it failed on another fold
-                    jobs.append(job)
-                    yield _task(plan, job, courses[job.trial.index], bench)
-            elif state.may_ask:
-                asked = state.ask()
+class _Floor:
+    """The trials on their way, and what is to be done for them next."""
+
+    def __init__(self, plan: Plan, state: Sweep, bench: Bench, rehearsed: Rehearsed) -> None:
+        self._plan, self._state, self._bench, self._rehearsed = plan, state, bench, rehearsed
+        self._courses: dict[int, Course] = {}
+        self._ready: list[Job] = []
+        self._jobs: list[Job] = []
+        self._ended: list[Record] = []
+
+    def begin(self, asked: Asked) -> None:
+        """Begin a trial, unless it is known to be impossible."""
+        trial = asked.trial
+        reason = self._rehearsed.reasons.get(trial.key) or cannot_be_built(self._plan, trial)
+        if reason is not None:
+            self._end(trial, impossible_record(trial, self._plan, reason))
+            return
+        is_known_possible = shape_of(trial) in self._rehearsed.possible
+        course = Course(self._plan, asked, is_known_possible=is_known_possible)
+        self._courses[trial.index] = course
+        self._get_ready(course)
+
+    def tasks(self) -> Iterator[FitTask | Rehearsal | Later]:
+        """Give the tasks, those of earlier trials first, and ask for trials as they can be asked for."""
+        while self._ready or not self._state.is_over:
+            if self._ready:
+                job = self._ready.pop(0)
+                if job.trial.index in self._courses:  # else it failed on another fold
+                    self._jobs.append(job)
+                    course = self._courses[job.trial.index]
+                    yield _task(self._plan, job, course, self._bench)
+            elif self._state.may_ask:
+                asked = self._state.ask()
                 if asked is not None and asked.record is None:
-                    courses[asked.trial.index] = course = Course(plan, asked)
-                    get_ready(course)
+                    self.begin(asked)
             else:
                 yield LATER
 
-    for begun in courses.values():
-        get_ready(begun)
-    for number, result in bench.engine.run(run_fit, tasks()):
-        job = jobs[number]
-        course = courses.get(job.trial.index)
+    def take_in(self, number: int, result: FitResult | str | Lost | None) -> None:
+        """Take in what the `number`-th task gave."""
+        job = self._jobs[number]
+        course = self._courses.get(job.trial.index)
         if course is None:
-            continue
-        if not course.draft.is_begun:
-            bench.on_begun(job.trial.key)
+            return
+        if not course.draft.is_begun and job.fold != REHEARSAL:
+            self._bench.on_begun(job.trial.key)
         course.add(job, result)
-        get_ready(course)
-        if course.draft.is_complete:
-            del courses[job.trial.index]
-            record = make_record(course.draft, plan)
-            state.add(job.trial, record)
-            yield record
+        self._get_ready(course)
+        if course.impossible is not None:
+            self._end(job.trial, impossible_record(job.trial, self._plan, course.impossible))
+        elif course.draft.is_complete:
+            self._end(job.trial, make_record(course.draft, self._plan))
+
+    def ended(self) -> Iterator[Record]:
+        """Give the records of trials that have ended, each once."""
+        while self._ended:
+            yield self._ended.pop(0)
+
+    def _end(self, trial: Trial, record: Record) -> None:
+        self._courses.pop(trial.index, None)
+        self._state.add(trial, record)
+        self._ended.append(record)
+
+    def _get_ready(self, course: Course) -> None:
+        for job in course.next_jobs():
+            insort(self._ready, job, key=_turn)
+
+
+def run_job(task: FitTask | Rehearsal) -> FitResult | str | None:
+    """Try a trial on a few rows and give the reason if that fails, or run a fit."""
+    return rehearse(task) if isinstance(task, Rehearsal) else run_fit(task)
 
 
 def _turn(job: Job) -> tuple[int, int]:
@@ -244,8 +309,10 @@ def _turn(job: Job) -> tuple[int, int]:
     return job.trial.index, job.fold
 
 
-def _task(plan: Plan, job: Job, course: Course, bench: Bench) -> FitTask:
+def _task(plan: Plan, job: Job, course: Course, bench: Bench) -> FitTask | Rehearsal:
     trial = job.trial
+    if job.fold == REHEARSAL:
+        return rehearsal(plan, trial, bench, 0)
     params = {**trial.params, **job.shortened}
     fit = Fit(trial.model, trial.features, params, (Stage(trial.key, None),))
     task = fit_task(plan, fit, job.fold, bench, course.marks)
@@ -253,7 +320,9 @@ def _task(plan: Plan, job: Job, course: Course, bench: Bench) -> FitTask:
 
 
 def _steps_of(trial: Trial, plan: Plan) -> tuple[str, int] | None:
-    return steps_of(plan.estimator(trial.model, trial.params)) if plan.draw.stopping else None
+    if not plan.draw.stopping or cannot_be_built(plan, trial):
+        return None
+    return steps_of(plan.estimator(trial.model, trial.params))
 
 
 def _brackets_of(plan: Plan) -> Brackets | None:

@@ -24,6 +24,7 @@ class Tally:
         """Keys of trials that were begun before and have no record yet."""
         self._n_failed = 0
         self._n_stopped = 0
+        self._n_impossible = 0
 
     def follow(self, state: Sweep) -> None:
         """Take the trials from a search, as it asks for them."""
@@ -50,6 +51,7 @@ class Tally:
         self.interrupted.discard(record.trial_key)
         self._n_failed += record.status in ("failed", "lost")
         self._n_stopped += record.status == "stopped"
+        self._n_impossible += record.status == "impossible"
         if self._beats_best(record):
             self.best = record
 
@@ -70,14 +72,15 @@ class Tally:
 
     @property
     def counts(self) -> Counts:
-        """How many are done, failed, left and stopped."""
+        """How many are done, failed, left, stopped and impossible."""
         n_known = len(self.records)
         return Counts(
-            n_known - self._n_failed - self._n_stopped,
+            n_known - self._n_failed - self._n_stopped - self._n_impossible,
             self._n_failed,
             self.n_trials - n_known,
             self._n_stopped,
             len(self.interrupted),
+            self._n_impossible,
         )
 
     def compare(self) -> Comparison:

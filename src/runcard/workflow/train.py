@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from runcard import errors
 from runcard.engine.base import Engine, Lost
-from runcard.plan import Fit, Plan, Trial
+from runcard.plan import Fit, Plan, Trial, shape_of
 from runcard.plan.featureset import set_path, why_failed
-from runcard.record import Draft, Record, make_record
+from runcard.record import Draft, Record, impossible_record, make_record
 from runcard.trial import FitResult, FitTask, Preparation, Prepared, Rehearsal, prepare, rehearse, run_fit
 from runcard.workflow.turns import Turns
 from runcard.workflow.twins import Twins
@@ -48,11 +48,14 @@ def train(plan: Plan, trials: Sequence[Trial], bench: Bench) -> Iterator[Record]
         An estimator refuses its hyperparameters; nothing has been trained then.
     """
     drafts = {trial.key: Draft(trial, plan.n_folds) for trial in trials}
-    fits = plan.fits(drafts)
+    fits: Sequence[Fit] = ()
     for block in _blocks(plan):
-        prepare_folds(plan, [fit.features for fit in fits], block, bench)
+        prepare_folds(plan, [trial.features for trial in trials], block, bench)
         if block[0] == 0:
-            rehearse_probes(plan, bench, 0, drafts)
+            for key, reason in rehearse_probes(plan, bench, 0, drafts).reasons.items():
+                if key in drafts:
+                    yield impossible_record(drafts.pop(key).trial, plan, reason)
+            fits = plan.fits(drafts)
         for draft in _run_fits(plan, fits, block, bench, drafts):
             if draft.is_complete:
                 del drafts[draft.trial.key]
@@ -61,7 +64,13 @@ def train(plan: Plan, trials: Sequence[Trial], bench: Bench) -> Iterator[Record]
 
 
 def rehearse_on_training_rows(plan: Plan, trials: Sequence[Trial], bench: Bench) -> None:
-    """Try the trials of a plan without folds on a few training rows."""
+    """Try the trials of a plan without folds on a few training rows.
+
+    Raises
+    ------
+    HyperparameterRejected, CardErrors
+        None of them can be trained.
+    """
     prepare_folds(plan, {trial.features for trial in trials}, [TRAINING], bench)
     rehearse_probes(plan, bench, TRAINING)
 
@@ -178,31 +187,74 @@ def _refuse_failed(found: Prepared | Lost, plan: Plan, name: str) -> Prepared:
     )
 
 
-def rehearse_probes(plan: Plan, bench: Bench, fold: int, keys: Container[str] | None = None) -> None:
-    """Try the plan's probes, or those of some trials, on a few rows.
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What came out of trying trials on a few rows."""
+
+    reasons: Mapping[str, str]
+    """Key of an impossible trial -> the reason."""
+    possible: frozenset[tuple[object, ...]]
+    """Shapes of trials of which all that were tried can be trained."""
+
+
+def rehearse_probes(plan: Plan, bench: Bench, fold: int, keys: Container[str] | None = None) -> Rehearsed:
+    """Try the plan's probes, or those of some trials, on a few rows; then all that have the shape of one that fails.
 
     Raises
     ------
     HyperparameterRejected, CardErrors
-        An estimator refuses its hyperparameters.
+        No trial of the plan can be trained, or none of a model, which cannot with its defaults either.
     """
-    chosen = [trial for trial in plan.probes if keys is None or trial.key in keys]
-    tasks = [
-        Rehearsal(
-            matrices_folder(bench, trial.features, fold),
-            plan.estimator(trial.model, trial.params),
-            plan.metrics,
-            plan.target.without_values(),
-            plan.seed,
-        )
-        for trial in chosen
-    ]
-    reasons: dict[int, str] = {}
-    for index, reason in bench.engine.run(rehearse, tasks):
-        if isinstance(reason, str):
-            reasons[index] = reason
-    faults = [_refused(plan, chosen[index], reasons[index]) for index in sorted(reasons)]
-    errors.raise_all(faults)
+    reasons = dict(plan.impossible)
+    tried: dict[str, Trial] = {}
+
+    def look_at(trials: Iterable[Trial]) -> None:
+        new = [t for t in trials if t.key not in tried and t.key not in plan.impossible]
+        wanted = [trial for trial in new if keys is None or trial.key in keys]
+        tried.update({trial.key: trial for trial in wanted})
+        reasons.update(_rehearse(plan, wanted, bench, fold))
+
+    look_at(plan.probes)
+    bad = {shape_of(trial) for trial in (*plan.probes, *plan.trials) if trial.key in reasons}
+    if bad:
+        look_at(trial for trial in plan.trials if shape_of(trial) in bad)
+    every = {trial.key: trial for trial in plan.trials or plan.probes}
+    first = {trial.entry: trial for trial in reversed(every.values())}
+    for entry in {trial.entry for trial in every.values() if trial.key not in reasons}:
+        del first[entry]
+    if first and first.keys() < {trial.entry for trial in every.values()}:
+        plain = {entry: replace(trial, key=f"{entry}", params={}) for entry, trial in first.items()}
+        wanted = [trial for trial in plain.values() if cannot_be_built(plan, trial) is None]
+        broken = _rehearse(plan, wanted, bench, fold)
+        first = {entry: trial for entry, trial in first.items() if plain[entry].key in broken}
+    errors.raise_all([_refused(plan, trial, reasons[trial.key]) for _, trial in sorted(first.items())])
+    return Rehearsed(reasons, frozenset(shape_of(trial) for trial in tried.values()) - bad)
+
+
+def _rehearse(plan: Plan, trials: Sequence[Trial], bench: Bench, fold: int) -> dict[str, str]:
+    tasks = [rehearsal(plan, trial, bench, fold) for trial in trials]
+    found = bench.engine.run(rehearse, tasks)
+    return {trials[number].key: reason for number, reason in found if isinstance(reason, str)}
+
+
+def cannot_be_built(plan: Plan, trial: Trial) -> str | None:
+    """Give the reason why a trial's estimator cannot be built; None if it can."""
+    try:
+        plan.estimator(trial.model, trial.params)
+    except errors.HyperparameterRejected as error:
+        return error.why
+    return None
+
+
+def rehearsal(plan: Plan, trial: Trial, bench: Bench, fold: int) -> Rehearsal:
+    """Make the task of trying a trial on a few rows."""
+    return Rehearsal(
+        matrices_folder(bench, trial.features, fold),
+        plan.estimator(trial.model, trial.params),
+        plan.metrics,
+        plan.target.without_values(),
+        plan.seed,
+    )
 
 
 def _refused(plan: Plan, trial: Trial, reason: str) -> errors.RuncardError:
