@@ -122,10 +122,14 @@ def test_a_bayesian_search_ends_when_all_are_known() -> None:
         ),
         ({"a": {"value": 1, "when": {"a": 1}}}, [("a", "`when` leads back to it")]),
         (
-            {"a": {"value": 1, "when": {"b": 1}}, "b": {"value": 1, "when": {"a": 1}}, "c": {"value": 1, "when": {"a": 1}}},
+            {
+                "a": {"value": 1, "when": {"b": 1}},
+                "b": {"value": 1, "when": {"a": 1}},
+                "c": {"value": 1, "when": {"a": 1}},
+            },
             [("a", "`when` leads back to it"), ("b", "`when` leads back to it")],
         ),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_with_conditions(params: dict[str, Any], faults: list[tuple[str, str]]) -> None:
     assert [(name, fault.what) for name, fault in find_when_faults(params)] == faults
