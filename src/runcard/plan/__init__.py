@@ -2,6 +2,7 @@
 
 from runcard.plan.choice import Choice, Constraint, read_choice, read_constraint, short_name
 from runcard.plan.digest import digest
+from runcard.plan.doubts import find_doubts
 from runcard.plan.draw import Trial, shape_of
 from runcard.plan.featureset import FeatureSet
 from runcard.plan.fits import Fit, Stage
@@ -17,6 +18,7 @@ __all__ = [
     "Stage",
     "Trial",
     "digest",
+    "find_doubts",
     "make_plan",
     "read_choice",
     "read_constraint",

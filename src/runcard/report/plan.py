@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runcard import errors
-from runcard.plan import Plan
+from runcard.plan import Plan, find_doubts
 from runcard.plan.absent import absent_classes
 from runcard.printable import printable_line
 from runcard.report.tables import PlainTable, plain_table
@@ -33,6 +33,8 @@ def describe_plan(plan: Plan, frame: pd.DataFrame) -> Group:
         head.add_row("copies", Text(printable_line(copies), style="yellow"))
     for text in _absent(plan):
         head.add_row("absent", Text(printable_line(text), style="yellow"))
+    for text in find_doubts(plan.card):
+        head.add_row("warning", Text(printable_line(text), style="yellow"))
     return Group(Text(f"{printable_line(plan.card.shown)} is valid\n"), head, Text(""), _columns(plan, frame))
 
 

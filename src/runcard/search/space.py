@@ -81,7 +81,8 @@ _LISTED: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 _KEYS = ("distribution", "value", "values", "probabilities", *_BOUNDS, "mu", "sigma", "a", "b", "q")
 DISTRIBUTIONS = tuple(sorted({*_DISTRIBUTIONS, *_LISTED}))
-_EXPONENTS = ("log_uniform", "q_log_uniform", "inv_log_uniform")
+EXPONENTS = ("log_uniform", "q_log_uniform", "inv_log_uniform")
+"""Distributions whose bounds are exponents of e."""
 # What other packages call them, small and without `_`: there bounds are the values themselves.
 _OTHER_NAMES = {
     **{f"{kind}loguniform": f"{kind}{'_' if kind else ''}log_uniform_values" for kind in ("", "q", "inv")},
@@ -329,7 +330,7 @@ def _examples(parameter: Distribution) -> str:
     if "min" not in parameter.shape:
         return "1, 2"
     ends = [parameter.shape[key] for key in _BOUNDS]
-    if parameter.name in _EXPONENTS:
+    if parameter.name in EXPONENTS:
         sign = -1 if parameter.name == "inv_log_uniform" else 1
         ends = sorted(math.exp(sign * end) for end in ends)
     return ", ".join(f"{end:g}" for end in ends)
@@ -569,7 +570,7 @@ def _bounds_faults(distribution: str, low: float, high: float) -> Iterator[Space
         if distribution == "int_uniform" and bound % 1:
             why, hint = "it chooses whole numbers", "use `uniform`, or whole numbers"
             yield SpaceFault(f"`int_uniform` has `{key}: {bound:g}`", key=key, why=why, hint=hint)
-        if distribution in _EXPONENTS and abs(bound) > _MAX_EXPONENT:
+        if distribution in EXPONENTS and abs(bound) > _MAX_EXPONENT:
             yield SpaceFault(
                 f"`{key}: {bound:g}` means e to the power of {bound:g}",
                 key=key,

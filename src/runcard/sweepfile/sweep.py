@@ -23,7 +23,7 @@ from runcard.card.load import shown_path
 from runcard.card.sections import NAME, EarlyTerminate
 from runcard.catalog.models import ModelSpec, has_parameter, unknown_parameter
 from runcard.search.sampling import quantile
-from runcard.search.space import MAX_TRIALS, SpaceFault, find_faults, grid_size, parse_parameter
+from runcard.search.space import EXPONENTS, MAX_TRIALS, SpaceFault, find_faults, grid_size, parse_parameter
 from runcard.sweepfile.flow import write_flow
 from runcard.sweepfile.objective import Objective, resolve_objective
 from runcard.sweepfile.readings import settle
@@ -50,7 +50,6 @@ _METHOD = Plain(
 )
 _WHOLE = (("run_cap",), *(("early_terminate", key) for key in ("min_iter", "max_iter", "s")))
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
-_EXPONENTS = ("log_uniform", "q_log_uniform", "inv_log_uniform")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,7 +261,7 @@ def _as_wandb_has_it(raw: Any, method: str | None, path: KeyPath, remarks: Remar
         fixed = _middle(raw)
         remarks.add("warning", (*path, "sigma"), f"without a spread it is always {write_flow(fixed)}")
         return {"value": fixed}
-    if raw.get("distribution") in _EXPONENTS:
+    if raw.get("distribution") in EXPONENTS:
         said = f"W&B's present engine refuses `{raw['distribution']}`; its bounds are exponents of e, here as there"
         remarks.add("warning", (*path, "distribution"), said)
     return _without_repeats(raw, method, path, remarks)
@@ -317,7 +316,7 @@ def _faults_of(raw: Any) -> Iterator[SpaceFault]:
             yield SpaceFault(
                 f"`int_uniform` has `{key}: {raw[key]}`", key=key, why="W&B wants whole numbers", hint=hint
             )
-    elif raw.get("distribution") in _EXPONENTS and _is_above(raw.get("min")):
+    elif raw.get("distribution") in EXPONENTS and _is_above(raw.get("min")):
         yield _confused(raw)
     else:
         faults = list(find_faults(raw))

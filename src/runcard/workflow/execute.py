@@ -21,7 +21,7 @@ from runcard.engine.base import Engine
 from runcard.engine.memory import give_back_large_arrays
 from runcard.execution import Execution, begin_execution
 from runcard.journal import Address, BegunTrials, Journal, hold_card, naming_trouble, open_journal, stage_files
-from runcard.plan import Plan, Trial
+from runcard.plan import Plan, Trial, find_doubts
 from runcard.project import Project, find_project
 from runcard.record import FinalRecord, Record
 from runcard.redact import redact
@@ -271,6 +271,8 @@ class _Run:
         delivery: Delivery,
         bench: Bench,
     ) -> None:
+        for doubt in find_doubts(self.plan.card):
+            self.listener.warn(doubt)
         self.listener.planned(self.plan, self.tally.counts)
         for record in self._records(bench):
             self._address_again(journal, execution)  # a search may come upon trials that are known
