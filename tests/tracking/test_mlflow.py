@@ -42,6 +42,8 @@ from runcard.tracking.base import (
     RunLog,
     Tag,
     TextArtifact,
+    safe_params,
+    safe_schema,
 )
 from runcard.tracking.mlflow import MlflowTracker, quiet_mlflow, save_model
 from runcard.tracking.mlflow import reader as subject
@@ -228,6 +230,43 @@ def test_a_long_tag_is_shortened_openly(tracker: MlflowTracker, client: MlflowCl
 
 
 # Finding and reading runs
+
+
+def test_whatever_a_record_holds_arrives(tracker: MlflowTracker, client: MlflowClient, log: RunLog) -> None:
+    """Push at every limit that MLflow, its server and its databases have for what a run is given."""
+    columns = [{"name": f"ENSG{n:011d}", "type": "integer"} for n in range(26_000)]
+    params, overflow = safe_params({f"p{n}": "\U0001f600" * 5_990 for n in range(40)} | {"long": "x" * 9_000, "": ""})
+    params = tuple(item for item in params if getattr(item, "name", None) != "")
+    data = DatasetInput("d" * 700, "e" * 64, "{}", "local", safe_schema(columns, see="plan.json"), "{}", "training")
+    items = (
+        *(Tag(f"t{n}", "\u00e4\U0001f600" * 5_000) for n in range(130)),
+        Tag("k" * 250, "x"),
+        Tag("odd", "nul \x00, half \udc80, end"),
+        Tag("mlflow.user", "u" * 250),
+        *params,
+        *(Param(f"q{n}", "1") for n in range(230)),
+        Param("odd", "a\x00b\udcff"),
+        Param("empty", ""),
+        *(Metric(f"m/{n}: x.y-z", 1e308, n, 1) for n in range(2_300)),
+        Metric("m" * 250, -5e-324, 2**40, 1),
+        data,
+        TextArtifact("half \udc80", "a b/\u00fc.txt"),
+    )
+    run_id = deliver(tracker, replace(log, name="n\x00" + "r" * 400, items=items))
+    run = client.get_run(run_id)
+    assert run.data.tags["odd"] == "nul \\x00, half \\udc80, end"
+    assert run.data.tags["t129"].endswith("\u2026 (see runcard's journal)")
+    assert (run.data.params["odd"], run.data.params["empty"]) == ("a\\x00b\\udcff", "")
+    assert len(run.data.params) == 40 + 1 + 230 + 2
+    assert set(overflow) == {"long"}
+    assert len(run.data.metrics) == 2_301
+    assert len(run.info.run_name) == 250
+    (found,) = run.inputs.dataset_inputs
+    schema = json.loads(found.dataset.schema)
+    assert schema["n_columns"] == 26_000
+    assert len(schema["columns"]) + schema["left_out"] == 26_000
+    assert schema["see"] == "plan.json"
+    assert len(schema["columns"]) > 15_000
 
 
 def test_a_run_is_found_by_its_record(tracker: MlflowTracker, log: RunLog) -> None:

@@ -8,11 +8,12 @@ from typing import Any, TypeVar
 from runcard import errors
 from runcard.card.faults import Faults
 from runcard.card.gates import check_gates
-from runcard.card.kinds import WRONG
+from runcard.card.kinds import WRONG, shown
 from runcard.card.sections import (
     Data,
     EarlyTerminate,
     Evaluation,
+    Experiment,
     Features,
     Model,
     ModelFeatures,
@@ -21,6 +22,7 @@ from runcard.card.sections import (
     Selection,
 )
 from runcard.catalog.datasets import bundled_names
+from runcard.catalog.keepable import RULE, is_kept, kept_form
 from runcard.catalog.metrics import METRIC_NAMES, find_metric
 from runcard.catalog.models import ModelSpec, find_model, has_parameter, unknown_model, unknown_parameter
 from runcard.catalog.registered import Catalog, collect
@@ -64,6 +66,7 @@ def check_card(raw: Mapping[str, Any], parts: Mapping[str, Any], faults: Faults,
     for index, model in _good(models):
         _check_model(model, ("models", index), names, faults)
     _check_metrics(evaluation, names, faults)
+    _check_tags(found.get("experiment", Experiment()), faults)
     _check_folds(evaluation, data, faults)
     _check_search(found.get("search", Search()), faults)
     _check_grid(found.get("search", Search()), models, faults)
@@ -195,6 +198,8 @@ def _check_model(model: Model, path: KeyPath, names: Names, faults: Faults) -> N
         faults.place(unknown_model(model.name, names.catalog), (*path, "name"))
     for name, value in model.params.items():
         here = (*path, "params", name)
+        if not is_kept(name):
+            _refuse_name(name, here, faults)
         if spec and not any(has_parameter(spec, task, name) for task in spec.tasks):
             faults.place(unknown_parameter(spec, spec.tasks[0], name), here, key=True)
         for fault in find_faults(value, name):
@@ -214,6 +219,27 @@ def _add_space(fault: SpaceFault, name: str, path: KeyPath, faults: Faults) -> N
     faults.add(errors.SpaceInvalid, path, f"`{name}`: {fault.what}", why=fault.why, hint=fault.hint)
 
 
+def _refuse_name(name: str, path: KeyPath, faults: Faults, why: str = RULE) -> None:
+    what, hint = f"`{shown(name)}` cannot be a name here", f"use another, such as `{kept_form(name)}`"
+    faults.add(errors.ValueInvalid, path, what, why=why, hint=hint, key=True)
+
+
+def _check_tags(experiment: Experiment, faults: Faults) -> None:
+    for name in experiment.tags:
+        if not is_kept(name):
+            _refuse_name(name, ("experiment", "tags", name), faults)
+        elif name.startswith(("runcard.", "mlflow.")):
+            why = "tags of that beginning are runcard's and MLflow's own, and tell them what a run is"
+            faults.add(
+                errors.ValueInvalid,
+                ("experiment", "tags", name),
+                f"`{name}` cannot be a tag of the card",
+                why=why,
+                hint=f"use `{name.partition('.')[2] or 'another'}`",
+                key=True,
+            )
+
+
 def _check_metrics(evaluation: Evaluation, names: Names, faults: Faults) -> None:
     metrics = evaluation.metrics or ()
     for index, name in _good(metrics):
@@ -226,6 +252,11 @@ def _check_metrics(evaluation: Evaluation, names: Names, faults: Faults) -> None
                 find_metric(name, names.catalog)
             except errors.MetricUnknown as error:
                 faults.place(error, here)
+        stem = name.removesuffix("_mean").removesuffix("_std")
+        if stem != name and stem in metrics:
+            what = f"the metrics `{stem}` and `{name}` would stand under one name in MLflow"
+            why = f"`cv_{name}` is also how the folds of `{stem}` are summed up"
+            faults.add(errors.KeysConflict, here, what, why=why, hint="give one of them another name")
     if evaluation.primary is not None and metrics and evaluation.primary not in metrics:
         near = errors.nearest(evaluation.primary, [name for _, name in _good(metrics)])
         faults.add(

@@ -21,7 +21,7 @@ from runcard.yaml import resolve_plain
 
 _SHOWN = 60
 _BOUND = r"\s*(<=|>=|<|>)\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*"
-_MODEL_NAME = "[^/:@]+"
+_MODEL_NAME = r"(?!\.\.|\.$|\s*$)[^/:@]{1,250}"
 _LARGEST = sys.float_info.max  # neither infinite nor NaN, nor a whole number beyond
 
 
@@ -228,8 +228,12 @@ def model_name() -> Plain:
         "text without `/`, `:` and `@`",
         lambda value: isinstance(value, str) and re.fullmatch(_MODEL_NAME, value) is not None,
         {"type": "string", "pattern": f"^{_MODEL_NAME}$"},
-        lambda value, name: f"write `{name}: {re.sub('[/:@]+', '-', value)}`" if isinstance(value, str) else "",
+        lambda value, name: f"write `{name}: {near}`" if (near := _near_model_name(value)) else "",
     )
+
+
+def _near_model_name(value: Any) -> str:
+    return re.sub("[/:@]+", "-", value).strip().lstrip(".")[:250] if isinstance(value, str) else ""
 
 
 def any_text() -> Plain:

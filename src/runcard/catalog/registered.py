@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar, cast, get_args, overload
 
 from runcard import errors
 from runcard.catalog.codetext import code_digest
+from runcard.catalog.keepable import LONGEST_METRIC, RULE, is_kept, kept_form
 
 Kind = Literal["dataset", "features", "model", "metric"]
 Task = Literal["classification", "regression"]
@@ -198,6 +199,12 @@ def metric(
             f"metric `{name or getattr(function, '__name__', '')}` does not say which direction is better",
             why="runcard cannot rank trials by it",
             hint="write `@runcard.metric(greater_is_better=True)`, or False for a loss",
+        )
+    if name is not None and not is_kept(name, longest=LONGEST_METRIC):
+        raise errors.RegistrationInvalid(
+            f"`{name}` cannot be the name of a metric",
+            why=f"{RULE}, and at most {LONGEST_METRIC} characters",
+            hint=f'write `@runcard.metric(name="{kept_form(name, longest=LONGEST_METRIC)}", ...)`',
         )
     _require_choice("metric", "needs", needs, get_args(Needs))
     _require_choice("metric", "task", task, (*get_args(Task), None))

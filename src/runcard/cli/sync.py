@@ -28,7 +28,7 @@ def command(tracking_uri: str | None) -> None:
     if report.error is not None:
         say(str(report.error))
     if report.left:
-        answer(f"{report.delivered} delivered, {report.left} left for {redact(project.tracking_uri)}.")
+        answer(f"{report.delivered} delivered, {report.left} left.")
     elif report.elsewhere:
         answer(f"{report.delivered} delivered; {redact(project.tracking_uri)} has everything that was meant for it.")
     else:

@@ -28,6 +28,12 @@ PARAM_LIMIT = 6000
 TAG_LIMIT = 8000
 """Longest tag value MLflow keeps, in characters."""
 
+NAME_LIMIT = 250
+"""Longest name of a run that every database of MLflow's keeps, in characters."""
+
+SCHEMA_LIMIT = 1_000_000
+"""Longest schema of a dataset, in characters; MLflow takes some more."""
+
 NON_FINITE_TAG = "runcard.non_finite"
 MISSING_TAG = "runcard.missing"
 """Which metrics a trial has no scores of -> why."""
@@ -75,6 +81,7 @@ class Param:
     value: str
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "value", storable(self.value))
         if len(self.value) > PARAM_LIMIT:
             raise ValueError(f"parameter {self.name} is too long to be kept: see safe_params")
 
@@ -96,6 +103,9 @@ class Tag:
     name: str
     value: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", storable(self.value))
+
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
@@ -111,6 +121,9 @@ class TextArtifact:
 
     text: str
     name: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", storable(self.text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +151,9 @@ class DatasetInput:
     schema_json: str
     profile_json: str
     context: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", shorten(storable(self.name), 2 * NAME_LIMIT, see="its source"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +191,7 @@ class RunLog:
     """Under which name the tracker seals it."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", shorten(storable(self.name), NAME_LIMIT, see="its tags"))
         models = (model.metrics for model in self.items if isinstance(model, ModelFiles))
         for metric in chain(self.items, *models):
             if isinstance(metric, Metric) and not isfinite(metric.value):
@@ -334,7 +351,7 @@ def safe_params(params: Mapping[str, object]) -> tuple[tuple[Param | TextArtifac
     Returns the items and the values that are too long for a parameter. Those are shortened openly, and the
     exact values of all parameters stand in `params.json`.
     """
-    texts = {name: value if isinstance(value, str) else _text(value) for name, value in params.items()}
+    texts = {name: storable(value if isinstance(value, str) else _text(value)) for name, value in params.items()}
     overflow = {name: text for name, text in texts.items() if len(text) > PARAM_LIMIT}
     items: list[Param | TextArtifact] = [
         Param(name, shorten(text, PARAM_LIMIT, see=PARAMS_FILE)) for name, text in texts.items()
@@ -377,6 +394,23 @@ def shorten(text: str, limit: int, *, see: str) -> str:
     """Cut a text to `limit` characters so that the cut, and where the whole text is, can be seen."""
     mark = f"… (see {see})"
     return text if len(text) <= limit else text[: limit - len(mark)] + mark
+
+
+def storable(text: str) -> str:
+    """Spell out the characters that a database or UTF-8 does not take: NUL, and halves of pairs."""
+    return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def safe_schema(columns: Sequence[Mapping[str, str]], *, see: str) -> str:
+    """Write a dataset's columns as JSON; of more than MLflow takes, the first ones and where the others are."""
+    whole = json.dumps({"columns": columns})
+    if len(whole) <= SCHEMA_LIMIT:
+        return whole
+    n_kept = len(columns) * (SCHEMA_LIMIT - 200) // (len(whole) + 1)
+    while len(kept := json.dumps({"columns": columns[:n_kept]})) > SCHEMA_LIMIT - 200:
+        n_kept = n_kept * 9 // 10
+    left_out = {"n_columns": len(columns), "left_out": len(columns) - n_kept, "see": see}
+    return kept[:-1] + ", " + json.dumps(left_out)[1:]
 
 
 def _text(value: object) -> str:

@@ -42,12 +42,14 @@ from runcard.tracking.base import (
     safe_json,
     safe_metrics,
     safe_params,
+    safe_schema,
 )
 from runcard.tracking.modelfiles import model_digest
 from runcard.tracking.seal import ENDED, seal_decision
 
 PREDICTIONS_FILE = "predictions.parquet"
 MODEL_FOLDER = "model"
+PLAN_FILE = "plan.json"
 _STATUS: Mapping[str, RunStatus] = {
     "running": "RUNNING",
     "done": "FINISHED",
@@ -97,7 +99,7 @@ def closed_log(execution: Execution, folder: Path, chosen_run_id: str | None) ->
     items: list[Item] = [
         *_tags({f"runcard.{name}": str(value) for name, value in summary.get("tags", {}).items()}),
         *safe_metrics([Metric(name, float(value), 0, at) for name, value in summary.get("metrics", {}).items()]),
-        TextArtifact(json.dumps(execution.plan, indent=2, default=str), "plan.json"),
+        TextArtifact(json.dumps(execution.plan, indent=2, default=str), PLAN_FILE),
         _dataset(execution.plan, "training"),
     ]
     items += [TextArtifact(text, name) for name, text in summary.get("tables", {}).items()]
@@ -210,14 +212,14 @@ def _card_log(execution: Execution, items: tuple[Item, ...], status: RunStatus) 
 def _dataset(plan: Mapping[str, Any], context: str) -> DatasetInput:
     data, split = plan["data"], plan["split"]
     source = str(data["source"])
-    schema = {"columns": [{"name": name, "type": kind} for name, kind, _ in data["columns"]]}
+    columns = [{"name": name, "type": kind} for name, kind, _ in data["columns"]]
     profile = {"num_rows": data["n_rows"], "n_train": split["n_train"], "n_test": split["n_test"]}
     return DatasetInput(
         name=source.removeprefix("dataset:").rpartition("/")[2],
         digest=str(data["digest"])[:36],  # as long as MLflow keeps; plan.json has all of it
         source=json.dumps({"uri": source}),
         source_type="code" if source.startswith("dataset:") else "local",
-        schema_json=json.dumps(schema),
+        schema_json=safe_schema(columns, see=PLAN_FILE),
         profile_json=json.dumps(profile),
         context=context,
     )

@@ -21,7 +21,13 @@ from runcard.project import find_root
 ARTIFACTS = "mlartifacts"
 """The folder, at the project's root, that the files of runs are kept in."""
 
+_MLFLOWS = "mlruns"
+"""The folder that MLflow itself chooses, for the experiment that every database begins with."""
+
 _EXPERIMENTS = ("experiments", "artifact_location")
+_USED = f"""SELECT DISTINCT artifact_location FROM experiments WHERE artifact_location LIKE '%{ARTIFACTS}%'
+    OR EXISTS (SELECT 1 FROM runs WHERE runs.experiment_id = experiments.experiment_id)"""
+"""Where files are, or will be: MLflow's first experiment has a place before anything is written to it."""
 _FILES = (
     ("runs", "artifact_uri"),
     ("logged_models", "artifact_location"),
@@ -82,7 +88,8 @@ def _open(database: Path) -> sqlite3.Connection:
 
 
 def _old_places(connection: sqlite3.Connection, database: Path, root: Path) -> Iterator[Path]:
-    for place in sorted({place for place in map(_place_of, _all(connection, *_EXPERIMENTS)) if place}):
+    locations = [location for (location,) in connection.execute(_USED) if location]
+    for place in sorted({place for place in map(_place_of, locations) if place}):
         if place == root or (place.exists() and place.samefile(root)):
             continue
         if _is_old(connection, _Move(place, root), database):
@@ -92,10 +99,9 @@ def _old_places(connection: sqlite3.Connection, database: Path, root: Path) -> I
 def _place_of(location: str) -> Path | None:
     """Give the project's root that an experiment's files were put below."""
     path = local_path(location)
-    if path is None or ARTIFACTS not in path.parts:
+    if path is None:
         return None
-    n_above = len(path.parts) - 1 - path.parts[::-1].index(ARTIFACTS)
-    return Path(*path.parts[:n_above])
+    return next((each.parent for each in (path, *path.parents) if each.name in (ARTIFACTS, _MLFLOWS)), None)
 
 
 def _is_old(connection: sqlite3.Connection, move: _Move, database: Path) -> bool:

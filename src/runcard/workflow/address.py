@@ -8,8 +8,12 @@ from runcard import errors
 from runcard.project import Project
 from runcard.tracking import reach
 from runcard.tracking.judged import ask_plainly, judge_server
+from runcard.tracking.moved import ARTIFACTS
 from runcard.tracking.revision import newest_revision
 from runcard.tracking.tables import open_tables
+
+LONGEST_PLACE = 200 - len(f"/{'0' * 32}/artifacts")
+"""Characters of the folder that runs are kept below, where a database keeps 200 of a run's own place."""
 
 
 def heed_address(project: Project, experiment: str) -> None:
@@ -22,8 +26,21 @@ def heed_address(project: Project, experiment: str) -> None:
     uri = project.tracking_uri
     with suppress(errors.TrackingAway):
         reach.check_kind(uri)
+        _check_length(project)
         if not _is_fine(uri, experiment):
             _ask_mlflow(uri, experiment)
+
+
+def _check_length(project: Project) -> None:
+    """See that the places of files fit into a database that does not take longer ones."""
+    place = (project.root / ARTIFACTS).as_uri()
+    if reach.is_database(project.tracking_uri) and len(place) > LONGEST_PLACE:
+        raise errors.TrackingError(
+            "the path of the project is too long for MLflow's database",
+            where=str(project.root),
+            why=f"runs are kept below {place}, {len(place)} characters; the database takes {LONGEST_PLACE}",
+            hint="move the project to a shorter path, or record to a tracking server",
+        )
 
 
 def _is_fine(uri: str, experiment: str) -> bool:

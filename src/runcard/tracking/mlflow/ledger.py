@@ -20,7 +20,7 @@ from runcard import errors
 from runcard.promotion import Promotion, read_promotion, to_json
 from runcard.redact import redact
 from runcard.tracking import reach
-from runcard.tracking.base import KIND_TAG, TAG_LIMIT
+from runcard.tracking.base import KIND_TAG, NAME_LIMIT, TAG_LIMIT, storable
 from runcard.tracking.entries import LEDGER, Entry, this_process
 from runcard.tracking.mlflow.connection import PAGE, Connection
 
@@ -168,7 +168,7 @@ class MlflowLedger(Connection):
 
     def _write(self, promotion: Promotion, experiment_id: str, after: str) -> str:
         tags = {KIND_TAG: "event", AFTER_TAG: after, OWNER_TAG: this_process(), "mlflow.user": promotion.who}
-        run = self.client.create_run(experiment_id, tags=tags, run_name=str(promotion))
+        run = self.client.create_run(experiment_id, tags=tags, run_name=str(promotion)[:NAME_LIMIT])
         self._describe(run.info.run_id, promotion)
         return str(run.info.run_id)
 
@@ -178,7 +178,7 @@ class MlflowLedger(Connection):
 
         text = to_json(promotion)
         tags = {f"runcard.{name}": value for name, value in _shown(promotion).items() if value}
-        tags |= {"mlflow.runName": str(promotion)} | ({EVENT_TAG: text} if len(text) <= TAG_LIMIT else {})
+        tags |= {"mlflow.runName": str(promotion)[:NAME_LIMIT]} | ({EVENT_TAG: text} if len(text) <= TAG_LIMIT else {})
         self.client.log_batch(event_id, tags=[RunTag(name, value) for name, value in tags.items()])
         with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
             gates = [asdict(gate) for gate in promotion.gates]
@@ -247,4 +247,4 @@ def _shown(promotion: Promotion) -> dict[str, str]:
         "gates": "\n".join(verdicts),
         "run_id": promotion.run_id,
     }
-    return {name: str(value or "")[: TAG_LIMIT // 2] for name, value in shown.items()}
+    return {name: storable(str(value or ""))[: TAG_LIMIT // 2] for name, value in shown.items()}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from runcard import errors
 from runcard.redact import redact
 from runcard.tracking import reach
-from runcard.tracking.base import RunRow
+from runcard.tracking.base import RunRow, storable
 from runcard.tracking.mlflow.connection import PAGE, Connection
 from runcard.tracking.mlflow.reader import run_row
 from runcard.tracking.versions import ModelRef, ModelVersion
@@ -96,8 +96,9 @@ class MlflowRegistry(Connection):
                 return found
             # A database that is written directly would look the model's id up wherever MLflow's global address points.
             source = f"models:/{logged.model_id}" if reach.is_server(self.uri) else logged.artifact_location
+            words = storable(description)[:5000]
             made = self.client.create_model_version(
-                name, source, run_id, tags=dict(tags), description=description, model_id=logged.model_id
+                name, source, run_id, tags=dict(tags), description=words, model_id=logged.model_id
             )
             return self.find(ModelRef(name, version=int(made.version)))
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
+from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +19,10 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment, Run
 
 ItemT = TypeVar("ItemT", bound=base.Item)
+
+_REQUEST_BYTES = 350_000
+"""Of params and of tags in one request: a server refuses a million in all."""
+_REQUEST_ITEMS = 100
 
 DIGEST_LIMIT = 36
 """Longest digest of a dataset that MLflow keeps; enough of a hash to identify it."""
@@ -182,13 +189,16 @@ class MlflowTracker(MlflowReader):
 
         opened, sent = self._just_opened
         tags = [tag for tag in _of(base.Tag, items) if run_id != opened or tag not in sent]
-        self.client.log_batch(
-            run_id,
-            metrics=_metrics(_of(base.Metric, items), model_id=None),
-            params=[Param(param.name, param.value) for param in _of(base.Param, items)],
-            tags=[RunTag(tag.name, seal.kept(tag)) for tag in tags],
-            synchronous=True,
-        )
+        params = [Param(param.name, param.value) for param in _of(base.Param, items)]
+        metrics = _metrics(_of(base.Metric, items), model_id=None)
+        sent_tags = [RunTag(tag.name, seal.kept(tag)) for tag in tags]
+        few_params: list[Param]
+        few_tags: list[RunTag]
+        for few_params, few_tags in zip_longest(_portions(params), _portions(sent_tags), fillvalue=[]):
+            self.client.log_batch(run_id, metrics=metrics, params=few_params, tags=few_tags, synchronous=True)
+            metrics = []
+        if metrics:
+            self.client.log_batch(run_id, metrics=metrics, synchronous=True)
 
     def _log_datasets(self, run_id: str, items: tuple[base.Item, ...]) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
@@ -268,6 +278,21 @@ class MlflowTracker(MlflowReader):
 
 def _of(kind: type[ItemT], items: tuple[base.Item, ...]) -> list[ItemT]:
     return [item for item in items if isinstance(item, kind)]
+
+
+def _portions(items: list[Any]) -> Iterator[list[Any]]:
+    """Divide params or tags so that none of the requests is larger than a server takes, however they are encoded."""
+    portion: list[Any] = []
+    size = 0
+    for item in items:
+        n_bytes = len(json.dumps([item.key, item.value])) + 30
+        if portion and (size + n_bytes > _REQUEST_BYTES or len(portion) == _REQUEST_ITEMS):
+            yield portion
+            portion, size = [], 0
+        portion.append(item)
+        size += n_bytes
+    if portion:
+        yield portion
 
 
 def _metrics(metrics: Any, *, model_id: str | None) -> list[Any]:
