@@ -15,6 +15,8 @@ from runcard.keyed import is_keyed_by_label
 
 _CODES_ONLY = ("xgboost", "skorch")
 """Packages whose classifiers take nothing but the codes 0..k-1."""
+_PASSING_ON = ("CalibratedClassifierCV", "FixedThresholdClassifier", "TunedThresholdClassifierCV")
+"""scikit-learn's classifiers that look at labels themselves, and give them to the one inside as they are."""
 # package -> hyperparameters whose meaning depends on which of two classes it takes for the positive one
 _TIED: Mapping[str, frozenset[str]] = {
     "xgboost": frozenset({"base_score", "monotone_constraints", "objective", "scale_pos_weight"}),
@@ -50,8 +52,22 @@ def code_order(
     order = (1, 0) if is_turned else tuple(present)
     if is_turned:
         return order
-    are_codes = [(type(classes[place]), classes[place]) for place in order] == [(int, n) for n in range(len(order))]
-    return order if package in _CODES_ONLY and not are_codes else None
+    return order if package in _CODES_ONLY and not are_codes([classes[place] for place in order]) else None
+
+
+def are_codes(labels: Sequence[Any]) -> bool:
+    """Tell whether labels are the whole numbers 0, 1, ... themselves."""
+    return [(type(label), label) for label in labels] == [(int, code) for code in range(len(labels))]
+
+
+def encode_inside(estimator: Any) -> None:
+    """Put an encoder of labels around a classifier that takes only codes, inside one that passes labels on to it."""
+    outer = _last_step(estimator)
+    if _package_of(outer) == "sklearn" and type(outer).__name__ in _PASSING_ON:
+        from sklearn.ensemble import VotingClassifier
+
+        if _package_of(_last_step(outer.estimator)) in _CODES_ONLY:
+            outer.set_params(estimator=VotingClassifier([("model", outer.estimator)], voting="soft"))
 
 
 def set_weights(estimator: Any, classes: Sequence[Any], present: Sequence[int], order: Sequence[int] | None) -> None:

@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from runcard.card.sections import Card
+from runcard.catalog.labels import are_codes
 from runcard.catalog.models import ModelSpec
+from runcard.data.target import Target
 from runcard.keyed import is_keyed_by_label
 from runcard.plan.digest import digest
 from runcard.plan.featureset import FeatureSet, set_name
@@ -47,7 +49,7 @@ class Entry:
     """Name of its feature set."""
     space: Space
     code: str | None
-    """Digest of the registered function's source, if it is one."""
+    """Digest of the registered function's source, if it is one, and on what it is trained."""
     identity: object
     """Of its feature set."""
     versions: Mapping[str, str]
@@ -86,14 +88,17 @@ def _as_json(value: Any) -> Any:
     return [_as_json(item) for item in value] if isinstance(value, list) else value
 
 
-def make_draw(card: Card, protocol: str, sets: Mapping[str, FeatureSet], specs: Mapping[str, ModelSpec]) -> Draw:
+def make_draw(
+    card: Card, protocol: str, sets: Mapping[str, FeatureSet], specs: Mapping[str, ModelSpec], target: Target
+) -> Draw:
     """Make the draw of a card."""
     versions = {name: versions_of((*CORE, *BOOSTING.get(spec.package, ()))) for name, spec in specs.items()}
     entries = []
     for number, model in enumerate(card.models):
         spec, features = specs[model.name], set_name(card, model.features, number)
         identity = sets[features].identity()
-        entries.append(Entry(model.name, features, model.space, spec.code, identity, versions[model.name]))
+        code = _code_of(spec, target)
+        entries.append(Entry(model.name, features, model.space, code, identity, versions[model.name]))
     if not _depends_on_results(card):
         return Draw(protocol, tuple(entries))
     search = {name: value for name, value in asdict(card.search).items() if name != "trials"}
@@ -105,6 +110,14 @@ def make_draw(card: Card, protocol: str, sets: Mapping[str, FeatureSet], specs: 
     stop = card.search.early_terminate
     rules = Hyperband(stop.eta, stop.strict, stop.min_iter, stop.max_iter, stop.s or 0) if stop else None
     return Draw(protocol, tuple(entries), rules, card.search.lag, digest([protocol, search, named, drawn_by]))
+
+
+def _code_of(spec: ModelSpec, target: Target) -> str | None:
+    """Name what trains a model, so that none is taken for what it was before it was trained on labels (ADR 0024)."""
+    if spec.code is not None:
+        return f"{spec.code} on labels" if not are_codes(target.classes) else spec.code
+    is_turned = target.n_classes == 2 and target.positive == 0
+    return "the positive class last" if is_turned and spec.package in BOOSTING else None
 
 
 def make_trials(draw: Draw, points: Iterable[Point]) -> tuple[Trial, ...]:

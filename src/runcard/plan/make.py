@@ -74,7 +74,7 @@ def make_plan(card: Card, table: Table, catalog: Catalog, content: Fingerprint |
         "seed": card.data.random_state,
     }
     protocol = digest(parts)
-    draw = make_draw(card, protocol, sets, specs)
+    draw = make_draw(card, protocol, sets, specs, target)
     trials = make_trials(draw, points or ())
     named = [draw.identity, n_trials] if points is None else [trial.key for trial in trials]
     plan = Plan(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from runcard.catalog.labels import code_order, set_weights, unfitted_copy
+from runcard.catalog.labels import are_codes, code_order, encode_inside, set_weights, unfitted_copy
 from runcard.data.target import Target
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def train_estimator(estimator: Any, matrix: Any, codes: np.ndarray, target: Targ
     order = code_order(fitted, target.classes, present, target.positive)
     set_weights(fitted, target.classes, present, order)
     if order is None:
+        if not are_codes(target.classes):
+            encode_inside(fitted)
         fitted.fit(matrix, target.labels(codes))
         return Trained(fitted, estimator)
     own = np.zeros(target.n_classes, dtype=np.int64)
