@@ -40,6 +40,7 @@ WHOLE = Evidence(
     },
     hyperparameters={"alpha": 1.5},
     feature_set="default",
+    altered=(),
     split="same",
     data=StoredData("kept in the data store"),
     model=KeptModel("f" * 64, "same"),
@@ -165,6 +166,9 @@ CASES: list[tuple[str, dict[str, Any], str, str, str]] = [
     ("model kept", {"model": KeptModel(None, None)}, "failed", "nothing says", "--fresh"),
     ("model kept", {"model": None}, "failed", "not saved", "--model-format"),
     ("model kept", {"model": None, "tags": {}}, "failed", "no finalist", "alone in a card"),
+    ("record as it was written", {}, "passed", "agree with their seals", ""),
+    ("record as it was written", {"altered": ("a: metric `m` is 2",)}, "failed", "a: metric `m` is 2", "--fresh"),
+    ("record as it was written", {"altered": None}, "failed", "seal", "--fresh"),
     ("non-determinism known", {}, "passed", "identical", ""),
     ("non-determinism known", {"replays": ()}, "failed", "never run again", "runcard reproduce aaaaaaaa --repeat 2"),
     ("non-determinism known", replayed("different"), "failed", "does not tell why", "--repeat 2"),
@@ -188,7 +192,7 @@ def test_an_item(name: str, changes: dict[str, Any], verdict: str, evidence: str
 def test_all_items_can_pass_and_what_does_not_apply_counts_as_held() -> None:
     audit = make_audit(WHOLE)
     assert {case[0] for case in CASES} == {item.name for item in audit.items}
-    assert (audit.count("passed"), audit.count("failed"), audit.count(NOT), audit.n_held) == (14, 0, 2, N_ITEMS)
+    assert (audit.count("passed"), audit.count("failed"), audit.count(NOT), audit.n_held) == (15, 0, 2, N_ITEMS)
     assert [item["item"] for item in audit.as_dict()["items"] if item["mend"]] == []
 
 

@@ -12,11 +12,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 from projects import COMMAND, customers_card, environment, make_customers, write_project
@@ -302,14 +303,45 @@ def in_process(recorded: Recorded, folder: Path, run: str, **given: str) -> dict
 
 
 RECORD: dict[str, tuple[Callable[[MlflowClient, str], None], str]] = {
-    "hyperparameters in MLflow": (lambda client, run: client.set_tag(run, "runcard.params", '{"C":0.3}'), "trial"),
+    "hyperparameters in MLflow": (
+        lambda client, run: client.set_tag(run, "runcard.params", '{"C":0.3}'),
+        'tag `runcard.params` is {"C":0.3}, its record says {"C":0.1}',
+    ),
     "a score in MLflow": (
         lambda client, run: client.log_metric(run, "cv_roc_auc", 0.9999, step=1),
-        "roc_auc on fold 2",
+        "metric `cv_roc_auc` of fold 2 is not what its record says",
+    ),
+    "a mean in MLflow": (
+        lambda client, run: client.log_metric(run, "cv_roc_auc_mean", 0.9999, step=0),
+        "metric `cv_roc_auc_mean` is 0.9999, its record says 0.",
+    ),
+    "a metric added in MLflow": (
+        lambda client, run: client.log_metric(run, "test_f1", 0.9999),
+        "metric `test_f1` is not in its record",
+    ),
+    "a parameter added in MLflow": (
+        lambda client, run: client.log_param(run, "solver", "saga"),
+        "parameter `solver` is not in its record",
+    ),
+    "a tag removed in MLflow": (
+        lambda client, run: client.delete_tag(run, "runcard.outputs"),
+        "tag `runcard.outputs` was removed",
+    ),
+    "the seal removed in MLflow": (
+        lambda client, run: client.delete_tag(run, "runcard.seal"),
+        "it has no seal: the tag `runcard.seal` was removed",
     ),
     "the digests of outputs in MLflow": (
         lambda client, run: client.set_tag(run, "runcard.outputs", json.dumps(["0" * 16] * 3)),
-        "outputs on fold 1",
+        "tag `runcard.outputs` is",
+    ),
+    "notes, and tags and metrics of one's own in MLflow": (
+        lambda client, run: [
+            client.set_tag(run, "mlflow.note.content", "look at this"),
+            client.set_tag(run, "reviewed", "yes"),
+            client.log_metric(run, "val_loss", 1.0),
+        ][0],
+        "",
     ),
 }
 
@@ -317,28 +349,54 @@ RECORD: dict[str, tuple[Callable[[MlflowClient, str], None], str]] = {
 @pytest.mark.parametrize("name", RECORD)
 def test_a_changed_record(recorded: Recorded, tmp_path: Path, name: str) -> None:
     """Whoever changes what MLflow has of a run cannot make it come out identical."""
-    client, (change, first) = MlflowClient(recorded.uri), RECORD[name]
-    before = client.get_run(recorded.linear)
-    change(client, recorded.linear)
-    found = recorded.replay(recorded.copy(tmp_path), recorded.linear)
+    edited = tmp_path / "edited.db"
+    shutil.copy(recorded.folder / "mlflow.db", edited)
+    change, said = RECORD[name]
+    change(MlflowClient(f"sqlite:///{edited}"), recorded.linear)
+    found = replace(recorded, uri=f"sqlite:///{edited}").replay(recorded.copy(tmp_path), recorded.linear)
     assert found.words == VERDICTS[name]
-    assert found.first_divergence.startswith(first)
-    for tag in ("runcard.params", "runcard.outputs"):
-        client.set_tag(recorded.linear, tag, before.data.tags[tag])
-    client.log_metric(recorded.linear, "cv_roc_auc", recorded.second_fold, step=1)
+    assert said in found.first_divergence
 
 
-def test_a_changed_card_in_mlflow(recorded: Recorded, tmp_path: Path) -> None:
-    client = MlflowClient(recorded.uri)
-    card = client.get_run(client.get_run(recorded.winner).data.tags["mlflow.parentRunId"])
-    path = Path(card.info.artifact_uri.removeprefix("file://")) / "card.yaml"
-    before = path.read_text()
-    path.write_text(before.replace("Who leaves?", "Who goes?"))
+def exchange_rows(path: Path) -> None:
+    table = pd.read_parquet(path)
+    table.iloc[::-1].to_parquet(path, index=False)
+
+
+FILES: dict[str, tuple[str, Callable[[Path], None], str]] = {
+    "the card in MLflow": (
+        "card.yaml",
+        lambda path: path.write_text(path.read_text().replace("Who leaves?", "Who goes?")) and None,
+        "file `card.yaml` hashes to",
+    ),
+    "rows exchanged in split.parquet": ("split.parquet", exchange_rows, "file `split.parquet` hashes to"),
+    "rows exchanged in predictions.parquet": (
+        "predictions.parquet",
+        exchange_rows,
+        "file `predictions.parquet` hashes to",
+    ),
+    "a file of the record deleted": ("split.parquet", Path.unlink, "file `split.parquet` is gone"),
+    "a file of the model damaged": (
+        "model.skops",
+        lambda path: path.write_bytes(path.read_bytes()[:-1]) and None,
+        "the files of its model hash to",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_changed_file(recorded: Recorded, tmp_path: Path, name: str) -> None:
+    file, change, said = FILES[name]
+    before = {path: path.read_bytes() for path in (recorded.folder / "mlartifacts").rglob(file)}
     try:
+        for path in before:
+            change(path)
         found = recorded.replay(recorded.copy(tmp_path))
     finally:
-        path.write_text(before)
-    assert (found.words, found.differences[0].part) == (VERDICTS["the card in MLflow"], "record")
+        for path, content in before.items():
+            path.write_bytes(content)
+    assert (found.words, found.differences[0].part) == (VERDICTS[name], "record")
+    assert said in found.first_divergence
 
 
 def test_trials_that_were_read_off_a_longer_fit(recorded: Recorded, tmp_path: Path) -> None:

@@ -5,18 +5,24 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from projects import call_cli, customers_card, make_customers, write_project
 
 import runcard
 from runcard import errors
 from runcard.project import Project, Settings, find_project
+from runcard.workflow.audit import audit_run
 from runcard.workflow.compare import compare_runs
+from runcard.workflow.predict import predict
+from runcard.workflow.registry.promote import promote
+from runcard.workflow.registry.register import register
+from runcard.workflow.replay import reproduce
 from runcard.workflow.select import Wish, select
 
 pytestmark = pytest.mark.slow
@@ -37,6 +43,10 @@ class Store:
     @property
     def project(self) -> Project:
         return Project(self.folder, Settings(tracking_uri=f"sqlite:///{self.db}"))
+
+    @property
+    def winner(self) -> str:
+        return self.trials[0]
 
     @property
     def loser(self) -> str:
@@ -232,3 +242,157 @@ def test_a_trial_that_is_being_written_has_no_score_yet(store: Store) -> None:
     found = compare_runs(["customers"], store.project)
     assert [(row.rank, row.status) for row in found.rows if row.run.run_id == store.trials[0]] == [(None, "running")]
     assert (found.apart, found.n_ranked) == ((), 3)
+
+
+# Files
+
+
+def swap_rows(path: Path) -> None:
+    table = pd.read_parquet(path)
+    order = [len(table) - 1, *range(1, len(table) - 1), 0]
+    table.iloc[order].to_parquet(path, index=False)
+
+
+def add_a_byte(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b" ")
+
+
+FILES: dict[str, tuple[str, Callable[[Path], None], str]] = {
+    "rows of the split exchanged": ("split.parquet", swap_rows, "file `split.parquet` hashes to"),
+    "the split removed": ("split.parquet", Path.unlink, "file `split.parquet` is gone"),
+    "the plan": ("plan.json", add_a_byte, "file `plan.json` hashes to"),
+    "the plan, cut off": ("plan.json", lambda path: path.write_bytes(b"{"), "file `plan.json` hashes to"),
+    "the card's text": ("card.yaml", add_a_byte, "file `card.yaml` hashes to"),
+    "the decision's file": ("decision.json", add_a_byte, "file `decision.json` hashes to"),
+    "the environment": ("environment.json", add_a_byte, "file `provenance/environment.json` hashes to"),
+    "the code": ("code.json", lambda path: path.write_bytes(b"]"), "file `provenance/code.json` hashes to"),
+    "hardware removed": ("hardware.json", Path.unlink, "file `provenance/hardware.json` is gone"),
+    "predictions": ("predictions.parquet", swap_rows, "file `predictions.parquet` hashes to"),
+    "predictions, cut off": ("predictions.parquet", lambda path: path.write_bytes(b""), "file `predictions.parquet`"),
+    "a byte of the model": ("model.skops", add_a_byte, "the files of its model hash to"),
+    "the model's description": (
+        "MLmodel",
+        lambda path: path.write_bytes(b"{"),
+        "the files of its model cannot be read",
+    ),
+}
+
+
+@pytest.fixture
+def files(recorded: Store) -> Iterator[Path]:
+    """Give the folder of the files, and put back what was changed there."""
+    folder = recorded.folder / "mlartifacts"
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    yield folder
+    for path, content in before.items():
+        if not path.is_file() or path.read_bytes() != content:
+            path.write_bytes(content)
+
+
+def damage(files: Path, name: str, change: Callable[[Path], None]) -> None:
+    found = [path for path in files.rglob(name) if "replay" not in str(path)]
+    assert found
+    for path in found:
+        change(path)
+
+
+def replay_of(store: Store, run: str) -> tuple[str, str]:
+    found = reproduce(run, isolated=False, workers=1, tracking_uri=f"sqlite:///{store.db}", project=store.project)
+    assert found.n_repeats == 0
+    return found.words, found.first_divergence
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_changed_file(store: Store, files: Path, name: str) -> None:
+    file, change, said = FILES[name]
+    damage(files, file, change)
+    verdict, first = replay_of(store, store.winner)
+    assert verdict == "not comparable"
+    assert first.startswith("record")
+    assert said in first
+    with pytest.raises(errors.RecordAltered) as caught:
+        register(store.winner, project=store.project)
+    assert said in caught.value.why
+    if "model" not in name:
+        audited = audit_run(store.winner, store.project)
+        (found,) = [item.finding for item in audited.items if item.name == "record as it was written"]
+        assert found.verdict == "failed"
+        assert said in found.evidence
+
+
+@pytest.mark.parametrize("name", OF_A_TRIAL)
+def test_an_edited_trial_is_not_reproduced(store: Store, name: str) -> None:
+    edit, said = OF_A_TRIAL[name]
+    edit(store, store.loser)
+    assert said in said_of(store, store.loser)
+
+
+def said_of(store: Store, run: str) -> str:
+    """Give what a replay says is not as recorded, or why it is refused."""
+    try:
+        verdict, first = replay_of(store, run)
+    except errors.RecordAltered as error:
+        return error.why
+    return first if verdict == "not comparable" else ""
+
+
+@pytest.mark.parametrize("name", OF_A_CARD)
+def test_what_an_edited_card_was_run_for(store: Store, name: str) -> None:
+    edit, said = OF_A_CARD[name]
+    edit(store, store.card)
+    verdict, first = replay_of(store, store.winner)
+    assert verdict == "not comparable"
+    assert said in first
+    with pytest.raises(errors.RecordAltered) as caught:
+        register(store.winner, project=store.project)
+    assert said in caught.value.why
+    items = {item.name: item.finding for item in audit_run(store.winner, store.project).items}
+    assert items["record as it was written"].verdict == "failed"
+
+
+OF_A_FINALIST: dict[str, tuple[Edit, str]] = {
+    "a mean": OF_A_TRIAL["a mean"],
+    "its test score": (metric("test_roc_auc", 0.9999), "metric `test_roc_auc` is 0.9999"),
+    "its size": (metric("final_model_mb", 0.0), "metric `final_model_mb` is 0.0"),
+    "the digest of its model": (tag("runcard.model_digest", "0" * 64), "tag `runcard.model_digest` is 000"),
+    "that it is a finalist": (without("tags", "runcard.finalist"), "tag `runcard.finalist` was removed"),
+    "the seal of its test scores": (without("tags", "runcard.seal_end"), "metric `test_accuracy` is not in its record"),
+    "why it was chosen": (tag("runcard.decision_why", "mine"), "tag `runcard.decision_why` is mine"),
+}
+
+
+@pytest.mark.parametrize("name", OF_A_FINALIST)
+def test_an_edited_finalist(store: Store, tmp_path: Path, name: str) -> None:
+    """It is not registered; where it was before, its version is neither promoted nor used."""
+    edit, said = OF_A_FINALIST[name]
+    version = register(store.winner, project=store.project).version
+    edit(store, store.winner)
+    with pytest.raises(errors.RecordAltered) as caught:
+        register(store.winner, project=store.project)
+    assert said in caught.value.why.replace("\n", " ")
+    with pytest.raises(errors.GateFailed) as stopped:
+        promote(str(version), to="staging", project=store.project)
+    assert f"failed: record: {caught.value.why.splitlines()[0]}"[:60] in stopped.value.why
+    with pytest.raises(errors.RecordAltered) as refused:
+        predict(str(version), store.folder / "table.csv", tmp_path / "out.csv", project=store.project)
+    assert said in refused.value.why
+    assert replay_of(store, store.winner)[0] == "not comparable"
+
+
+def test_the_tags_of_a_version(store: Store) -> None:
+    version = register(store.winner, project=store.project).version
+    store.sql("UPDATE model_version_tags SET value = 'x' WHERE key = 'runcard.trial_key'")
+    with pytest.raises(errors.GateFailed, match="do not hold") as stopped:
+        promote(str(version), to="staging", project=store.project)
+    assert "tag `runcard.trial_key` is x, its run says" in stopped.value.why
+
+
+def test_what_was_recorded_is_registered_promoted_and_used(store: Store, tmp_path: Path) -> None:
+    version = register(store.winner, project=store.project).version
+    assert predict(str(version), store.folder / "table.csv", tmp_path / "o.csv", project=store.project).n_rows == 160
+    items = {item.name: item.finding for item in audit_run(store.winner, store.project).items}
+    assert items["record as it was written"].verdict == "passed"
+    found = reproduce(
+        store.winner, isolated=False, workers=1, tracking_uri=f"sqlite:///{store.db}", project=store.project
+    )
+    assert found.words == "identical"

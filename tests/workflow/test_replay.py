@@ -17,6 +17,7 @@ from crashes import let_go_of_databases
 from engines import HereEngine
 from mlflow import MlflowClient
 from projects import make_customers, write_project
+from sealing import reseal
 
 import runcard
 from runcard import errors
@@ -193,23 +194,25 @@ def test_a_model_that_draws_without_a_seed_is_not_deterministic(kept: Again) -> 
 
 @pytest.mark.parametrize(("shift", "verdict"), [(0.25, "different"), (0.05, "within tolerance")])
 def test_a_deterministic_result_that_is_not_the_recorded_one(kept: Again, shift: float, verdict: str) -> None:
-    """A number that was changed in MLflow: fold and amount are named, and that it is not chance."""
+    """A number that was recorded otherwise: fold and amount are named, and that it is not chance."""
     run = kept.run_of("logistic_regression")
     with closing(sqlite3.connect(kept.folder / "mlflow.db")) as db, db:
         one = "run_uuid = ? AND key = 'cv_f1' AND step = 1"
         db.execute(f"UPDATE metrics SET value = value + ? WHERE {one}", (shift, run.info.run_id))
+    reseal(kept.client, run.info.run_id)
     replay = kept.again(run, repeat=2)
     assert (replay.verdict, replay.is_deterministic) == (verdict, True)
     assert "so the result changed" in replay.why
     assert (replay.divergence.what, replay.divergence.fold, round(replay.divergence.by, 9)) == ("f1", 2, shift)
 
 
-def test_predictions_that_were_changed_in_mlflow(kept: Again) -> None:
+def test_predictions_that_were_recorded_otherwise(kept: Again) -> None:
     run = kept.run_of("logistic_regression")
     file = kept.artifact(run, "predictions.parquet")
     table = pd.read_parquet(file)
     table.loc[2, "probability_yes"] += 1e-3
     table.to_parquet(file, index=False)
+    reseal(kept.client, run.info.run_id)
     found = kept.again(run).divergence
     assert (found.what, found.row, found.id) == ("probability_yes", table.row[2], table.customer[2])
     assert found.by == pytest.approx(1e-3)
@@ -268,6 +271,7 @@ def test_another_environment_is_equivalent_at_most(kept: Again) -> None:
     recorded = json.loads(file.read_text())
     version = recorded["packages"]["joblib"]
     file.write_text(file.read_text().replace(f'"joblib": "{version}"', '"joblib": "0.0.1"'))
+    reseal(kept.client, card.info.run_id)
     replay = kept.again(kept.run_of("logistic_regression"))
     assert (replay.verdict, replay.words) == ("equivalent", "equivalent in a different environment")
     assert str(replay.differences[0]) == f"package joblib: 0.0.1, now {version}"
@@ -315,10 +319,14 @@ def test_what_cannot_be_run_again_says_why(kept: Again) -> None:
     failed = made.create_run(kept.experiment_id, run_name="failed", tags={"runcard.error": "fold 1: too hot"})
     made.set_terminated(failed.info.run_id, "FAILED")
     assert "fold 1: too hot" in why("failed")
+    made.set_tag(run.info.run_id, "runcard.seal_end", "open")
+    assert "is still being written" in why(run.info.run_id)
+    made.set_tag(run.info.run_id, "runcard.seal_end", run.data.tags["runcard.seal_end"])
     made.delete_tag(run.info.run_id, "runcard.outputs")
-    assert "did not record what its model said on the folds" in why(run.info.run_id)
+    assert "tag `runcard.outputs` was removed" in kept.again(run).first_divergence
+    made.set_tag(run.info.run_id, "runcard.outputs", run.data.tags["runcard.outputs"])
     kept.artifact(card, "plan.json").unlink()
-    assert "are gone: `plan.json`" in why(run.info.run_id)
+    assert "file `plan.json` is gone" in kept.again(run).first_divergence
     made.delete_run(card.info.run_id)
     assert "the card's run of" in why(run.info.run_id)
     made.delete_run(run.info.run_id)

@@ -1,6 +1,6 @@
 """Audit: the reproducibility checklist of a run, ticked by what was recorded and never by hand.
 
-Evidence (what MLflow and the data store have of a run) ──► make_audit ──► Audit (sixteen items)
+Evidence (what MLflow and the data store have of a run) ──► make_audit ──► Audit (seventeen items)
 """
 
 from runcard.audit.audit import N_ITEMS, Audit, Item, make_audit

@@ -35,6 +35,7 @@ _CHECKS: Mapping[Group, Mapping[str, Callable[[Evidence], Finding]]] = {
         "seeds": training.seeds,
         "all hyperparameters": training.hyperparameters,
         "model kept": training.model,
+        "record as it was written": training.record,
         "non-determinism known": training.determinism,
     },
 }

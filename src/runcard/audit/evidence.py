@@ -54,6 +54,8 @@ class Evidence:
     tags: Mapping[str, str] = field(default_factory=dict)
     """Those of its card's run, and its own over them."""
     params: Mapping[str, str] = field(default_factory=dict)
+    altered: tuple[str, ...] | None = None
+    """What of its record is not as it was written, in words; None where nothing says what it was."""
     card: Mapping[str, Any] | None = None
     """The card that was run, parsed."""
     plan: Mapping[str, Any] | None = None

@@ -51,6 +51,15 @@ def model(evidence: Evidence) -> Finding:
     return passed(f"the files of the model hash to {kept.digest[:12]}, as when it was saved")
 
 
+def record(evidence: Evidence) -> Finding:
+    """Judge whether what MLflow has of the run and its card is what was written there."""
+    if evidence.altered is None:
+        return unrecorded("seal", evidence)
+    if evidence.altered:
+        return failed(several(evidence.altered), evidence.rerun)
+    return passed("parameters, scores, tags and files agree with their seals")
+
+
 def determinism(evidence: Evidence) -> Finding:
     """Judge whether a replay has told if the same run comes out the same."""
     mend = f"runcard reproduce {evidence.run_id[:8]} --repeat 2"

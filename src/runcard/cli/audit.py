@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def command(name: str | None, require: int | None, tracking_uri: str | None, as_json: bool) -> None:
     """Tick the reproducibility checklist of a run by what was recorded of it.
 
-    Sixteen items about code, environment, data and training: each passed, failed or not applicable, with the
+    Seventeen items about code, environment, data and training: each passed, failed or not applicable, with the
     evidence and, where it failed, the command that mends it. Nothing is taken on trust: digests of kept files are
     computed again. A card or an experiment stands for its latest card's run, and that for its chosen trial; a run is
     named by its id, the first six digits of it or more, or its name.

@@ -27,6 +27,14 @@ def model_digest(folder: Path) -> str:
     return hashed.hexdigest()
 
 
+def digest_or_none(folder: Path) -> str | None:
+    """Hash a model's folder that may be damaged; None if it can no longer be read as one."""
+    try:
+        return model_digest(folder)
+    except Exception:  # an altered description may make its reader raise anything
+        return None
+
+
 def check_model(folder: Path, expected: str, name: str) -> None:
     """Check that a fetched model is what was saved, and remove what its digest does not tell of.
 
@@ -36,12 +44,14 @@ def check_model(folder: Path, expected: str, name: str) -> None:
     """
     for cache in list(folder.rglob("__pycache__")):  # Python would run what is in there
         shutil.rmtree(cache)
-    if (found := model_digest(folder)) == expected:
+    found = digest_or_none(folder)
+    if found == expected:
         return
+    now = "cannot be read as a model now" if found is None else f"hash to {found[:16]} now"
     raise errors.ModelDamaged(
         f"the files of `{name}` are not those that were saved",
         where=name,
-        why=f"they were saved as {expected[:16]} and hash to {found[:16]} now",
+        why=f"they were saved as {expected[:16]} and {now}",
         hint="use another version, or run its card again and register what it gives;\nfind out who changed the files",
     )
 

@@ -78,10 +78,13 @@ class Sealed:
 # Sealing
 
 
-def seal_items(run: RunLog, *, is_open: bool = False) -> list[Tag]:
-    """Make the seal of a log: one tag, or several where it is long; or say that it is yet to come."""
-    if is_open:
-        return [Tag(run.seal, _OPEN)]
+def open_seal(run: RunLog) -> list[Tag]:
+    """Say, in place of a log's seal, that it is yet to come."""
+    return [Tag(run.seal, _OPEN)]
+
+
+def seal_items(run: RunLog) -> list[Tag]:
+    """Make the seal of a log: one tag, or several where it is long."""
     if run.seal != BEGUN:
         return _as_tags(run.seal, {"run": {"status": run.status}, **_said(run.items)})
     about = {"status": run.status, "started": run.started_ms or None, "parent": run.parent_run_id}
@@ -170,14 +173,24 @@ def _short(text: str) -> str:
 # Reading
 
 
+def is_ours(row: RunRow) -> bool:
+    """Tell whether runcard made a run."""
+    return any(mark in row.tags for mark in (KIND_TAG, RECORD_TAG, BEGUN))
+
+
 def is_being_written(row: RunRow) -> bool:
     """Tell whether a run has not ended: nothing can be said of it yet."""
     return row.status == "RUNNING"
 
 
+def is_open(row: RunRow) -> bool:
+    """Tell whether more is being written to a run that had ended."""
+    return row.tags.get(ENDED) == _OPEN
+
+
 def settled(row: RunRow) -> RunRow:
     """Leave out of a trial's run what it gets as a finalist, while that is being written."""
-    if row.tags.get(ENDED) != _OPEN:
+    if not is_open(row):
         return row
     return replace(row, metrics={n: value for n, value in row.metrics.items() if not n.startswith(("test_", "final_"))})
 
@@ -216,20 +229,34 @@ def _unlike_folds(sealed: Sealed, name: str, folds: Sequence[float]) -> str | No
     return f"metric `{name}`{where} is not what its record says"
 
 
-def unlike_files(row: RunRow, files: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Tell which of a run's files are not those that it was recorded with; what no seal tells of is none."""
-    recorded = {} if is_being_written(row) else read_seals(row).files
-    return tuple(
-        _unlike_file(name, content, recorded.get(name))
-        for name, content in files.items()
-        if not is_being_written(row) and recorded.get(name) != content_digest(content)
-    )
+def unlike_files(row: RunRow, files: Mapping[str, bytes | None], *, below: str = "") -> tuple[str, ...]:
+    """Tell which of a run's files are not those that it was recorded with.
+
+    Parameters
+    ----------
+    files
+        Path -> content; None for one that is not there.
+    below
+        How the paths begin of which there may be no others than `files`; empty for none.
+    """
+    if is_being_written(row):
+        return ()
+    try:
+        recorded = read_seals(row).files
+    except ValueError:  # that is told of the run itself
+        return ()
+    gone = [name for name in recorded if below and name.startswith(below)]
+    every = {**dict.fromkeys(gone), **files}
+    return tuple(said for name, content in every.items() if (said := _unlike_file(name, content, recorded.get(name))))
 
 
-def _unlike_file(name: str, content: bytes, recorded: str | None) -> str:
+def _unlike_file(name: str, content: bytes | None, recorded: str | None) -> str | None:
+    if content is None:
+        return None if recorded is None else f"file `{name}` is gone"
     if recorded is None:
         return f"file `{name}` is not in its record"
-    return f"file `{name}` hashes to {content_digest(content)[:12]}, its record says {recorded[:12]}"
+    now = content_digest(content)
+    return None if now == recorded else f"file `{name}` hashes to {now[:12]}, its record says {recorded[:12]}"
 
 
 def read_seals(row: RunRow) -> Sealed:
@@ -243,8 +270,7 @@ def read_seals(row: RunRow) -> Sealed:
     first = _read(row.tags, BEGUN)
     if first is None:
         raise ValueError(f"it has no seal: the tag `{BEGUN}` was removed, or runcard did not write all of it")
-    is_open = row.tags.get(ENDED) == _OPEN
-    ended = None if is_open else _read(row.tags, ENDED)
+    ended = None if is_open(row) else _read(row.tags, ENDED)
     bodies = [body for body in (first, ended, _read(row.tags, DECIDED)) if body is not None]
 
     def merged(part: str) -> Mapping[str, Any]:
@@ -258,14 +284,23 @@ def read_seals(row: RunRow) -> Sealed:
         tags=merged("tags"),
         files=merged("files"),
         data=merged("data"),
-        is_open=is_open,
+        is_open=is_open(row),
     )
+
+
+def folded_metrics(row: RunRow) -> tuple[str, ...]:
+    """Name the metrics that a run was recorded with by fold; none if no seal tells."""
+    try:
+        names = read_seals(row).metrics
+    except ValueError:
+        return ()
+    return tuple(name[3:] for name in names if name.startswith("cv_") and f"{name}_mean" in names)
 
 
 def tags_of_end(row: RunRow) -> frozenset[str]:
     """Name the tags that were written with what came later to a run; none if nothing did, or no seal tells."""
     try:
-        found = None if row.tags.get(ENDED) == _OPEN else _read(row.tags, ENDED)
+        found = None if is_open(row) else _read(row.tags, ENDED)
     except ValueError:
         return frozenset()
     more = [name for name in row.tags if name.startswith(f"{ENDED}_")]

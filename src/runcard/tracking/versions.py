@@ -54,6 +54,8 @@ class ModelOrigin:
     """What its files must hash to."""
     card: str | None = None
     """The text of the card that was run."""
+    altered: tuple[str, ...] = ()
+    """What of them is not as it was recorded, in words."""
 
 
 def parse_ref(text: str) -> ModelRef:

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from runcard import errors
+from runcard.data.splitfile import NAME as SPLIT_FILE
 from runcard.project import Project
 from runcard.redact import redact
-from runcard.tracking.base import KIND_TAG, RECORD_TAG, RunRanking, RunReader, RunRow, RunScope, Tracker
+from runcard.tracking.base import (
+    DECISION_FILE,
+    EXACT_PARAMS_FILE,
+    OUTPUTS_FILE,
+    RunRanking,
+    RunReader,
+    RunRow,
+    RunScope,
+    Tracker,
+)
 from runcard.tracking.compared import Apart, Yardstick
-from runcard.tracking.seal import BEGUN, NO_FOLDS, is_being_written, settled, unlike
+from runcard.tracking.logs import PREDICTIONS_FILE
+from runcard.tracking.modelfiles import digest_or_none
+from runcard.tracking.runfiles import RunFiles
+from runcard.tracking.seal import (
+    NO_FOLDS,
+    folded_metrics,
+    is_being_written,
+    is_ours,
+    settled,
+    unlike,
+    unlike_files,
+)
+from runcard.workflow.sync import open_reader
 
-_MARKS = (KIND_TAG, RECORD_TAG, BEGUN)
+_OF_TRIALS = (PREDICTIONS_FILE, EXACT_PARAMS_FILE, OUTPUTS_FILE)
+_OF_CARDS = ("card.yaml", "plan.json", SPLIT_FILE, DECISION_FILE)
+_PROVENANCE = "provenance"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +109,6 @@ def read_folds(
     return folds
 
 
-def is_ours(row: RunRow) -> bool:
-    """Tell whether runcard made a run."""
-    return any(mark in row.tags for mark in _MARKS)
-
-
 def require_agreement(row: RunRow, project: Project, folds: Mapping[str, Sequence[float]] = NO_FOLDS) -> None:
     """Require a run to be as it was recorded; of one that is being written nothing can be said.
 
@@ -97,6 +118,50 @@ def require_agreement(row: RunRow, project: Project, folds: Mapping[str, Sequenc
     """
     if is_ours(row) and (why := unlike(row, folds)):
         raise altered(row, why, project.tracking_uri)
+
+
+def unlike_trial(run: RunRow, card: RunRow, reader: RunReader, project: Project) -> tuple[str, ...]:
+    """Tell what of a trial, of its card and of the files that are read of both is not as it was recorded."""
+    folds = {name: reader.read_folds([run.run_id], name).get(run.run_id, ()) for name in folded_metrics(run)}
+    own, its = (RunFiles(project.tracking_uri, row.run_id, reader) for row in (run, card))
+    of_card = {name: its.read(name) for name in _OF_CARDS}
+    of_card |= {f"{_PROVENANCE}/{name}": content for name, content in its.read_below(_PROVENANCE).items()}
+    of_run = (*unlike(run, folds), *unlike_files(run, {name: own.read(name) for name in _OF_TRIALS}))
+    found = [] if run.run_id == card.run_id else [f"{run.name}: {said}" for said in of_run]
+    found += [f"{card.name}: {said}" for said in unlike(card)]
+    found += [f"{card.name}: {said}" for said in unlike_files(card, of_card, below=f"{_PROVENANCE}/")]
+    return tuple(found)
+
+
+def require_trial(run: RunRow, card: RunRow, project: Project) -> None:
+    """Require a trial, its card, their files and its model to be as they were recorded.
+
+    Raises
+    ------
+    RecordAltered
+    """
+    with open_reader(project) as reader:
+        why = unlike_trial(run, card, reader, project)
+    if not why and (said := unlike_model(run, project)):
+        why = (said,)
+    if why:
+        raise altered(run, why, project.tracking_uri)
+
+
+def unlike_model(row: RunRow, project: Project) -> str | None:
+    """Tell if the files of a run's model are not those that were saved; a model that is gone is not altered."""
+    digest = row.tags.get("runcard.model_digest")
+    if digest is None:
+        return None
+    from runcard.tracking.mlflow import MlflowDetails
+
+    with MlflowDetails(project.tracking_uri) as details, tempfile.TemporaryDirectory(prefix="runcard-") as place:
+        folder = details.fetch_model(row.run_id, Path(place))
+        if folder is None:
+            return None
+        now = digest_or_none(folder)
+    shown = "cannot be read" if now is None else f"hash to {now[:12]}"
+    return None if now == digest else f"{row.name}: the files of its model {shown}, its record says {digest[:12]}"
 
 
 def altered(row: RunRow, why: Sequence[str], uri: str) -> errors.RecordAltered:

@@ -25,8 +25,9 @@ from runcard.provenance.git import is_pushed
 from runcard.provenance.kept import read_code
 from runcard.provenance.modules import text_digest
 from runcard.tracking.base import EXACT_PARAMS_FILE, EXACT_PARAMS_TAG, VERDICT_TAG, RunReader, RunRow
-from runcard.tracking.modelfiles import model_digest
+from runcard.tracking.modelfiles import digest_or_none
 from runcard.tracking.runfiles import RunFiles
+from runcard.workflow.agreement import unlike_trial
 from runcard.workflow.chosen import meaning_of, only_card
 from runcard.workflow.replay.subject import Subject, find_subject, find_trial
 from runcard.workflow.sync import open_reader
@@ -103,6 +104,7 @@ class _Gathering:
             card_run_id=card.run_id,
             tags={**card.tags, **run.tags},
             params=run.params,
+            altered=unlike_trial(run, card, self.reader, self.project),
             card=_card(files.read("card.yaml"), card.tags.get("runcard.card_digest")),
             plan=plan,
             parts=parts,
@@ -160,14 +162,7 @@ class _Gathering:
             folder = self.details.fetch_model(run.run_id, Path(place))
             if folder is None:
                 return KeptModel(digest, "gone")
-            return KeptModel(digest, _model_state(folder, digest))
-
-
-def _model_state(folder: Path, digest: str) -> FileState:
-    try:
-        return "same" if model_digest(folder) == digest else "changed"
-    except Exception:  # an altered description may make its reader raise anything
-        return "changed"
+            return KeptModel(digest, "same" if digest_or_none(folder) == digest else "changed")
 
 
 def _replay(row: RunRow) -> RecordedReplay:

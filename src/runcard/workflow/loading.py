@@ -13,6 +13,7 @@ from typing import Any
 
 from runcard import errors
 from runcard.project import Project, import_modules
+from runcard.redact import redact
 from runcard.tracking.description import ModelDescription, describe_model
 from runcard.tracking.modelfiles import check_model
 from runcard.tracking.trust import types_to_load
@@ -59,6 +60,8 @@ def open_model(
     ------
     UsageError, ModelVersionUnknown, TrackingAway, TrackingError
         There is no such model, or it cannot be fetched or loaded.
+    RecordAltered
+        The runs that it came from are not as they were recorded.
     ModelDamaged
         Its files are not those that were saved, or nothing says what they must be.
     TypesUntrusted
@@ -67,11 +70,22 @@ def open_model(
     paths = list(sys.path)
     with tempfile.TemporaryDirectory(prefix="runcard-model-") as place:
         found = fetch(name, project.tracking_uri, Path(place))
+        _refuse_altered(found, project)
         _check(found, allow_code=allow_code)
         try:
             yield _loaded(found, project, allow_code=allow_code)
         finally:
             sys.path[:] = paths
+
+
+def _refuse_altered(found: Fetched, project: Project) -> None:
+    if found.origin.altered:
+        raise errors.RecordAltered(
+            f"the run that `{found.version}` came from is not as it was recorded",
+            where=redact(project.tracking_uri),
+            why="\n".join(found.origin.altered),
+            hint="put back what was changed, or run its card again and register what it gives",
+        )
 
 
 def _check(found: Fetched, *, allow_code: bool) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runcard.tracking import seal
 from runcard.tracking.base import PARENT_TAG
+from runcard.tracking.mlflow.reader import run_row
 from runcard.tracking.mlflow.registry import MlflowRegistry
 from runcard.tracking.versions import ModelOrigin, ModelVersion
 
@@ -23,10 +26,18 @@ def read_origin(registry: MlflowRegistry, version: ModelVersion) -> ModelOrigin:
         run = _run(registry.client, version.run_id)
         tags = run.data.tags if run else {}
         parent = _run(registry.client, tags.get(PARENT_TAG))
+        card = _card(registry.client, parent.info.run_id) if parent else None
         return ModelOrigin(
             digest=version.digest or tags.get("runcard.model_digest"),
-            card=_card(registry.client, parent.info.run_id) if parent else None,
+            card=card,
+            altered=(*_altered(run, {}), *_altered(parent, {_CARD: None if card is None else card.encode()})),
         )
+
+
+def _altered(run: Run | None, files: Mapping[str, bytes | None]) -> list[str]:
+    if run is None or not seal.is_ours(row := run_row(run)):
+        return []
+    return [f"{row.name}: {said}" for said in (*seal.unlike(row), *seal.unlike_files(row, files))]
 
 
 def _run(client: MlflowClient, run_id: str | None) -> Run | None:
@@ -46,4 +57,4 @@ def _card(client: MlflowClient, run_id: str) -> str | None:
     if not any(file.path == _CARD for file in client.list_artifacts(run_id)):
         return None
     with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
-        return Path(client.download_artifacts(run_id, _CARD, folder)).read_text(encoding="utf-8")
+        return Path(client.download_artifacts(run_id, _CARD, folder)).read_bytes().decode("utf-8", "replace")

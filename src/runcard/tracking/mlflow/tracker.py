@@ -118,7 +118,7 @@ class MlflowTracker(MlflowReader):
     def _open_seal(self, run_id: str, run: base.RunLog) -> None:
         """Say of a run that has ended before that more is being written to it; what an earlier attempt said goes."""
         row = run_row(self.client.get_run(run_id))
-        self._tag(run_id, seal.seal_items(run, is_open=True))
+        self._tag(run_id, seal.open_seal(run))
         given = {tag.name for tag in _of(base.Tag, run.items)}
         for name in seal.tags_of_end(row) - given:
             self.client.delete_tag(run_id, name)

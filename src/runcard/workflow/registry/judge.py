@@ -20,8 +20,10 @@ from runcard.promotion import (
 )
 from runcard.redact import redact
 from runcard.tracking.base import PARENT_TAG, VERDICT_TAG, RunRow
-from runcard.tracking.modelfiles import model_digest
+from runcard.tracking.modelfiles import digest_or_none
+from runcard.tracking.seal import is_ours
 from runcard.tracking.versions import ModelVersion
+from runcard.workflow.agreement import part, unlike_trial
 from runcard.workflow.registry.desk import Desk
 from runcard.workflow.registry.rows import Contender, compare_on, read_test_rows
 from runcard.workflow.registry.rules import Rules, read_rules
@@ -74,7 +76,7 @@ def judge(desk: Desk, candidate: ModelVersion, holder: ModelVersion | None) -> t
     with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
         ours = _fetch(desk, candidate, Path(folder, "candidate"))
         theirs = _fetch(desk, holder, Path(folder, "holder")) if holder else None
-        gates = [ours.gate] if asked.digest else []
+        gates = [*_record(desk, candidate, origin), *([ours.gate] if asked.digest else [])]
         gates += [_signature(ours, theirs)] if asked.signature else []
         gates += _measured(rules, origin)
         gates += [_reproduced(desk, candidate, origin)] if asked.reproduced else []
@@ -100,10 +102,23 @@ def find_origin(desk: Desk, version: ModelVersion) -> Origin | None:
     return Origin(runs[0], cards[0], desk.ledger.read_text(cards[0].run_id, "card.yaml"))
 
 
+def _record(desk: Desk, version: ModelVersion, origin: Origin | None) -> list[Gate]:
+    """Judge whether what is read of a version's trial and card is what was recorded; no gate where it is."""
+    if origin is None or not is_ours(origin.run):
+        return []
+    with open_reader(desk.project) as reader:
+        found = [*unlike_trial(origin.run, origin.card, reader, desk.project)]
+    for name in ("model_digest", "trial_key", "protocol"):
+        ours, theirs = version.tags.get(f"runcard.{name}"), origin.run.tags.get(f"runcard.{name}")
+        if ours is not None and ours != theirs:
+            found.append(f"{version}: tag `runcard.{name}` is {ours[:12]}, its run says {str(theirs)[:12]}")
+    return [Gate("record", "failed", "; ".join(found))] if found else []
+
+
 def _fetch(desk: Desk, version: ModelVersion, folder: Path) -> _Files:
     folder.mkdir()
     place = desk.registry.fetch(version, folder)
-    return _Files(version, place, model_digest(place))
+    return _Files(version, place, digest_or_none(place) or "no model any more")
 
 
 def _signature(ours: _Files, theirs: _Files | None) -> Gate:
@@ -133,7 +148,7 @@ def _reproduced(desk: Desk, version: ModelVersion, origin: Origin | None) -> Gat
     if origin is None:
         return judge_reproduced(None, "the run that it came from is not known")
     with open_reader(desk.project) as reader:
-        replays = [each for each in reader.read_replays(origin.run.run_id) if each.status == "FINISHED"]
+        replays, _ = part([each for each in reader.read_replays(origin.run.run_id) if each.status == "FINISHED"])
     for replay in replays:
         verdict = replay.tags.get(VERDICT_TAG, NOT_COMPARABLE)
         if verdict != NOT_COMPARABLE:

@@ -10,6 +10,7 @@ from runcard.project import Project
 from runcard.promotion import Promotion
 from runcard.tracking.logs import MODEL_FOLDER
 from runcard.tracking.versions import ModelRef, ModelVersion
+from runcard.workflow.agreement import require_trial
 from runcard.workflow.registry.chosen import Chosen, find_chosen
 from runcard.workflow.registry.desk import Desk, Note, open_desk
 from runcard.workflow.registry.rules import read_rules
@@ -43,10 +44,13 @@ def register(
     ------
     ModelMissing
         There is no model to register.
+    RecordAltered
+        The run, its card or the model are not as they were recorded.
     """
     with open_desk(project, tracking_uri=tracking_uri, note=note) as desk:
         chosen = find_chosen(desk, name)
         desk.registry.require_model(chosen.run.run_id, MODEL_FOLDER)
+        require_trial(chosen.run, chosen.card, desk.project)
         model = _model_name(desk, chosen)
         entries = settle(desk, model)
         if found := desk.registry.version_of(model, chosen.run.run_id):

@@ -12,6 +12,7 @@ from runcard.replay import Account, Beside, Difference, Score, plain_differences
 from runcard.replay.difference import unified
 from runcard.tracking.base import PARENT_TAG, RunReader, RunRow
 from runcard.tracking.runfiles import RunFiles
+from runcard.tracking.seal import BEGUN
 from runcard.workflow.replay.recorded import read_account
 from runcard.workflow.replay.subject import Subject, find_subject
 from runcard.workflow.sync import open_reader
@@ -88,7 +89,10 @@ def _plain(first: Subject, second: Subject, project: Project) -> Beside:
 
     with MlflowReader(project.tracking_uri) as reader:
         rows = [reader.read_whole(subject.run.run_id) for subject in (first, second)]
-    tags = [{name: redact(value) for name, value in row.tags.items() if name not in _NO_NEWS} for row in rows]
+    tags = [
+        {name: redact(value) for name, value in row.tags.items() if name not in _NO_NEWS and not name.startswith(BEGUN)}
+        for row in rows
+    ]
     unknown = [
         f"card, code, data by column, packages and machine of {subject.run.name} are not known: runcard did not make it"
         for subject in (first, second)

@@ -18,7 +18,7 @@ from runcard.trial import stage_table
 from runcard.workflow.engines import choose_engine
 from runcard.workflow.replay.options import Options, present_mode
 from runcard.workflow.replay.outcome import Again, carry_out
-from runcard.workflow.replay.present import Present, look_around, open_recorded_card, unreadable
+from runcard.workflow.replay.present import Present, look_around, not_as_recorded, open_recorded_card, unreadable
 from runcard.workflow.replay.recorded import Recorded
 from runcard.workflow.scratch import scratch
 from runcard.workflow.train import Bench
@@ -47,16 +47,20 @@ def replay_here(recorded: Recorded, project: Project, options: Options) -> Done:
     """
     began = time.time()
     give_back_large_arrays()
-    try:
-        card = open_recorded_card(recorded, project)
-    except errors.RuncardError as error:
-        present = unreadable(recorded, error, project)
-        several: list[Again] = []
-    else:
-        present, several = _look_and_run(recorded, card, project, options)
+    present, several = _compared(recorded, project, options)
     replay = _judged(recorded, present, several)
     seconds = time.time() - began
     return Done(replace(replay, seconds=seconds), present, several[0] if several else Again(Outcome()))
+
+
+def _compared(recorded: Recorded, project: Project, options: Options) -> tuple[Present, list[Again]]:
+    if recorded.altered:
+        return not_as_recorded(recorded, project), []
+    try:
+        card = open_recorded_card(recorded, project)
+    except errors.RuncardError as error:
+        return unreadable(recorded, error, project), []
+    return _look_and_run(recorded, card, project, options)
 
 
 def _look_and_run(recorded: Recorded, card: Card, project: Project, options: Options) -> tuple[Present, list[Again]]:

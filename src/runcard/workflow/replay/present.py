@@ -17,7 +17,6 @@ from runcard.plan.draw import Draw
 from runcard.project import Project
 from runcard.provenance.border import is_below
 from runcard.provenance.environment import BOOSTING, CORE
-from runcard.provenance.modules import text_digest
 from runcard.replay import Account, Difference, find_differences
 from runcard.replay.difference import card_differences
 from runcard.search.strategy import Point
@@ -25,7 +24,7 @@ from runcard.workflow.circumstances import MODULES, Circumstances, capture_circu
 from runcard.workflow.obtain import obtain_table
 from runcard.workflow.reading import load_table
 from runcard.workflow.replay.options import present_mode
-from runcard.workflow.replay.recorded import Recorded, is_as_recorded
+from runcard.workflow.replay.recorded import Recorded
 from runcard.workflow.resolve import Resolved, load_catalog
 
 _SHORT = 12
@@ -62,7 +61,6 @@ def look_around(recorded: Recorded, card: Card, project: Project) -> Present:
     circumstances = capture_circumstances(project, seed=card.data.random_state)
     account = _account(recorded, circumstances, _plan_of(resolved, table))
     found = find_differences(recorded.account, account)
-    found += _record_damaged(recorded)
     if problem is not None:
         found.append(_difference_of(problem, recorded, found))
     trial = None
@@ -89,9 +87,15 @@ def unreadable(recorded: Recorded, error: errors.RuncardError, project: Project)
     """Say of a card that cannot even be read here what is not as it was."""
     circumstances = capture_circumstances(project, seed=recorded.account.plan["seed"])
     account = _account(recorded, circumstances, {})
-    found = [*find_differences(recorded.account, account), *_record_damaged(recorded)]
+    found = find_differences(recorded.account, account)
     found.append(_difference_of(error, recorded, found))
     return Present(account, circumstances, tuple(sorted(found, key=lambda each: not each.decides)))
+
+
+def not_as_recorded(recorded: Recorded, project: Project) -> Present:
+    """Say of a record that was altered what does not agree; with what is here it is not compared."""
+    found = [Difference("record", "", "as it was written", said) for said in recorded.altered]
+    return Present(recorded.account, capture_circumstances(project, seed=0), tuple(found))
 
 
 def _resolved(
@@ -183,14 +187,6 @@ def _no_trial(plan: Plan, recorded: Recorded) -> Difference:
 
 
 # What the record and the work tree say of the card
-
-
-def _record_damaged(recorded: Recorded) -> list[Difference]:
-    """Tell if the card in MLflow is not the one that was run."""
-    if is_as_recorded(recorded):
-        return []
-    now = text_digest(recorded.account.card)
-    return [Difference("record", "card.yaml in MLflow", recorded.card_digest[:_SHORT], now[:_SHORT])]
 
 
 def _card_file(recorded: Recorded, resolved: Resolved, project: Project) -> list[Difference]:

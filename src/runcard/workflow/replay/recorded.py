@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runcard import errors
 from runcard.project import Project
-from runcard.provenance.modules import text_digest
 from runcard.redact import redact
 from runcard.replay import Account, Outcome
 from runcard.tracking.base import (
@@ -23,9 +22,14 @@ from runcard.tracking.base import (
 )
 from runcard.tracking.logs import PREDICTIONS_FILE
 from runcard.tracking.runfiles import RunFiles
+from runcard.tracking.seal import is_open
+from runcard.workflow.agreement import require_agreement, unlike_model, unlike_trial
 from runcard.workflow.circumstances import MODULES
 from runcard.workflow.replay.outcome import read_table
 from runcard.workflow.replay.subject import Subject
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MODULES = f"{MODULES}/"
 
@@ -49,6 +53,8 @@ class Recorded:
     is_finalist: bool
     """Whether it was refitted and scored on the test rows; not if that failed."""
     trial_index: int
+    altered: tuple[str, ...] = ()
+    """What of it is not as it was recorded, in words: nothing is run again then."""
 
     @property
     def experiment(self) -> str:
@@ -74,15 +80,24 @@ def read_recorded(subject: Subject, reader: RunReader, project: Project) -> Reco
     ------
     NotReplayable
         Something that it takes is not there.
+    RecordAltered
+        MLflow has it as something else than was recorded: as failed, or as a run of no card.
     """
     run, card = subject.run, subject.card
+    if run.status != "FINISHED":
+        require_agreement(run, project)
     _require_ended(run, project)
     if card is None:
+        require_agreement(run, project)
         raise _not_ours(run, project)
     files = RunFiles(project.tracking_uri, card.run_id, reader)
     kept = files.read_below("provenance")
     account = _account(run, card, files, kept, reader, project)
-    _require_complete(account, run, card, project)
+    altered = unlike_trial(run, card, reader, project)
+    if not altered and (said := unlike_model(run, project)):
+        altered = (said,)
+    if not altered:
+        _require_complete(account, run, card, project)
     return Recorded(
         run=run,
         card_run=card,
@@ -92,7 +107,8 @@ def read_recorded(subject: Subject, reader: RunReader, project: Project) -> Reco
         card_path=card.tags.get("runcard.card_path", ""),
         provenance=kept,
         is_finalist="runcard.finalist" in run.tags and "runcard.test_error" not in run.tags,
-        trial_index=int(run.tags.get("runcard.index", 0)),
+        trial_index=int(run.tags.get("runcard.index", 0)) if not altered else 0,
+        altered=altered,
     )
 
 
@@ -140,18 +156,32 @@ def _outcome(run: RunRow, own: RunFiles, plan: Mapping[str, Any], reader: RunRea
         test=test,
         outputs=tuple(_exact(run, own, OUTPUTS_TAG, OUTPUTS_FILE, [])),
         test_outputs=run.tags.get(TEST_OUTPUTS_TAG, ""),
-        predictions=None if predictions is None else read_table(predictions),
+        predictions=_table(predictions),
     )
 
 
 def _exact(run: RunRow, own: RunFiles, tag: str, file: str, absent: Any) -> Any:
     text: str | bytes | None = run.tags.get(tag) or own.read(file)
-    return absent if text is None else json.loads(text)
+    try:
+        return absent if text is None else json.loads(text)
+    except ValueError:
+        return absent
 
 
 def _mapping(content: bytes | None) -> Mapping[str, Any]:
-    found = json.loads(content) if content else {}
+    """Read a part of the record; one that was damaged is none, and is named where the record is checked."""
+    try:
+        found = json.loads(content) if content else {}
+    except ValueError:
+        return {}
     return found if isinstance(found, dict) else {}
+
+
+def _table(content: bytes | None) -> pd.DataFrame | None:
+    try:
+        return None if content is None else read_table(content)
+    except (OSError, ValueError):  # no Parquet any more
+        return None
 
 
 # What may be missing
@@ -159,6 +189,9 @@ def _mapping(content: bytes | None) -> Mapping[str, Any]:
 
 def _require_ended(run: RunRow, project: Project) -> None:
     stopped = run.tags.get("runcard.stopped_at")
+    if is_open(run):
+        why = "what it got on the test rows has not all arrived"
+        raise refusal(f"`{run.name}` is still being written", project, why, "wait, or deliver it: `runcard sync`")
     if stopped is not None:
         why = f"a search stopped it after {stopped} of its steps, so it has no scores to be compared"
     elif run.status == "FAILED":
@@ -211,8 +244,3 @@ def _require_complete(account: Account, run: RunRow, card: RunRow, project: Proj
 def refusal(what: str, project: Project, why: str, hint: str) -> errors.NotReplayable:
     """Build the error for a run that cannot be run again."""
     return errors.NotReplayable(what, where=redact(project.tracking_uri), why=why, hint=hint)
-
-
-def is_as_recorded(recorded: Recorded) -> bool:
-    """Tell whether the text of the card is the one that was run."""
-    return text_digest(recorded.account.card) == recorded.card_digest

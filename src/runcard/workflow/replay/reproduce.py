@@ -51,7 +51,7 @@ def reproduce(
     project = (project or find_project()).with_settings(tracking_uri=tracking_uri, workers=workers)
     recorded = find_recorded(name, project)
     options = Options(repeat, workers, note)
-    if isolated:
+    if isolated and not recorded.altered:
         return replay_isolated(recorded, project, options)
     with telling(project) as teller:
         done = replay_here(recorded, project, options)

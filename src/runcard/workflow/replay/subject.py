@@ -10,6 +10,7 @@ from runcard.project import Project
 from runcard.redact import redact
 from runcard.tracking.base import DECISION_TAG, KIND_TAG, PARENT_TAG, REPLAY_OF_TAG, RunReader, RunRow, RunScope
 from runcard.tracking.versions import ModelRef, parse_ref
+from runcard.workflow.agreement import require_agreement
 from runcard.workflow.chosen import find_run, run_of_id
 
 _VERSION = re.compile(r"[^@/]+(?:@[^@/]+|/\d+)")
@@ -54,6 +55,7 @@ def find_subject(name: str, reader: RunReader, project: Project) -> Subject:
         return Subject(run, None)
     card = run_of_id(parent, reader)
     if card is None:
+        require_agreement(run, project)
         raise _gone(f"the card's run of `{run.name}` was deleted", parent, project)
     return Subject(run, card, chosen_as)
 
