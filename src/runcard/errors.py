@@ -20,6 +20,9 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from errno import EDQUOT, EFBIG, ENOSPC
 
+MOST_SHOWN = 20
+"""So many errors are shown of a card that has more."""
+
 EXIT_DONE = 0
 EXIT_ERROR = 1
 EXIT_USAGE = 2
@@ -156,8 +159,10 @@ class CardErrors(CardError):
         self.errors = tuple(errors)
 
     def __str__(self) -> str:
-        """Render every error, one after the other."""
-        return "\n\n".join(str(error) for error in self.errors)
+        """Render the errors, one after the other; of very many the first, and how many more there are."""
+        shown = [str(error) for error in self.errors[:MOST_SHOWN]]
+        n_more = len(self.errors) - len(shown)
+        return "\n\n".join([*shown, *([f"and {n_more:,} more errors"] if n_more else [])])
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle with all errors."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from runcard.audit.evidence import Evidence
 from runcard.audit.finding import Finding, failed, first_line, not_applicable, passed, several, unrecorded
+from runcard.provenance.refused import mending
 
 _COMMIT = "git add --all && git commit -m 'what this run needs'"
 
@@ -17,7 +18,9 @@ def commit(evidence: Evidence) -> Finding:
     code = evidence.part("code")
     found = code.get("commit") or evidence.tags.get("mlflow.source.git.commit")
     if found is None and code.get("reason"):
-        return failed(f"no commit: {code['reason']}", f"git init && {_then_run(evidence)}")
+        mend = mending(code["reason"])
+        then = f"{mend} && {evidence.rerun}" if mend else f"git init && {_then_run(evidence)}"
+        return failed(f"no commit: {code['reason']}", then)
     if found is None:
         return unrecorded("commit", evidence)
     shown = f"commit {found[:12]}" + "".join(f", {key} {code[key]}" for key in ("branch", "remote") if code.get(key))

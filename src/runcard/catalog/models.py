@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast, get_args
 
 from runcard import errors
-from runcard.catalog.registered import Catalog, Needs, Registered, Task
+from runcard.catalog.registered import Catalog, Needs, Registered, Task, place_in_script
 
 PROJECT = "project"
 TASKS: tuple[Task, ...] = get_args(Task)
@@ -121,7 +121,10 @@ def unknown_model(name: str, catalog: Catalog) -> errors.ModelUnknown:
     why = "runcard has an exact list of models; import paths are not allowed in cards"
     hint = "`runcard list models` shows all"
     known = _table().get(name)
-    if known is not None:
+    if (place := place_in_script("model", name)) is not None:
+        why = f"it is registered in `__main__`, {place}, which workers cannot import"
+        hint = 'put it into a module of its own, and that into `modules = ["..."]` below `[tool.runcard]`'
+    elif known is not None:
         why = next(iter(known.entries.values())).refused
         hint = "register a function that builds it with `@runcard.model` and name that"
     elif (close := _nearest_model(name, catalog)) is not None:

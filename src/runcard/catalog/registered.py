@@ -7,6 +7,7 @@ is made by looking through the modules that a project names.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import CodeType, MappingProxyType, ModuleType
@@ -112,6 +113,13 @@ def collect(modules: Iterable[ModuleType]) -> Catalog:
                 if known.function is not registered.function:
                     raise _name_taken(known, registered)
     return Catalog(found["dataset"], found["features"], found["model"], found["metric"])
+
+
+def place_in_script(kind: Kind, name: str) -> str | None:
+    """Say where the script that runs registers a name itself: no worker can import it from there."""
+    script = sys.modules.get("__main__")
+    marks = map(_mark_of, vars(script).values()) if script is not None else ()
+    return next((mark.place for mark in marks if mark and (mark.kind, mark.name) == (kind, name)), None)
 
 
 def _mark_of(value: object) -> Registered | None:

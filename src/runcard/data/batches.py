@@ -15,6 +15,7 @@ from runcard.data.file import (
     explained,
     open_text,
     refuse_open_quote,
+    refuse_other_separator,
     suffix_of,
 )
 from runcard.data.source import refuse_duplicates, without
@@ -58,6 +59,8 @@ def open_batches(path: Path, *, na_values: Sequence[str] = (), where: str = "") 
     check_file(path, SUFFIXES, where)
     with explained(path, where):
         names, n_rows = _csv_names(path) if suffix_of(path) in DELIMITERS else _parquet_names(path)
+        if suffix_of(path) in DELIMITERS:
+            refuse_other_separator(names, path, where)
     refuse_duplicates(names, where)
     return BatchSource(path, where, tuple(names), n_rows, tuple(na_values))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from runcard import errors
+from runcard.data.looks import form_of, reading_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -274,6 +275,13 @@ def _not_numeric(values: pd.Series, where: str) -> errors.ColumnNotNumeric:
             hint="store it as numbers, or list it under `categorical`",
         )
     words = list(values[is_text].astype(str).unique())
+    if form := form_of(words):
+        return errors.ColumnNotNumeric(
+            f"column `{name}` is numerical and holds {form} in {_of_rows(is_text)}",
+            where=where,
+            why=f"{_rows(is_text)}: {errors.listing(words, _SHOWN)}; they are text, and runcard does not guess",
+            hint=f"return the table from a registered dataset that reads them: `{reading_of(form, str(name))}`",
+        )
     few = len(words) <= _SHOWN and is_text.mean() < 0.5
     na_values = f"write `na_values: {json.dumps(words, ensure_ascii=False)}` under `data:` if that means missing"
     return errors.ColumnNotNumeric(

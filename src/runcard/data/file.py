@@ -1,11 +1,13 @@
 """Reading a file into an Arrow table as its suffix says, and saying what is wrong with it if that fails.
 
 In text files the missing values are the empty cell and `na_values`, quoted or not, and nothing else;
-`nan` in a column of numbers is the number NaN, which is missing too.
+`nan` in a column of numbers is the number NaN, which is missing too. Digits with a zero in front, `007`, make a column
+text, quoted or not.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,12 +15,21 @@ from typing import TYPE_CHECKING, Any
 
 from runcard import errors
 from runcard.data import types
-from runcard.data.textfile import find_bad_byte, find_open_quote, find_ragged_row
+from runcard.data.looks import Looked, find_comment, other_separator, what_it_is
+from runcard.data.textfile import (
+    find_bad_byte,
+    find_long_line,
+    find_open_quote,
+    find_ragged_row,
+    may_have_padded_numbers,
+)
+from runcard.data.unpacked import Unpacked
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
+_SEPARATORS = {".csv": "commas", ".tsv": "tabs"}
 _JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 _TEXT_SUFFIXES = (*DELIMITERS, *_JSON_SUFFIXES)
 _COLUMNAR_SUFFIXES = (".parquet", ".feather", ".arrow")
@@ -48,7 +59,7 @@ def check_file(path: Path, suffixes: Sequence[str], where: str) -> None:
     FileMissing, FileUnreadable, TableEmpty
     """
     if not path.is_file():
-        raise missing_file(path, where)
+        raise missing_file(path, where)  # or no file
     if suffix_of(path) not in suffixes:
         raise _format_unknown(path, suffixes, where)
     if path.stat().st_size == 0:
@@ -70,6 +81,7 @@ def explained(path: Path, where: str) -> Iterator[None]:
         yield
     except (UnicodeDecodeError, OSError, pa.ArrowException) as error:
         if suffix in _TEXT_SUFFIXES and not isinstance(error, OSError):
+            refuse_long_line(path, where)
             refuse_bad_bytes(path, where)
             if "Empty" in str(error):
                 raise empty_table(where, "the file has no rows") from None
@@ -93,13 +105,26 @@ def _read_csv(path: Path, delimiter: str, na_values: Sequence[str], where: str) 
     table = _parse_csv(path, delimiter, na_values, {})
     if len(set(table.column_names)) == table.num_columns:  # else refused soon, by name
         # Times of day become text as they were written: `8:30`, not `08:30:00`.
-        as_text = {field.name: pa.string() for field in table.schema if pa.types.is_time(field.type)}
+        as_text = [field.name for field in table.schema if pa.types.is_time(field.type)]
+        as_text += _padded(path, delimiter, na_values, table)
         if as_text:
-            table = _parse_csv(path, delimiter, na_values, as_text)
+            table = _parse_csv(path, delimiter, na_values, dict.fromkeys(as_text, pa.string()))
     if any(pa.types.is_binary(kind) for kind in table.schema.types):
         refuse_bad_bytes(path, where)
     refuse_open_quote(table, path, where)
+    refuse_other_separator(table.column_names, path, where)
     return table
+
+
+def _padded(path: Path, delimiter: str, na_values: Sequence[str], table: pa.Table) -> list[str]:
+    """Name the columns of digits alone with a leading zero somewhere, `007`: codes, which numbers would shorten."""
+    import pyarrow as pa
+
+    numbers = [f.name for f in table.schema if pa.types.is_integer(f.type) or pa.types.is_floating(f.type)]
+    if not numbers or not may_have_padded_numbers(path):
+        return []
+    written = _parse_csv(path, delimiter, na_values, dict.fromkeys(numbers, pa.string()))
+    return [name for name in numbers if types.is_padded(written.column(name))]
 
 
 def _parse_csv(path: Path, delimiter: str, na_values: Sequence[str], column_types: Mapping[str, Any]) -> pa.Table:
@@ -133,7 +158,9 @@ def open_text(path: Path) -> Any:
     """Open a text file as a stream of Arrow's, unpacked."""
     import pyarrow as pa
 
-    return pa.input_stream(str(path), compression="gzip" if _is_packed(path) else None)
+    if not _is_packed(path):
+        return pa.input_stream(str(path))
+    return pa.PythonFile(Unpacked(pa.input_stream(str(path), compression="gzip"), path), mode="r")
 
 
 def _read_columnar(path: Path, suffix: str) -> pa.Table:
@@ -189,12 +216,19 @@ def _listed(suffixes: Sequence[str], kind: Sequence[str]) -> str:
 
 def missing_file(path: Path, where: str) -> errors.RuncardError:
     """Make the error for a path where there is no file, naming the nearest one that is there."""
-    if path.is_dir():
+    if (found := what_it_is(path)) is not None:
         return errors.FileUnreadable(
-            f"`{path.name}` is a folder",
+            f"`{path.name}` is {found}",
             where=where,
-            why="a table is read from one file",
-            hint="name the file",
+            why="a table is read from one file, which can be read again",
+            hint="name the file" if path.is_dir() else "write what it gives to a file, and name that",
+        )
+    if path.is_symlink():
+        return errors.FileMissing(
+            f"`{path.name}` is a link to a file that is not there",
+            where=where,
+            why=f"it points to `{os.readlink(path)}`",
+            hint="bring the file back, or name another",
         )
     why = f"there is no folder `{path.parent.name}` either"
     close = None
@@ -213,6 +247,19 @@ def empty_table(where: str, why: str) -> errors.TableEmpty:
         why=why,
         hint="check that the right file is named and fully written",
     )
+
+
+def refuse_long_line(path: Path, where: str) -> None:
+    """Raise FileUnreadable if a line is longer than a row may be."""
+    if (line := find_long_line(path, BLOCK_BYTES)) is not None:
+        raise errors.FileUnreadable(
+            f"line {line:,} is longer than {BLOCK_BYTES >> 20} MB",
+            where=f"{where}:{line}",
+            why="a row may have so much text, and what is longer is no row of a table",
+            hint="end each row with a line feed"
+            if suffix_of(path) in DELIMITERS
+            else "write one object a line; `jq -c '.[]' table.json > table.jsonl` does it for an array",
+        )
 
 
 def refuse_bad_bytes(path: Path, where: str) -> None:
@@ -234,10 +281,40 @@ def refuse_bad_bytes(path: Path, where: str) -> None:
     )
 
 
+def refuse_other_separator(names: Sequence[str], path: Path, where: str) -> None:
+    """Raise FileUnreadable if a whole header was taken for one name."""
+    if looked_at := other_separator(names, path):
+        raise _misread(path, looked_at, where)
+
+
+def _misread(path: Path, looked_at: Looked, where: str) -> errors.FileUnreadable:
+    shown = {"\t": "tabs"}.get(looked_at.separator, f"`{looked_at.separator}`")
+    commas = ", with decimal commas" if looked_at.has_decimal_commas else ""
+    decimal = ', decimal=","' if looked_at.has_decimal_commas else ""
+    read = f'pandas.read_csv("{path.name}", sep="{looked_at.separator}"{decimal})'.replace("\t", "\\t")
+    suffix = suffix_of(path)
+    return errors.FileUnreadable(
+        f"`{path.name}` looks separated by {shown}{commas}",
+        where=f"{where}:1",
+        why=f"`{suffix}` means {_SEPARATORS[suffix]}, and so the header is one name: `{looked_at.header}`",
+        hint=f"write it once with commas, or return `{read}` from a registered dataset",
+    )
+
+
 def _unreadable(path: Path, suffix: str, error: Exception, where: str) -> errors.FileUnreadable:
     text = " ".join(str(error).split())
     is_parsed = suffix in DELIMITERS and not isinstance(error, OSError)
     if is_parsed and (row := find_ragged_row(path, DELIMITERS[suffix])):
+        if row.n_names == 1 and (looked_at := other_separator(("",), path)):
+            return _misread(path, looked_at, where)
+        if comment := find_comment(path, row):
+            return errors.FileUnreadable(
+                f"line {comment.line} looks like a comment",
+                where=f"{where}:{comment.line}",
+                why=f"a CSV has none, so it is a row like the others: `{comment.text}`",
+                hint=f'take such lines out, or return `pandas.read_csv("{path.name}", comment="#")` from a '
+                "registered dataset",
+            )
         return errors.FileUnreadable(
             f"line {row.line} has {row.n_values} values, and the header has {row.n_names}",
             where=f"{where}:{row.line}",

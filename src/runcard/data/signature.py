@@ -35,6 +35,8 @@ class Rows:
     """The model's columns in its order."""
     integers: Mapping[str, pa.ChunkedArray] = field(default_factory=dict)
     """Of the columns of whole numbers with gaps, which `columns` has as doubles: the whole numbers."""
+    foreign: Mapping[str, pa.ChunkedArray] = field(default_factory=dict)
+    """Of the columns of categories, as text, the values that are of another type, which no category is; else null."""
 
     def frames(self) -> Iterator[tuple[np.ndarray | None, pd.DataFrame]]:
         """Give the rows as frames, each with its positions; None where one frame has them all, in order."""
@@ -74,11 +76,16 @@ def check_columns(found: Sequence[str], wanted: Sequence[str], *, where: str) ->
     )
 
 
-def to_rows(batch: pa.Table, kinds: Mapping[str, Kind], *, first: int, where: str) -> Rows:
+def to_rows(
+    batch: pa.Table, kinds: Mapping[str, Kind], *, first: int, where: str, stand_ins: Mapping[str, str] | None = None
+) -> Rows:
     """Give a batch of rows the types that the columns had in training; text is read as them.
 
     Parameters
     ----------
+    stand_ins
+        For columns that are categories and nothing else: what stands for a value of another type, being no category
+        either. A new code `A1` among numbers is as unknown as a new number.
     first
         The number of its first row in the file, from 0.
 
@@ -89,17 +96,24 @@ def to_rows(batch: pa.Table, kinds: Mapping[str, Kind], *, first: int, where: st
     """
     columns: dict[str, pa.ChunkedArray] = {}
     integers: dict[str, pa.ChunkedArray] = {}
+    foreign: dict[str, pa.ChunkedArray] = {}
     faults: list[errors.RuncardError] = []
     for name, kind in kinds.items():
         try:
             columns[name], whole = _typed(batch.column(name), kind)
         except _Unfit as unfit:
-            faults.append(_fault(name, kind, unfit, first, where))
+            stand_in = (stand_ins or {}).get(name)
+            if stand_in is None or not types.is_text(batch.column(name).type):
+                faults.append(_fault(name, kind, unfit, first, where))
+                continue
+            columns[name], whole, foreign[name] = _with_stand_in(batch.column(name), kind, stand_in)
+            if whole is not None:
+                integers[name] = whole
         else:
             if whole is not None:
                 integers[name] = whole
     errors.raise_all(faults)
-    return Rows(columns, integers)
+    return Rows(columns, integers, foreign)
 
 
 class _Unfit(Exception):
@@ -131,6 +145,33 @@ def _typed(column: pa.ChunkedArray, kind: Kind) -> tuple[pa.ChunkedArray, pa.Chu
     if kind == "other":
         return column, None
     return {"number": _number, "bool": _bool, "text": _text, "date": _date}[kind](column), None
+
+
+def _with_stand_in(
+    column: pa.ChunkedArray, kind: Kind, stand_in: str
+) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None, pa.ChunkedArray]:
+    """Type a column of categories that has values of another type, and give those, too."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = [value for value in column.unique().to_pylist() if value is not None and not _fits(value, kind)]
+    is_foreign = pc.is_in(column, pa.array(values, column.type))
+    foreign = pc.if_else(is_foreign, column, pa.scalar(None, column.type))
+    if kind == "bool":  # which has no third value: 0, 1 and the stand-in are compared with the categories as numbers
+        known = _bool(pc.if_else(is_foreign, pa.scalar(None, column.type), column)).cast(pa.int64())
+        return *_whole(pc.if_else(is_foreign, pa.scalar(int(stand_in)), known)), foreign
+    typed, whole = _typed(pc.if_else(is_foreign, pa.scalar(stand_in, column.type), column), kind)
+    return typed, whole, foreign
+
+
+def _fits(value: str, kind: Kind) -> bool:
+    import pyarrow as pa
+
+    try:
+        _typed(pa.chunked_array([pa.array([value])]), kind)
+    except _Unfit:
+        return False
+    return True
 
 
 def _whole(column: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:

@@ -126,7 +126,7 @@ def stat_source(path: Path) -> SourceStamp:
     """
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):
         raise missing_file(path, str(path)) from None
     return SourceStamp(path=path, n_bytes=found.st_size, mtime_ns=found.st_mtime_ns, inode=found.st_ino)
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedIOBase
+from itertools import chain, count
 from pathlib import Path
 
-_CELL_LIMIT = 1 << 30
+_CELL_LIMIT = 1 << 24  # four times the longest row
 _BLOCK_BYTES = 1 << 20
 _SHOWN = 60
+_ZERO = ord("0")
+_LARGEST_SEPARATOR = ord("-")  # below it are blanks, line ends, quotes and commas; no digit, point, slash or colon
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +47,71 @@ class RaggedRow:
 
 def find_bad_byte(path: Path) -> BadByte | None:
     """Find the first byte that is not UTF-8; None if the file is UTF-8 throughout."""
-    offset = 0
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    offset, number = 0, 1
     with _open_bytes(path) as file:
-        for number, line in enumerate(file, 1):
+        for block in chain(iter(lambda: file.read(_BLOCK_BYTES), b""), [b""]):
             try:
-                line.decode()
+                decoder.decode(block, not block)
             except UnicodeDecodeError as error:
-                utf16 = offset + error.start == 0 and line[:2] in (b"\xff\xfe", b"\xfe\xff")
-                likely = "UTF-16" if utf16 else "WINDOWS-1252"
-                return BadByte(number, offset + error.start, line[error.start], likely)
-            offset += len(line)
+                piece, start = error.object, error.start  # what the block before left over stands in front
+                at = offset - (len(piece) - len(block)) + start
+                likely = "UTF-16" if at == 0 and piece[:2] in (b"\xff\xfe", b"\xfe\xff") else "WINDOWS-1252"
+                return BadByte(number + piece.count(b"\n", 0, start), at, piece[start], likely)
+            offset, number = offset + len(block), number + block.count(b"\n")
     return None
+
+
+def find_long_line(path: Path, most_bytes: int) -> int | None:
+    """Find the first line that is longer than so many bytes; no more of it is read."""
+    with _open_bytes(path) as file:
+        for number in count(1):
+            line = file.readline(most_bytes + 1)
+            if not line:
+                return None
+            if len(line) > most_bytes:
+                return number
+    return None
+
+
+def first_lines(path: Path, n: int) -> list[str]:
+    """Give the first lines without their ends, of long ones the beginning."""
+    with _open_bytes(path) as file:
+        lines = [file.readline(_BLOCK_BYTES) for _ in range(n)]
+    return [line.decode("utf-8", "replace").lstrip("\ufeff").rstrip("\r\n") for line in lines]
 
 
 def find_ragged_row(path: Path, delimiter: str) -> RaggedRow | None:
     """Find the first row of a CSV that does not have as many values as the header; None if all have."""
     rows = _iter_rows(path, delimiter)
     header: list[str] = next((row for _, row in rows), [])
-    for lines, row in rows:
-        if len(row) != len(header):
-            text = delimiter.join(row).partition("\n")[0]
-            text = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
-            return RaggedRow(lines.start, len(lines), len(row), len(header), text)
+    begins = 2
+    try:
+        for lines, row in rows:
+            begins = lines.stop
+            if len(row) != len(header):
+                text = delimiter.join(row).partition("\n")[0]
+                text = text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+                return RaggedRow(lines.start, len(lines), len(row), len(header), text)
+    except csv.Error:  # a cell without end, as an open quote makes one of the rest
+        return RaggedRow(begins, 2, 1, len(header), '"...')
     return None
+
+
+def may_have_padded_numbers(path: Path) -> bool:
+    """Tell quickly whether a value may begin with a zero and another digit; dates such as 01/02/2024 count, too."""
+    import numpy as np
+
+    end = np.frombuffer(b"\n", np.uint8)
+    with _open_bytes(path) as file:
+        for block in iter(lambda: file.read(_BLOCK_BYTES), b""):
+            signs = np.concatenate([end, np.frombuffer(block, np.uint8)])
+            zeros = np.flatnonzero(signs[1:-1] == _ZERO) + 1
+            follows_a_separator = signs[zeros - 1] < _LARGEST_SEPARATOR
+            if bool((follows_a_separator & (signs[zeros + 1] - _ZERO < 10)).any()):
+                return True
+            end = signs[-2:]
+    return False
 
 
 def find_open_quote(path: Path, delimiter: str) -> int | None:

@@ -8,6 +8,7 @@ integers with missing values, floats, decimals   float64, missing is NaN
 booleans                                         bool; with missing values: object True/False/NaN,
                                                  which `SimpleImputer` and `OneHotEncoder` take
 text, categories of text, times of day           str (pandas 3) or object (pandas 2), missing is NaN
+in a CSV: digits, some with a zero in front      text; numbers where the card says `numerical`
 dates and timestamps                             datetime64[us], [ns] only if needed, zones as UTC
 a column without any value                       float64, all NaN
 ===============================================  =================================================
@@ -17,7 +18,7 @@ Everything else (lists, structs, bytes, durations) is kept as it is and refused 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from runcard import errors
@@ -118,6 +119,8 @@ def _normalised(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return _cast(column, pa.float64())
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
         return _timestamps(column)
+    if pa.types.is_map(kind):  # pandas would make pairs of it, which are of no type
+        column = column.cast(pa.list_(pa.struct([("key", kind.key_type), ("value", kind.item_type)])))
     if pa.types.is_time(kind):
         column = column.cast(pa.string())
     return _cast(column, pa.large_string()) if is_text(column.type) else column
@@ -129,6 +132,38 @@ def is_text(kind: pa.DataType) -> bool:
 
     is_view = getattr(pa.types, "is_string_view", lambda _: False)  # not in the oldest supported pyarrow
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or is_view(kind))
+
+
+def is_padded(column: pa.ChunkedArray) -> bool:
+    """Whether text is digits throughout, and a zero stands before other digits somewhere."""
+    import pyarrow.compute as pc
+
+    is_code = pc.match_substring_regex(column, r"^\s*0[0-9]+\s*$")
+    return bool(pc.any(is_code).as_py()) and bool(pc.all(pc.match_substring_regex(column, r"^\s*[0-9]+\s*$")).as_py())
+
+
+def with_numbers(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
+    """Make numbers of codes such as `007` in the columns of which a card says that they are numbers."""
+    import pandas as pd
+
+    made = {}
+    for name in names:
+        if name in frame.columns and pd.api.types.infer_dtype(frame[name], skipna=True) == "string":
+            column = to_column(frame[name])
+            if is_padded(column):
+                made[name] = to_frame({name: _as_numbers(column)})[name]
+    return frame.assign(**made) if made else frame
+
+
+def _as_numbers(digits: pa.ChunkedArray) -> pa.ChunkedArray:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    trimmed = pc.utf8_trim_whitespace(digits)
+    try:
+        return _integers(trimmed.cast(pa.int64()))
+    except pa.ArrowInvalid:  # beyond int64
+        return trimmed.cast(pa.float64())
 
 
 def _integers(column: pa.ChunkedArray) -> pa.ChunkedArray:

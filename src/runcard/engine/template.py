@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from multiprocessing import forkserver
+from multiprocessing import current_process, forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from types import ModuleType
 from typing import Any
@@ -23,7 +23,25 @@ _PACKAGES = "RUNCARD_TEMPLATE_IMPORTS"
 
 
 class Worker(ForkServerProcess):
-    """A process forked from the template."""
+    """A process forked from the template.
+
+    One that is a daemon of multiprocessing, as those of its pools are, may have no children, lest they outlive it. Ours
+    end with the process that they work for, whatever became of it.
+    """
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.daemon = False
+
+    def start(self) -> None:
+        """Start it."""
+        settings = current_process()._config  # type: ignore[attr-defined]
+        before = settings.get("daemon")
+        settings["daemon"] = False
+        try:
+            super().start()
+        finally:
+            settings["daemon"] = before
 
     @staticmethod
     def _Popen(process_obj: Any) -> Any:
@@ -40,10 +58,22 @@ class WorkerContext(ForkServerContext):
 def start_template(packages: Sequence[str], environment: Mapping[str, str]) -> WorkerContext:
     """Start the template unless it is there, and do not wait for it: its first worker does."""
     context = WorkerContext()
+    _forget_another_s()
     context.set_forkserver_preload([__name__])
     with _changed_environment({**environment, _PACKAGES: " ".join(packages)}):
         forkserver.ensure_running()
     return context
+
+
+def _forget_another_s() -> None:
+    """Leave alone the template of the process that this one was forked from: it forks for its own process only."""
+    server: Any = forkserver._forkserver
+    if server._forkserver_pid is None:
+        return
+    try:
+        os.waitid(os.P_PID, server._forkserver_pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        server.__init__()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from runcard.data.fingerprint import Fingerprint, fingerprint
 from runcard.data.source import Table
 from runcard.data.split import Split
 from runcard.data.target import Target, encode_target
+from runcard.data.types import with_numbers
 from runcard.plan.check import check_estimators
 from runcard.plan.choice import make_choice
 from runcard.plan.copies import count_copies
@@ -46,6 +47,9 @@ def make_plan(card: Card, table: Table, catalog: Catalog, content: Fingerprint |
     CardErrors, DataError, ModelError
         What the card's text alone could not tell; all that can be found at once.
     """
+    print_of_data = content or fingerprint(table.frame)
+    numbers = [*(card.features.numerical or ()), card.data.time or ""]
+    table = replace(table, frame=with_numbers(table.frame, numbers))
     target_name = _target_name(card, table)
     specs = {model.name: _spec(model.name, catalog) for model in card.models}
     points = list_points(card)
@@ -64,7 +68,6 @@ def make_plan(card: Card, table: Table, catalog: Catalog, content: Fingerprint |
     tolerance = gather(lambda: make_tolerance(card, metrics), metrics)
     errors.raise_all(gather.faults)
     task = decided.task
-    print_of_data = content or fingerprint(table.frame)
     parts = {
         "data": print_of_data.digest,
         "target": [target_name, task, [str(label) for label in target.classes], target.positive],

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runcard.card.sections import Card
 from runcard.catalog.metrics import Metric
@@ -16,6 +16,7 @@ from runcard.data.columns import Columns
 from runcard.data.fingerprint import Fingerprint
 from runcard.data.split import Split
 from runcard.data.target import Target
+from runcard.data.types import with_numbers
 from runcard.keyed import is_keyed_by_label
 from runcard.plan.absent import absent_classes
 from runcard.plan.choice import Choice
@@ -26,6 +27,9 @@ from runcard.plan.featureset import FeatureSet
 from runcard.plan.fits import Fit, share_fits
 from runcard.plan.tolerance import Tolerance
 from runcard.search.strategy import BayesianSearch
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +109,10 @@ class Plan:
         possible = [trial for trial in self.trials if trial.key not in self.impossible]
         wanted = [trial for trial in possible if keys is None or trial.key in keys]
         return share_fits(wanted, lambda trial: self.estimator(trial.model, trial.params))
+
+    def typed(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Give the table as trials see it: what the card calls numerical is numbers, codes such as `007` too."""
+        return with_numbers(frame, [*self.columns.numerical, self.columns.time or ""])
 
     def as_dict(self) -> dict[str, Any]:
         """Describe the plan as plain JSON; row numbers are given by their digests."""

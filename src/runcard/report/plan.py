@@ -134,10 +134,17 @@ def _columns(plan: Plan, frame: pd.DataFrame) -> Table:
     columns = plan.fingerprint.columns
     for name, kind, _ in columns[:MAX_COLUMNS]:
         values = frame[name]
-        table.add_row(name, kind, _role(plan, name), f"{int(values.isna().sum()):,}", f"{values.nunique():,}")
+        table.add_row(name, kind, _role(plan, name), f"{int(values.isna().sum()):,}", _distinct(values))
     if len(columns) > MAX_COLUMNS:
         table.caption = f"{MAX_COLUMNS} of {len(columns)} columns"
     return table
+
+
+def _distinct(values: pd.Series) -> str:
+    try:
+        return f"{values.nunique():,}"
+    except TypeError:  # lists and structs
+        return ""
 
 
 def _role(plan: Plan, name: str) -> str:

@@ -74,7 +74,8 @@ def prepare(task: Preparation) -> Prepared:
     except Exception as error:
         if errors.is_disk_full(error):
             raise
-        return Prepared(time.perf_counter() - start, error=last_line(error), trace=trace_of(error))
+        said = last_line(error) + _lacking(task, error)
+        return Prepared(time.perf_counter() - start, error=said, trace=trace_of(error))
     return Prepared(time.perf_counter() - start)
 
 
@@ -137,6 +138,21 @@ def _read_column(table: Path, name: str) -> pd.Series[Any]:
 def _column_file(table: Path, name: str) -> Path:
     # Names of columns may hold what names of files cannot.
     return table / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.arrow"
+
+
+def _lacking(task: Preparation, error: Exception) -> str:
+    """Name the first column of text with missing values, and the first of its rows, where that may be the trouble."""
+    from pandas.api import types
+
+    if not any(word in str(error) for word in ("nan", "NaN", "None", "float")):
+        return ""
+    frame = read_rows(task.table, list(task.columns), task.fit_rows)
+    for name, values in frame.items():
+        missing = values.isna().to_numpy()
+        if missing.any() and types.infer_dtype(values, skipna=True) == "string":
+            rows = [str(row + 1) for row in task.fit_rows[missing][:3]]
+            return f"; `{name}` is missing in {missing.sum():,} of {len(missing):,} rows, such as {', '.join(rows)}"
+    return ""
 
 
 def _transform(task: Preparation) -> None:

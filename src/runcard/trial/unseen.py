@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from runcard.data.signature import Kind
+from runcard.data.signature import Kind, Rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,16 +37,32 @@ class UnseenCounter:
     def __init__(self, pipeline: Any, kinds: Mapping[str, Kind]) -> None:
         self._known: dict[str, tuple[pa.Array, bool]] = {}
         self._found: dict[str, Unseen] = {}
+        self._encoded = _encoded_only(pipeline, list(kinds))
         for name, categories in _categories(pipeline, list(kinds)):
             if name not in self._known and (known := _as_known(categories, kinds[name])) is not None:
                 self._known[name] = known
 
-    def add(self, columns: Mapping[str, pa.ChunkedArray]) -> None:
+    @property
+    def stand_ins(self) -> dict[str, str]:
+        """For columns that are categories and nothing else, of numbers or true/false: a number that is none of them."""
+        import pyarrow as pa
+
+        return {
+            name: _free_number(known)
+            for name, (known, _) in self._known.items()
+            if name in self._encoded and not pa.types.is_large_string(known.type)
+        }
+
+    def add(self, rows: Rows) -> None:
         """Count in some rows."""
         import pyarrow.compute as pc
 
         for name, (known, is_missing_known) in self._known.items():
-            column = columns[name]
+            column = rows.columns[name]
+            if name in rows.foreign:
+                foreign = rows.foreign[name]
+                self._note(name, len(foreign) - foreign.null_count, foreign.drop_null().unique().to_pylist())
+                column = column.filter(pc.is_null(foreign))
             cast = column if column.type == known.type else column.cast(known.type)
             new = pc.and_(pc.is_valid(cast), pc.invert(pc.is_in(cast, value_set=known)))
             if n_new := pc.sum(new).as_py():
@@ -63,6 +80,37 @@ class UnseenCounter:
         new = [text for text in dict.fromkeys(map(_text, values)) if text not in unseen.values]
         unseen.values += new[: max(0, _KEPT - len(unseen.values))]
         unseen.more |= any(text not in unseen.values for text in new)
+
+
+def _free_number(known: pa.Array) -> str:
+    """Give a number that is no category, the first below 0."""
+    taken = set(known.to_pylist())
+    return str(next(number for number in count(-1, -1) if number not in taken))
+
+
+def _encoded_only(pipeline: Any, names: Sequence[str]) -> frozenset[str]:
+    """Name the columns that nothing is made of but categories, by encoders that know what to do with a new one."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.pipeline import Pipeline
+
+    step = pipeline.steps[0][1] if isinstance(pipeline, Pipeline) else pipeline
+    parts = [("", step, list(names))]
+    if isinstance(step, ColumnTransformer):
+        parts = [part for part in step.transformers_ if not isinstance(part[1], str) or part[1] != "drop"]
+    encoded = {name for _, part, columns in parts if _takes_new(part) for name in _named(columns, names)}
+    others = {name for _, part, columns in parts if not _takes_new(part) for name in _named(columns, names)}
+    return frozenset(encoded - others)
+
+
+def _takes_new(step: Any) -> bool:
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
+
+    if isinstance(step, Pipeline):
+        step = step.steps[0][1]
+    if isinstance(step, OneHotEncoder | OrdinalEncoder):
+        return bool(step.handle_unknown != "error")
+    return isinstance(step, TargetEncoder)
 
 
 def _categories(step: Any, names: Sequence[str]) -> Iterator[tuple[str, Any]]:

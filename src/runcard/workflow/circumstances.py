@@ -22,6 +22,8 @@ class Circumstances:
     described: Mapping[str, Any]
     files: Mapping[str, bytes]
     """Path below the run's artifacts -> content."""
+    no_commit: str | None = None
+    """Why git has no commit for the code."""
 
 
 def capture_circumstances(project: Project, *, seed: int, card: Path | None = None) -> Circumstances:
@@ -64,7 +66,7 @@ def capture_circumstances(project: Project, *, seed: int, card: Path | None = No
     described = {"runcard": __version__, "mlflow_tags": mlflow_tags(code, entry)}
     if card is not None and card.absolute().is_relative_to(project.root):
         described["card_path"] = card.absolute().relative_to(project.root).as_posix()
-    return Circumstances(described, files)
+    return Circumstances(described, files, code.reason if code.commit is None else None)
 
 
 def _json(value: object) -> bytes:

@@ -47,7 +47,7 @@ from runcard.workflow.sweep import Asked, Sweep, sweep
 from runcard.workflow.sync import connect
 from runcard.workflow.tally import Tally
 from runcard.workflow.train import Bench, rehearse_on_training_rows, train
-from runcard.workflow.uncommitted import heed_uncommitted
+from runcard.workflow.uncommitted import heed_uncommitted, refused_remark
 
 _LAST_DELIVERY_SECONDS = 10.0
 _SILENT_SECONDS = 3.0
@@ -145,6 +145,8 @@ class _Run:
             heed_uncommitted(self.project, self.listener)
             stack.enter_context(self.engine)
         found = capture_circumstances(self.project, seed=self.plan.seed, card=self.plan.card.path)
+        if remark := refused_remark(found.no_commit, self.project):
+            self.listener.warn(remark)
         execution = self._begin(journal, previous, found)
         outbox = stack.enter_context(JournalOutbox(self.project.home))
         with Delivery(outbox, self.project.tracking_uri, lambda: connect(self.project)) as delivery:
@@ -259,7 +261,7 @@ class _Run:
         if self.table is not None:
             if processed := self.plan.card.data.processed_path:
                 write_parquet(self.table, self.project.root / processed)
-            stage_table(self.table.frame, self.plan.target.values, path)
+            stage_table(self.plan.typed(self.table.frame), self.plan.target.values, path)
             self.table = None
         release_memory()
         return Bench(self.engine, path, folder, begun.note)

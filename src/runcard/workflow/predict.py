@@ -128,10 +128,10 @@ def _batches(loaded: LoadedModel, source: BatchSource, unseen: UnseenCounter, ba
     kinds = loaded.description.columns
     id = loaded.id if loaded.id in source.names else None
     columns = list(dict.fromkeys([*kinds, *([id] if id else [])]))
-    first = 0
+    first, stand_ins = 0, unseen.stand_ins
     for batch in read_batches(source, columns, rows=batch_rows):
-        rows = to_rows(batch, kinds, first=first, where=source.where)
-        unseen.add(rows.columns)
+        rows = to_rows(batch, kinds, first=first, where=source.where, stand_ins=stand_ins)
+        unseen.add(rows)
         yield _Batch(first, rows, (id, batch.column(id)) if id else ("row", _numbers(first, batch.num_rows)))
         first += batch.num_rows
 
@@ -150,6 +150,20 @@ def _predict(predictor: Predictor, batch: _Batch, where: str) -> Predicted:
         raise _failed(batch, error, where) from error
 
 
+def _missing_text(batch: _Batch, error: Exception) -> tuple[str, int, int] | None:
+    """Give the first column of text that lacks values, its first row without, and how many there are."""
+    import pyarrow.compute as pc
+
+    from runcard.data.types import is_text
+
+    if not any(word in str(error) for word in ("nan", "NaN", "None", "float")):
+        return None
+    for name, column in batch.rows.columns.items():
+        if column.null_count and is_text(column.type):
+            return name, batch.first + pc.index(pc.is_null(column), True).as_py() + 1, column.null_count
+    return None
+
+
 def _failed(batch: _Batch, error: Exception, where: str) -> errors.InputMismatch:
     import pyarrow.compute as pc
     from pyarrow import types
@@ -162,6 +176,14 @@ def _failed(batch: _Batch, error: Exception, where: str) -> errors.InputMismatch
                 why=last_line(error),
                 hint="mend the value, or leave the cell empty if it is not known",
             )
+    if missing := _missing_text(batch, error):
+        name, row, n_rows = missing
+        return errors.InputMismatch(
+            f"the model cannot predict rows whose `{name}` is missing",
+            where=f'{where}, row {row:,}, column "{name}"',
+            why=f"{n_rows:,} of these rows have no text there, and training saw none such: {last_line(error)}",
+            hint="fill the cells, or have the feature set do so: `.fillna('')` before the text is taken apart",
+        )
     last = batch.first + len(batch.id[1])
     return errors.InputMismatch(
         "the model cannot predict these rows",

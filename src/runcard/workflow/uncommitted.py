@@ -26,7 +26,7 @@ def heed_uncommitted(project: Project, listener: Listener) -> None:
     from runcard.provenance.code import capture_code
 
     if project.settings.dirty == "capture":
-        return
+        return  # what git refuses is told once the run's code was captured
     if remark := uncommitted_remark(capture_code(project.root), project):
         listener.warn(remark)
 
@@ -49,6 +49,16 @@ def uncommitted_remark(code: Code, project: Project) -> str:
     return f"not committed, so kept with the run: {_listed(code)}"
 
 
+def refused_remark(reason: str | None, project: Project) -> str:
+    """Say in a sentence that git kept the commit to itself, why, and what mends that; nothing if it did not."""
+    from runcard.provenance.refused import is_refused, mending
+
+    if not reason or not is_refused(reason, project.root.resolve()):
+        return ""
+    mend = mending(reason) or "git fsck --full"
+    return f"no commit is recorded, git says: {reason}; `{mend}` mends it"
+
+
 def _forbidden(code: Code, project: Project) -> errors.TreeDirty:
     listed = _listed(code)
     files = "file is" if len(code.uncommitted) == 1 else "files are"
@@ -56,8 +66,16 @@ def _forbidden(code: Code, project: Project) -> errors.TreeDirty:
         f"{len(code.uncommitted)} {files} not committed" if code.commit else "no commit holds this code",
         where=str(code.top_above(project.root)),
         why=f'`dirty = "forbid"` is set, so only committed code is run: {listed or code.reason}',
-        hint="commit them, or have git ignore what is no code; `RUNCARD_DIRTY=capture` keeps them with this one run",
+        hint=_what_now(code),
     )
+
+
+def _what_now(code: Code) -> str:
+    from runcard.provenance.refused import mending
+
+    keep = "`RUNCARD_DIRTY=capture` keeps them with this one run"
+    mend = mending(code.reason or "")
+    return f"`{mend}`" if mend else f"commit them, or have git ignore what is no code; {keep}"
 
 
 def _listed(code: Code) -> str:

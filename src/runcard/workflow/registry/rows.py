@@ -128,7 +128,7 @@ def _metric(name: str, resolved: Resolved) -> Metric:
 
 def _frame(resolved: Resolved) -> pd.DataFrame:
     """Give the test rows in the types that trials read them in."""
-    plan, frame = resolved.plan, resolved.table.frame
+    plan, frame = resolved.plan, resolved.plan.typed(resolved.table.frame)
     with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
         stage_table(frame, plan.target.values, Path(folder, "table"))
         return read_rows(Path(folder, "table"), list(frame.columns), plan.split.test).copy()

@@ -72,7 +72,7 @@ def _look_and_run(recorded: Recorded, card: Card, project: Project, options: Opt
             return present, []
         plan, trial = present.resolved.plan, present.trial
         folder = stack.enter_context(scratch(project.home))
-        stage_table(present.resolved.table.frame, plan.target.values, folder / "table")
+        stage_table(plan.typed(present.resolved.table.frame), plan.target.values, folder / "table")
         several = []
         for number in range(options.repeat):
             options.note(
