@@ -231,7 +231,7 @@ def test_all_trials_failing_is_an_error(tmp_path: Path) -> None:
 
 def test_a_model_that_cannot_be_trained_is_found_before_training(tmp_path: Path) -> None:
     folder = tmp_path / "project"
-    path = moody_project(folder, [{"name": "moody", "params": {"mood": ["good", "mute"]}}])
+    path = moody_project(folder, [{"name": "moody", "params": {"mood": "mute", "shift": [0.0, 0.2]}}])
     answer = call_cli(folder, "run", "card", "--workers", "2")
     assert answer.returncode == 2
     assert "error[RC301]" in answer.stderr
