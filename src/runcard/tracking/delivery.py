@@ -101,17 +101,11 @@ class DeliveryReport:
     def warning(self) -> str | None:
         """One line for the user, or None when all is delivered."""
         if self.left:
-            return f"{self.left} of the records are not in MLflow yet{self._why}: `runcard sync` delivers them"
+            why = f" ({self.error.what})" if self.error else ""
+            return f"{self.left} of the records are not in MLflow yet{why}: `runcard sync` delivers them"
         if self.dropped:
             return f"{self.dropped} of the records belong to runs deleted in MLflow and were left out there"
         return None
-
-    @property
-    def _why(self) -> str:
-        if self.error is None:
-            return ""
-        is_away = isinstance(self.error, errors.TrackingAway)
-        return f" ({self.error.what}{f': {self.error.why}' if self.error.why and not is_away else ''})"
 
 
 def deliver(outbox: Outbox, tracker: Tracker, uri: str) -> DeliveryReport:

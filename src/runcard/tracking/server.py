@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runcard import errors
+from runcard.tracking import reach
+from runcard.tracking.moved import ARTIFACTS, bring_up_to_date
 
 HOST = "127.0.0.1"
 _START_SECONDS = 90.0
@@ -39,12 +41,39 @@ def serve(uri: str, *, root: Path, port: int) -> Iterator[Server]:
     Raises
     ------
     TrackingError
-        The port is taken, or the server does not start.
+        There is no database, the port is taken, or the server does not start.
     """
     with listening(HOST, port, command="runcard ui"):
         pass  # it is free
+    with _at_hand(uri) as plain, _started(plain, root, port) as server:
+        yield server
+
+
+@contextmanager
+def _at_hand(uri: str) -> Iterator[str]:
+    """Give an address that MLflow reads as runcard does; nothing is made where nothing was recorded."""
+    from runcard.tracking.mlflow.opening import plain_address
+
+    file = reach.sqlite_file(uri)
+    if file is None:
+        yield uri
+        return
+    if not file.exists():
+        raise errors.TrackingError(
+            "there is nothing to be seen yet",
+            where=str(file),
+            why="nothing was recorded there",
+            hint="run a card first: `runcard run CARD`",
+        )
+    bring_up_to_date(file)
+    with plain_address(file, uri) as plain:
+        yield plain
+
+
+@contextmanager
+def _started(uri: str, root: Path, port: int) -> Iterator[Server]:
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
-    command += ["--default-artifact-root", str(root / "mlartifacts"), "--no-serve-artifacts"]
+    command += ["--default-artifact-root", str(root / ARTIFACTS), "--no-serve-artifacts"]
     command += ["--host", HOST, "--port", str(port), "--workers", "1"]
     # Without the job runner, and with one worker, it starts in half the time.
     environment = os.environ | {

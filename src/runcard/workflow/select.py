@@ -87,7 +87,7 @@ def select(
     """
     wish = wish or Wish()
     _refuse_test_scores(wish)
-    with connect(project) as tracker:
+    with connect(project, makes=False) as tracker:
         tracker.probe()
         run, rows = _read_card(experiment, tracker, project)
         choice = wish.over(_choice_of(run, card))
@@ -111,7 +111,7 @@ def select_plain(experiment: str, project: Project, wish: Wish, *, dry_run: bool
     """
     metric = wish.metric or ""
     greater = _direction(wish, project)
-    with connect(project) as tracker:
+    with connect(project, makes=False) as tracker:
         tracker.probe()
         found = [row for row in tracker.read_runs(experiment) if row.tags.get(KIND_TAG) != "card"]
         kept, apart = part(found)

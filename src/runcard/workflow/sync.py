@@ -8,15 +8,16 @@ from runcard.journal import is_begun, open_journal
 from runcard.project import Project
 from runcard.tracking.base import RunReader, Tracker
 from runcard.tracking.delivery import DeliveryReport, deliver
+from runcard.tracking.moved import ARTIFACTS
 from runcard.workflow.abandoned import end_abandoned
 from runcard.workflow.outbox import JournalOutbox, name_of
 
 
-def connect(project: Project) -> Tracker:
-    """Make the project's tracker; importing MLflow takes seconds."""
+def connect(project: Project, *, makes: bool = True) -> Tracker:
+    """Make the project's tracker; importing MLflow takes seconds. Who only adds to what is there makes no database."""
     from runcard.tracking.mlflow import MlflowTracker
 
-    return MlflowTracker(project.tracking_uri, artifact_root=project.root / "mlartifacts")
+    return MlflowTracker(project.tracking_uri, artifact_root=project.root / ARTIFACTS, makes=makes)
 
 
 def open_reader(project: Project, where: str = "") -> RunReader:

@@ -38,12 +38,13 @@ class MlflowTracker(MlflowReader):
     artifact_root
         Folder for the artifacts of experiments made in a database that is written directly; a server decides
         that for itself.
+    makes
+        Whether a database is made where there is none.
     """
 
-    makes = True
-
-    def __init__(self, uri: str, *, artifact_root: Path) -> None:
+    def __init__(self, uri: str, *, artifact_root: Path, makes: bool = True) -> None:
         super().__init__(uri)
+        self.makes = makes
         self._artifact_root = artifact_root
         self._experiment_ids: dict[str, str] = {}
         self._just_opened: tuple[str, frozenset[base.Tag]] = ("", frozenset())

@@ -66,7 +66,7 @@ def find_chosen(desk: Desk, name: str | None) -> Chosen:
             return _of_run(desk, found[0])
     asked = only_card(desk.project, "register", "run or card") if name is None else name
     experiment, _ = experiment_of(asked, desk.project)
-    with connect(desk.project) as tracker:
+    with connect(desk.project, makes=False) as tracker:
         cards = [row for row in tracker.read_runs(experiment, kind="card") if row.status == "FINISHED"]
     if not cards:
         raise errors.ModelMissing(
@@ -105,7 +105,7 @@ def _decided(desk: Desk, card: RunRow, experiment: str) -> Chosen:
     decided = desk.registry.find_runs(card.tags.get(f"{DECISION_TAG}_run", "none"))
     if decided:
         return Chosen(decided[0], card, experiment, "the decision")
-    with connect(desk.project) as tracker:
+    with connect(desk.project, makes=False) as tracker:
         trials = tracker.read_runs(experiment, kind="trial")
     protocol = card.tags.get("runcard.protocol")
     finalists = [
