@@ -118,9 +118,11 @@ def judge_duel(duel: Duel, holder: str, *, margin: float, confidence: float) -> 
     return Gate("beats_holder", "passed" if duel.bound > margin else "failed", evidence)
 
 
-def judge_bounds(bounds: Mapping[str, str], measured: Mapping[str, float], *, kind: str) -> list[Gate]:
-    """Judge measured numbers, by name, against bounds such as `<= 5`."""
-    return [_judge_bound(f"{kind} {name}", measured.get(name), bound) for name, bound in bounds.items()]
+def judge_bounds(
+    bounds: Mapping[str, str], measured: Mapping[str, float], *, kind: str, to_do: str = "let the card measure it"
+) -> list[Gate]:
+    """Judge measured numbers, by name, against bounds such as `<= 5`; `to_do` says what helps where there is none."""
+    return [_judge_bound(f"{kind} {name}", measured.get(name), bound, to_do) for name, bound in bounds.items()]
 
 
 def judge_digest(found: str, recorded: str | None) -> Gate:
@@ -161,10 +163,10 @@ def _worst(bound: float) -> str:
     return "least" if bound >= 0 else "worst"
 
 
-def _judge_bound(name: str, value: float | None, bound: str) -> Gate:
+def _judge_bound(name: str, value: float | None, bound: str, to_do: str) -> Gate:
     sign, limit = split_bound(bound)
     if value is None:
-        return Gate(name, "unknown", f"not recorded, asked: {sign} {limit}; let the card measure it")
+        return Gate(name, "unknown", f"not recorded, asked: {sign} {limit}; {to_do}")
     verdict: Verdict = "passed" if Constraint(name, sign, float(limit)).allows(value) else "failed"
     return Gate(name, verdict, f"{value:.4g}, asked: {sign} {limit}")
 

@@ -88,8 +88,8 @@ def test_the_notes_say_what_is_tied_and_how_far_the_best_is_to_be_believed() -> 
     assert "1 of 4 have no score" in said
     assert "The same in all: seed=7" in said
     assert "1 of the other 2 is tied with the best" in said
-    assert "on 3 folds is 0.05 or more, and the interval holds 0. P and intervals are both corrected for" in said
-    assert "2 comparisons (Holm). Up to 0.01 apart counts as equal." in said
+    assert "on 3 folds is 0.05 or more, and the interval holds 0. Both p and the intervals are corrected" in said
+    assert "for 2 comparisons (Holm). Up to 0.01 apart counts as equal." in said
     assert "The score of the best of 48 trials is optimistic" in said
     assert "On the test rows, which were opened 3 times, it got 0.8300." in said
     assert "`runcard compare 01234567` shows" in said

@@ -62,7 +62,9 @@ def split(evidence: Evidence) -> Finding:
     planned: dict[str, Any] = (evidence.plan or {}).get("split") or {}
     if not planned:
         return unrecorded("split", evidence)
-    shown = f"{planned['n_train']:,} train, {planned['n_test']:,} test rows, {planned['n_folds']} folds"
+    n_test = planned["n_test"]
+    tested = f"{n_test:,} test rows" if n_test else "no test rows: scores are those that were chosen by"
+    shown = f"{planned['n_train']:,} train, {tested}, {planned['n_folds']} folds"
     if evidence.split is None or evidence.split == "gone":
         return failed(f"{shown}; their row numbers were not kept", evidence.rerun)
     if evidence.split == "changed":

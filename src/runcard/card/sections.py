@@ -77,7 +77,11 @@ class Data:
         "Texts that mean missing; the empty text always does, and nothing else.",
         default=(),
     )
-    train_test_split: float = key(number(above=0, below=1), "The share of rows kept for the test.", default=0.2)
+    train_test_split: float = key(
+        number(at_least=0, below=1),
+        "The share of rows kept for the test; 0: none, then scores are those of the folds alone.",
+        default=0.2,
+    )
     random_state: int = key(whole(0, 2**32 - 1), "The seed of the split, the folds and every estimator.", default=42)
     stratify: bool | None = key(
         flag(), "Keep class shares equal in every part; default: true for classification.", default=None

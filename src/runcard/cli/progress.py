@@ -15,6 +15,7 @@ from runcard.plan import Plan
 from runcard.record import Record
 from runcard.report.decision import describe_decision, legend, marks_of
 from runcard.report.noted import missing_metrics, warned
+from runcard.report.plan import split_sizes
 from runcard.report.tables import parameters, ranking_table, test_table
 from runcard.workflow.listener import Counts, Listener
 from runcard.workflow.result import Result
@@ -55,10 +56,7 @@ class Show(Listener):
             interrupted = f"{counts.interrupted} interrupted, " if counts.interrupted else ""
             self.note(f"Resuming: {known} done, {interrupted}{counts.left - counts.interrupted} left")
         folds = f"{plan.n_folds} folds" if plan.n_folds else "no folds, one test"
-        self.note(
-            f"{plan.card.name}: {known + counts.left} trials, {folds}, "
-            f"{len(plan.split.train):,} training and {len(plan.split.test):,} test rows"
-        )
+        self.note(f"{plan.card.name}: {known + counts.left} trials, {folds}, {split_sizes(plan)}")
         if self._console.is_terminal and not self._quiet and counts.left:
             self._bar = _make_bar(self._console)
             self._task = self._bar.add_task("", total=known + counts.left, completed=known, **_state(counts, None, ""))

@@ -92,6 +92,8 @@ class Decision:
     """None for a winner that is no finalist."""
     failed: tuple[Failure, ...] = ()
     """Those that qualify and cannot be chosen, since they failed as finalists; the best first."""
+    has_test_rows: bool = True
+    """Whether the card keeps rows for the test; else there is no value but the one that decided."""
 
     @property
     def optimism(self) -> str:
@@ -114,6 +116,7 @@ class Decision:
             "winner": _describe(self.winner),
             "why": self.why,
             "test": asdict(self.test) if self.test else None,
+            "has_test_rows": self.has_test_rows,
             "best": _describe(self.best),
             "runner_up": _describe(self.runner_up),
             "why_not": self.why_not,

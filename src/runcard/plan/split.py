@@ -31,6 +31,13 @@ def split_rows(card: Card, table: Table, target: Target, task: str, *, n_trials:
             hint="remove `stratify`",
         )
     n_folds = evaluation.cv_folds or (DEFAULT_FOLDS if n_trials > 1 else None)
+    if n_folds is None and data.train_test_split == 0 and data.test_where is None:
+        raise errors.SplitImpossible(
+            "there are neither folds nor test rows",
+            where=card.where("data", "train_test_split"),
+            why="nothing would be measured: a card with a single trial has no folds unless it asks for them",
+            hint="add `cv_folds: 5` or `cv_folds: leave_one_out` to `evaluation`",
+        )
     return make_split(
         target.column(),
         kind=kind,

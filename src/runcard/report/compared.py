@@ -12,6 +12,7 @@ from runcard.comparison import LEVEL, Beside
 from runcard.printable import printable_line
 from runcard.report.cells import csv_cell
 from runcard.report.tables import number, plain_table
+from runcard.tracking.base import N_TEST_TAG
 from runcard.tracking.compared import COSTS, MODEL_PARAM, ComparedRun, RunComparison
 
 TIED = "≈"
@@ -245,8 +246,7 @@ def _uncertainty(found: RunComparison) -> str:
     who = f"{n_tied} of the other {n_others} {'is' if n_tied == 1 else 'are'}"
     if n_others == 1:
         who = f"The other is{'' if n_tied else ' not'}"
-    correction = f"p and intervals are both corrected for {n_others} comparisons (Holm)" if n_others > 1 else ""
-    correction = correction or "p and interval are of the same test"
+    correction = f"Both p and the intervals are corrected for {n_others} comparisons (Holm). " if n_others > 1 else ""
     practical = found.yardstick.practical_difference
     region = (
         f"Up to {practical:g} apart counts as equal." if practical else "No difference counts as too small to matter."
@@ -254,7 +254,7 @@ def _uncertainty(found: RunComparison) -> str:
     return (
         f"{who} tied with {'the baseline' if found.has_baseline else 'the best'} ({TIED}): p of the corrected "
         f"resampled t-test on {found.n_folds} folds is {LEVEL} or more, and the interval holds 0. "
-        f"{correction[0].upper()}{correction[1:]}. {region}"
+        f"{correction}{region}"
     )
 
 
@@ -266,6 +266,8 @@ def _optimism(found: RunComparison) -> list[str]:
     n_trials = max(found.n_ranked or len(found.rows), found.n_done)
     if n_trials > 1:
         said.append(f"The score of the best of {n_trials} trials is optimistic: it was picked for it.")
+    if found.card.tags.get(N_TEST_TAG) == "0":
+        said.append("No rows are kept for the test: there is no other score to judge it by.")
     finalist = next((row for row in found.rows if row.run.value(f"test_{yardstick.metric}") is not None), None)
     if finalist is not None:
         who = "it" if finalist is best and said else f"the finalist on rank {finalist.rank}"

@@ -12,6 +12,7 @@ from runcard.decision import Candidate, Decision, Rejection, shown
 from runcard.printable import printable_line
 from runcard.report.tables import CHOSEN, UNBEATEN, PlainTable, fitted_table, number
 
+NO_TEST_ROWS = "none: the card keeps no rows for the test, so the score is the one that it was chosen by"
 MAX_NAMED = 3
 MAX_PARETO = 12
 
@@ -82,6 +83,8 @@ def _named(candidate: Candidate, metric: str) -> str:
 
 
 def _test(decision: Decision) -> str:
+    if not decision.has_test_rows:
+        return NO_TEST_ROWS
     if decision.test is None:
         return ""
     n_openings = decision.test.n_openings

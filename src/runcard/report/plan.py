@@ -46,7 +46,7 @@ def _facts(plan: Plan) -> dict[str, str]:
         "data": f"{plan.source}: {print_of_data.n_rows:,} rows, {len(print_of_data.columns)} columns, "
         f"fingerprint {print_of_data.digest[:12]}",
         "task": f"{plan.task} of `{plan.target.name}`, as {plan.task_because}" + _balance(plan),
-        "split": f"{split.kind}: {len(split.train):,} training and {len(split.test):,} test rows, seed {plan.seed}",
+        "split": f"{split.kind}: {split_sizes(plan)}, seed {plan.seed}",
         "folds": _folds(plan),
         "metrics": ", ".join(metric.name for metric in plan.metrics)
         + f"; ranked by {plan.primary.name}, "
@@ -56,6 +56,14 @@ def _facts(plan: Plan) -> dict[str, str]:
         "fits": f"{_n_fits(plan)} on the folds, {n_finalists} on all training rows",
         "choice": _choice(plan),
     }
+
+
+def split_sizes(plan: Plan) -> str:
+    """Say how many rows there are to train on and to test on."""
+    n_train, n_test = len(plan.split.train), len(plan.split.test)
+    if not n_test:
+        return f"all {n_train:,} rows are trained on, none are kept for the test"
+    return f"{n_train:,} training and {n_test:,} test rows"
 
 
 def _pooled(plan: Plan) -> str:

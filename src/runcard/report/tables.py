@@ -52,22 +52,20 @@ def test_table(comparison: Comparison, *, width: int, marks: Mapping[str, str]) 
     finals = [(s, s.final) for s in comparison.standings if s.final is not None]
     names = list(dict.fromkeys(name for _, final in finals for name in final.scores))
     varying = varying_params([s.record.params for s in comparison.standings])
+    shown = [comparison.metric, *(name for name in names if name != comparison.metric)] if names else []
     rows = [
         [f"{s.rank or ''}{marks.get(s.record.trial_key, '')}", s.record.model, parameters(s.record.params, varying)]
-        + [
-            number(final.scores.get(comparison.metric)),
-            number(final.predict_ms_p95, 1),
-            number(final.model_mb, 2),
-        ]
-        + [number(final.scores.get(name)) for name in names if name != comparison.metric]
+        + [number(final.scores.get(name)) for name in shown[:1]]
+        + [number(final.predict_ms_p95, 1), number(final.model_mb, 2)]
+        + [number(final.scores.get(name)) for name in shown[1:]]
         for s, final in finals
     ]
-    others = [name for name in names if name != comparison.metric]
+    scored = "refitted on all training rows, scored on the test rows"
     return fitted_table(
-        "Finalists: refitted on all training rows, scored on the test rows",
+        f"Finalists: {scored if names or not finals else 'refitted on all rows; none are kept for the test'}",
         rows,
         width,
-        ["rank", "model", "parameters", comparison.metric, "row ms", "MB", *others],
+        ["rank", "model", "parameters", *shown[:1], "row ms", "MB", *shown[1:]],
     )
 
 

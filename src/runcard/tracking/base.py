@@ -34,6 +34,8 @@ NAME_LIMIT = 250
 SCHEMA_LIMIT = 1_000_000
 """Longest schema of a dataset, in characters; MLflow takes some more."""
 
+N_TEST_TAG = "runcard.n_test"
+"""How many rows a card keeps for the test."""
 NON_FINITE_TAG = "runcard.non_finite"
 MISSING_TAG = "runcard.missing"
 """Which metrics a trial has no scores of -> why."""

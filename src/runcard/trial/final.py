@@ -17,7 +17,7 @@ from runcard.trial.circumstances import last_line, quiet, trace_of
 from runcard.trial.importance import importances_of
 from runcard.trial.latency import percentile_95, time_calls
 from runcard.trial.matrices import load_part, load_transformer, read_rows
-from runcard.trial.outputs import compute_outputs, digest_outputs, score_all
+from runcard.trial.outputs import Scored, compute_outputs, digest_outputs, score_all
 from runcard.trial.training import Trained, train_estimator
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ class FinalTask:
     table: Path
     columns: tuple[str, ...]
     test_rows: np.ndarray
+    """Empty where the card keeps none: then nothing is scored."""
+    example_rows: np.ndarray
+    """Rows to take times and an example from."""
     estimator: Any
     metrics: tuple[Metric, ...]
     primary: str
@@ -68,7 +71,7 @@ class FinalResult:
     digest: str = ""
     """Of these outputs, byte by byte."""
     example: pd.DataFrame | None = None
-    """The first raw test rows."""
+    """A few raw rows: the first test rows, or training rows where there are none."""
     importances: tuple[tuple[str, float], ...] | None = None
     """Feature name and importance, the largest first; None where the estimator tells none."""
     fit_seconds: float = 0.0
@@ -120,12 +123,10 @@ def _score(trained: Trained, task: FinalTask) -> dict[str, Any]:
     import cloudpickle
     from sklearn.pipeline import Pipeline
 
-    matrix, truth = load_part(task.folder, "score")
     model = trained.model
-    outputs = compute_outputs(model, matrix, task.metrics, task.target, every=True)
-    scored = score_all(task.metrics, truth, outputs, task.target)
+    outputs, scored = _tested(model, task) if len(task.test_rows) else (None, Scored({}, {}))
     pipeline = Pipeline([("features", load_transformer(task.folder)), ("model", model)])
-    raw = read_rows(task.table, task.columns, task.test_rows[:_LATENCY_CALLS])
+    raw = read_rows(task.table, task.columns, task.example_rows[:_LATENCY_CALLS])
     pickled = cloudpickle.dumps(pipeline, protocol=5)
     n_calls = _LATENCY_CALLS if task.is_timed else 0
     calls = time_calls(pipeline.predict, raw, n_calls=n_calls, seconds=_LATENCY_SECONDS)
@@ -134,13 +135,19 @@ def _score(trained: Trained, task: FinalTask) -> dict[str, Any]:
         "missing": scored.missing,
         "pickled": pickled,
         "outputs": outputs,
-        "digest": digest_outputs(outputs),
+        "digest": digest_outputs(outputs) if outputs else "",
         "example": raw.head(_EXAMPLE_ROWS),
         "importances": importances_of(trained.estimator, _feature_names(pipeline)),
         "predict_ms_p95": percentile_95(calls),
         "model_mb": len(pickled) / 1e6,
         "error": scored.why_not(task.primary),
     }
+
+
+def _tested(model: Any, task: FinalTask) -> tuple[Outputs, Scored]:
+    matrix, truth = load_part(task.folder, "score")
+    outputs = compute_outputs(model, matrix, task.metrics, task.target, every=True)
+    return outputs, score_all(task.metrics, truth, outputs, task.target)
 
 
 def _feature_names(pipeline: Any) -> tuple[str, ...]:

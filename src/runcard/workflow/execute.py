@@ -347,6 +347,8 @@ class _Run:
         chosen = chosen_of(comparison, decision)
         if decision is None or chosen is None or chosen.final is None:
             return decision
+        if not len(self.plan.split.test):
+            return replace(decision, has_test_rows=False)
         score = chosen.final.scores[self.plan.primary.name]
         return replace(decision, test=FinalScore(score, journal.count_test_openings(execution), self.plan.copies))
 
@@ -410,7 +412,8 @@ class _Run:
         comparison: Comparison,
         decision: Decision | None = None,
     ) -> None:
-        summary = summarize(self.plan, self.tally, comparison, decision, journal.count_test_openings(execution))
+        n_openings = journal.count_test_openings(execution) if len(self.plan.split.test) else 0
+        summary = summarize(self.plan, self.tally, comparison, decision, n_openings)
         journal.end(replace(execution, status=status, ended=time.time(), summary=summary), self.address)
 
     def _finalists_of(self, comparison: Comparison, decision: Decision | None) -> list[Standing]:

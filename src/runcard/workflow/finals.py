@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import time
+import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -117,10 +118,10 @@ def _refitted(
     saver: ThreadPoolExecutor,
 ) -> _Refitted:
     result = _or_failed(found)
-    is_scored = result.outputs is not None and result.error is None
-    drawings = drawings_of(_view(plan, result)) if is_scored else ()
+    is_made = result.pickled != b"" and result.error is None
+    drawings = drawings_of(_view(plan, result)) if is_made and result.outputs is not None else ()
     saved = bench.folder / f"model-{record.trial_key}"
-    if is_scored:
+    if is_made:
         get_ready_to_save(project)
     return _Refitted(record, result, drawings, saved, saver.submit(_try_to_save, plan, result, saved, project))
 
@@ -139,6 +140,7 @@ def final_task(plan: Plan, record: Record | Trial, bench: Bench) -> FinalTask:
         table=bench.table,
         columns=plan.feature_sets[record.features].columns,
         test_rows=plan.split.test,
+        example_rows=plan.split.test if len(plan.split.test) else plan.split.train,
         estimator=plan.estimator(record.model, record.params),
         metrics=plan.metrics,
         primary=plan.primary.name,
@@ -155,7 +157,10 @@ def _keep(plan: Plan, refitted: _Refitted, bench: Bench, project: Project) -> Ke
                 if png is not None:
                     (folder / name).write_bytes(png)
             _write_report(refitted.drawings[0].view, folder)
+            _write_importances(refitted.result.importances, folder)
             predictions_table(plan, refitted.result, bench).to_parquet(folder / PREDICTIONS_FILE, index=False)
+        elif refitted.result.error is None:
+            _write_importances(refitted.result.importances, folder)
         if refitted.saved.exists():
             refitted.saved.rename(folder / MODEL_FOLDER)
         if refitted.result.trace:
@@ -182,8 +187,11 @@ def _write_report(view: FinalistView, folder: Path) -> None:
         text, table = classification_report(view)
         (folder / "classification_report.txt").write_text(text)
         (folder / "classification_report.json").write_text(json.dumps(table, indent=2))
-    if view.importances:
-        rows = "".join(f"{json.dumps(name)},{value!r}\n" for name, value in view.importances)
+
+
+def _write_importances(importances: tuple[tuple[str, float], ...] | None, folder: Path) -> None:
+    if importances:
+        rows = "".join(f"{json.dumps(name)},{value!r}\n" for name, value in importances)
         (folder / "feature_importance.csv").write_text("feature,importance\n" + rows)
 
 
@@ -238,20 +246,28 @@ def _save_model(plan: Plan, result: FinalResult, folder: Path, project: Project)
     from runcard.provenance.environment import modules_of, requirements_for
     from runcard.tracking.mlflow import save_model
 
-    if result.example is None or result.outputs is None or result.outputs.predictions is None:
+    if result.example is None:
         return
-    n_rows = len(result.example)
     modules = project.settings.modules
     save_model(
         result.pipeline,
         folder,
         input_example=result.example,
-        predictions=plan.target.labels(result.outputs.predictions[:n_rows]),
+        predictions=_said_of_example(plan, result, len(result.example)),
         requirements=requirements_for(modules_of(result.pipeline), model_format=project.settings.model_format),
         model_format=project.settings.model_format,  # type: ignore[arg-type]
         project_modules=modules,
         code_paths=_own_code(result.pipeline, project),
     )
+
+
+def _said_of_example(plan: Plan, result: FinalResult, n_rows: int) -> Any:
+    """Give what the model says of its example; without test rows, whose first they are, it is asked."""
+    if result.outputs is not None and result.outputs.predictions is not None:
+        return plan.target.labels(result.outputs.predictions[:n_rows])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return result.pipeline.predict(result.example)
 
 
 def _own_code(pipeline: Any, project: Project) -> list[Path]:

@@ -17,7 +17,7 @@ from runcard.plan import Choice, Constraint, read_choice, short_name
 from runcard.plan.copies import Copies
 from runcard.project import Project
 from runcard.redact import redact
-from runcard.tracking.base import KIND_TAG, RunRow, Tracker
+from runcard.tracking.base import KIND_TAG, N_TEST_TAG, RunRow, Tracker
 from runcard.tracking.compared import Apart
 from runcard.tracking.logs import decision_items, distinction
 from runcard.workflow.agreement import altered, part, require_agreement
@@ -59,7 +59,8 @@ class Selection:
     @property
     def advice(self) -> str | None:
         """What to do about a winner that was not scored on the test rows."""
-        if not self.is_trial or self.decision.winner is None or self.decision.test is not None:
+        told = self.decision.test is not None or not self.decision.has_test_rows
+        if not self.is_trial or self.decision.winner is None or told:
             return None
         return "none, nor a model: it is no finalist. Running its card with this `selection` makes it one"
 
@@ -211,7 +212,8 @@ def _decide(
         left_out=missing_in(others) | _altered(apart),
         failed=failed_in(rows, primary),
     )
-    return replace(decision, test=_test_score(decision, rows, run)), apart
+    has_test_rows = run.tags.get(N_TEST_TAG) != "0"
+    return replace(decision, test=_test_score(decision, rows, run), has_test_rows=has_test_rows), apart
 
 
 def _ranked_by(rows: Sequence[RunRow], metric: str) -> str:

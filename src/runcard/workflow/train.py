@@ -22,7 +22,7 @@ _DISK_BYTES = 8_000_000_000
 TRAINING = -1
 """In place of a fold: all training rows to fit on, nothing to score; the test rows stay closed."""
 TEST = -2
-"""In place of a fold: all training rows to fit on, the test rows to score."""
+"""In place of a fold: all training rows to fit on, the test rows to score, if there are any."""
 _WHOLE = (TRAINING, TEST)
 Marks = tuple[int, ...]
 """Steps that a learning curve must show."""
@@ -166,7 +166,7 @@ def _preparation(plan: Plan, name: str, fold: int, bench: Bench) -> Preparation:
         columns=features.columns,
         transformer=features.transformer(),
         fit_rows=fit_rows,
-        score_rows=None if fold == TRAINING else score_rows,
+        score_rows=None if fold == TRAINING or not len(score_rows) else score_rows,
         target=plan.target.without_values(),
         folder=matrices_folder(bench, name, fold),
         seed=plan.seed,

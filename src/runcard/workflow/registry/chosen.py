@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from runcard import errors
 from runcard.redact import redact
-from runcard.tracking.base import DECISION_TAG, PARENT_TAG, RunRow
+from runcard.tracking.base import DECISION_TAG, N_TEST_TAG, PARENT_TAG, RunRow
 from runcard.workflow.chosen import experiment_of, only_card
 from runcard.workflow.registry.desk import Desk
 from runcard.workflow.sync import connect
@@ -39,6 +39,9 @@ class Chosen:
         primary = self.card.tags.get("runcard.primary", "")
         score = self.run.metrics.get(f"test_{primary}")
         scored = "" if score is None else f", {primary} {score:.4f} on the test rows"
+        mean = self.run.metrics.get(f"cv_{primary}_mean")
+        if self.card.tags.get(N_TEST_TAG) == "0" and mean is not None:
+            scored = f", {primary} {mean:.4f} on the folds, by which it was chosen: there are no test rows"
         known["description"] = f"{self.run.name} of {self.card.name}, {self.chosen_as}{scored}"
         return {name: value for name, value in known.items() if value}
 

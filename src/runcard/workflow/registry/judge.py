@@ -19,7 +19,7 @@ from runcard.promotion import (
     judge_signature,
 )
 from runcard.redact import redact
-from runcard.tracking.base import PARENT_TAG, VERDICT_TAG, RunRow
+from runcard.tracking.base import N_TEST_TAG, PARENT_TAG, VERDICT_TAG, RunRow
 from runcard.tracking.modelfiles import digest_or_none
 from runcard.tracking.seal import is_ours
 from runcard.tracking.versions import ModelVersion
@@ -30,6 +30,7 @@ from runcard.workflow.registry.rules import Rules, read_rules
 from runcard.workflow.sync import open_reader
 
 NOT_COMPARABLE = "not comparable"
+_CHOSEN_BY = "; its card keeps no rows for the test, so its score is the one that it was chosen by"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +133,15 @@ def _measured(rules: Rules, origin: Origin | None) -> list[Gate]:
     scores = {name.removeprefix("test_"): value for name, value in metrics.items() if name.startswith("test_")}
     # What a finalist got when it was refitted, before what its trial got on a fold.
     measures = {**metrics, **_without_prefix(metrics, "final_")}
+    to_do = "let the card measure it" if _has_test_rows(origin) else "its card keeps no rows for the test"
     return [
-        *judge_bounds(rules.gates.floors, scores, kind="floor"),
+        *judge_bounds(rules.gates.floors, scores, kind="floor", to_do=to_do),
         *judge_bounds(rules.gates.constraints, measures, kind="constraint"),
     ]
+
+
+def _has_test_rows(origin: Origin | None) -> bool:
+    return origin is None or origin.card.tags.get(N_TEST_TAG) != "0"
 
 
 def _without_prefix(metrics: Mapping[str, float], prefix: str) -> dict[str, float]:
@@ -163,7 +169,7 @@ def _reproduced(desk: Desk, version: ModelVersion, origin: Origin | None) -> Gat
 
 def _beats_holder(desk: Desk, rules: Rules, origin: Origin | None, ours: _Files, theirs: _Files | None) -> Gate:
     if theirs is None:
-        return Gate("beats_holder", "passed", "no holder yet")
+        return Gate("beats_holder", "passed", f"no holder yet{'' if _has_test_rows(origin) else _CHOSEN_BY}")
     for files in (theirs, ours):
         if files.gate.verdict != "passed":
             evidence = f"{files.version} is not loaded: {files.gate.evidence}"

@@ -87,6 +87,12 @@ def read_test_rows(project: Project, card: RunRow, text: str, metric: str | None
             why=f"changed since: {', '.join(changed)}",
             hint="bring the data back as they were, or run the card again and register what comes out",
         )
+    if not len(plan.split.test):
+        raise errors.MetricImpossible(
+            f"{card.name} has no test rows",
+            why="its score is the one that it was chosen by, and compares with nothing",
+            hint="keep some with `train_test_split`, or ask for other gates: `gates: {beats_holder: false}`",
+        )
     chosen = plan.primary if metric is None else _metric(metric, resolved)
     rows = plan.split.test
     return Rows(_frame(resolved), plan.target.values[rows], _units(resolved), plan.target, chosen, plan.seed)

@@ -44,7 +44,8 @@ def carry_out(plan: Plan, trial: Trial, bench: Bench, *, is_finalist: bool) -> A
         if record is not None and record.status != "done":
             _refuse_lost(record)
             return Again(Outcome(), error=str(record.error))
-        final = _refitted(alone, trial, bench) if is_finalist or record is None else None
+        is_tested = (is_finalist or record is None) and len(plan.split.test) > 0
+        final = _refitted(alone, trial, bench) if is_tested else None
     except (errors.ModelError, errors.CardErrors) as error:  # it is refused before it is trained
         first = error.errors[0] if isinstance(error, errors.CardErrors) else error
         return Again(Outcome(), error=f"{first.what}: {first.why}")
