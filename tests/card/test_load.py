@@ -283,7 +283,7 @@ def test_every_key_refuses_the_wrong_type(section: str, key: str) -> None:
 @pytest.mark.parametrize(
     ("section", "key", "value"),
     [
-        ("data", "train_test_split", 0),
+        ("data", "train_test_split", -0.1),
         ("data", "train_test_split", 1),
         ("data", "train_test_split", float("nan")),
         ("data", "train_test_split", True),
