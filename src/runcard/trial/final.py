@@ -38,8 +38,6 @@ class FinalTask:
     columns: tuple[str, ...]
     test_rows: np.ndarray
     """Empty where the card keeps none: then nothing is scored."""
-    example_rows: np.ndarray
-    """Rows to take times and an example from."""
     estimator: Any
     metrics: tuple[Metric, ...]
     primary: str
@@ -48,6 +46,8 @@ class FinalTask:
     seed: int
     is_timed: bool = True
     """Whether to take how long it predicts a row."""
+    example_rows: np.ndarray | None = None
+    """Rows to take times and an example from; None: the test rows."""
 
     @property
     def reads(self) -> tuple[Path, ...]:
@@ -126,7 +126,8 @@ def _score(trained: Trained, task: FinalTask) -> dict[str, Any]:
     model = trained.model
     outputs, scored = _tested(model, task) if len(task.test_rows) else (None, Scored({}, {}))
     pipeline = Pipeline([("features", load_transformer(task.folder)), ("model", model)])
-    raw = read_rows(task.table, task.columns, task.example_rows[:_LATENCY_CALLS])
+    shown = task.test_rows if task.example_rows is None else task.example_rows
+    raw = read_rows(task.table, task.columns, shown[:_LATENCY_CALLS])
     pickled = cloudpickle.dumps(pipeline, protocol=5)
     n_calls = _LATENCY_CALLS if task.is_timed else 0
     calls = time_calls(pipeline.predict, raw, n_calls=n_calls, seconds=_LATENCY_SECONDS)

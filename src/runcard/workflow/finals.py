@@ -140,7 +140,7 @@ def final_task(plan: Plan, record: Record | Trial, bench: Bench) -> FinalTask:
         table=bench.table,
         columns=plan.feature_sets[record.features].columns,
         test_rows=plan.split.test,
-        example_rows=plan.split.test if len(plan.split.test) else plan.split.train,
+        example_rows=None if len(plan.split.test) else plan.split.train,
         estimator=plan.estimator(record.model, record.params),
         metrics=plan.metrics,
         primary=plan.primary.name,
