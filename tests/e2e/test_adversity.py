@@ -28,6 +28,7 @@ from runcard.tracking.mlflow import MlflowTracker
 from runcard.workflow import execute
 from runcard.workflow.execute import run
 from runcard.workflow.listener import Listener
+from runcard.workflow.outbox import name_of
 from runcard.workflow.sync import sync
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
@@ -162,7 +163,7 @@ def test_a_damaged_file_holds_up_nothing_else(card: Path) -> None:
     harmed = file_folder(folder / ".runcard", final) / "predictions.parquet"
     harmed.write_bytes(b"harm" + harmed.read_bytes()[4:])
     with sqlite3.connect(folder / ".runcard" / "journal.db") as connection:  # as if MLflow had been there all along
-        connection.execute("UPDATE parcels SET uri = ?", (uri_of(card),))
+        connection.execute("UPDATE parcels SET uri = ?", (name_of(uri_of(card), folder),))
     connection.close()
     said = call_cli(folder, "sync")
     assert said.returncode == 1
@@ -202,9 +203,14 @@ def test_a_folder_that_cannot_be_written_to(is_new: bool, card: Path) -> None:
         for path in paths:
             path.chmod(path.stat().st_mode | 0o200)
     assert done.returncode == 1, done.stderr
-    assert done.stderr.startswith("error[RC403]: the journal cannot be used\n")
-    assert f"  where: {folder / '.runcard'}" in done.stderr
-    assert done.stderr.endswith("hint:  see that the folder can be written to\n")
+    what, where = (
+        ("RC500]: MLflow's database cannot be opened", folder / "mlflow.db")
+        if is_new
+        else ("RC403]: the journal cannot be used", folder / ".runcard")
+    )
+    assert done.stderr.startswith(f"error[{what}\n")
+    assert f"  where: {where}" in done.stderr
+    assert "  hint:  see that the folder can be written to" in done.stderr
     assert len(done.stderr.splitlines()) == 4
 
 

@@ -169,7 +169,7 @@ def check_sqlite(uri: str) -> None:
             "MLflow's database cannot be opened",
             where=str(path),
             why=why,
-            hint="name another one with `--tracking-uri sqlite:///path/to/mlflow.db`",
+            hint="see that the folder can be written to, or name another one with `--tracking-uri sqlite:///path/to/mlflow.db`",
         )
 
 
