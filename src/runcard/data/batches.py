@@ -19,6 +19,7 @@ from runcard.data.file import (
     suffix_of,
 )
 from runcard.data.source import refuse_duplicates, without
+from runcard.data.unpacked import refuse_bomb
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -58,6 +59,7 @@ def open_batches(path: Path, *, na_values: Sequence[str] = (), where: str = "") 
     where = where or path.as_posix()
     check_file(path, SUFFIXES, where)
     with explained(path, where):
+        refuse_bomb(path, where)
         names, n_rows = _csv_names(path) if suffix_of(path) in DELIMITERS else _parquet_names(path)
         if suffix_of(path) in DELIMITERS:
             refuse_other_separator(names, path, where)

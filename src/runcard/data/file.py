@@ -23,7 +23,7 @@ from runcard.data.textfile import (
     find_ragged_row,
     may_have_padded_numbers,
 )
-from runcard.data.unpacked import Unpacked
+from runcard.data.unpacked import refuse_bomb
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,6 +46,7 @@ def read_file(path: Path, *, na_values: Sequence[str], where: str) -> pa.Table:
     suffix = suffix_of(path)
     check_file(path, (*_TEXT_SUFFIXES, *_COLUMNAR_SUFFIXES), where)
     with explained(path, where):
+        refuse_bomb(path, where)
         if suffix in DELIMITERS:
             return _read_csv(path, DELIMITERS[suffix], na_values, where)
         return _read_json(path) if suffix in _JSON_SUFFIXES else _read_columnar(path, suffix)
@@ -158,9 +159,7 @@ def open_text(path: Path) -> Any:
     """Open a text file as a stream of Arrow's, unpacked."""
     import pyarrow as pa
 
-    if not _is_packed(path):
-        return pa.input_stream(str(path))
-    return pa.PythonFile(Unpacked(pa.input_stream(str(path), compression="gzip"), path), mode="r")
+    return pa.input_stream(str(path), compression="gzip" if _is_packed(path) else None)
 
 
 def _read_columnar(path: Path, suffix: str) -> pa.Table:

@@ -2,66 +2,37 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from runcard import errors
 
 MOST_BYTES = 1 << 28
 MOST_TIMES = 200
+_MOST_THAT_GZIP_CAN = 1033
+_BLOCK_BYTES = 1 << 20
 
 
-class Unpacked:
-    """Reads on until more has come out than a table's text may hold.
+def refuse_bomb(path: Path, where: str) -> None:
+    """Raise FileUnreadable if a gzip file unpacks to more than a table's text can; what is damaged is for the reader.
 
-    Parameters
-    ----------
-    stream
-        Gives the unpacked bytes.
-    path
-        Where the packed ones are.
+    It is unpacked once for that, block by block, unless it is too small to matter. Not while it is read: an exception
+    raised in a stream that Arrow's threads read can leave them waiting for each other.
     """
-
-    def __init__(self, stream: Any, path: Path) -> None:
-        self._stream, self._path = stream, path
-        self._limit = max(MOST_BYTES, MOST_TIMES * path.stat().st_size)
-        self._n_bytes = 0
-
-    def read(self, n_bytes: int = -1) -> bytes:
-        """Give the next bytes.
-
-        Raises
-        ------
-        FileUnreadable
-        """
-        found: bytes = self._stream.read(n_bytes)
-        self._n_bytes += len(found)
-        if self._n_bytes > self._limit:
-            raise errors.FileUnreadable(
-                f"`{self._path.name}` unpacks to more than {self._limit / 1e6:,.0f} MB",
-                where=str(self._path),
-                why=f"text of a table unpacks to some ten times its size; this is beyond {MOST_TIMES} times",
-                hint="if it is the right file, unpack it: `gzip -d`",
-            )
-        return found
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return bool(self._stream.closed)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._stream.close()
-
-    def readable(self) -> bool:
-        """Say yes."""
-        return True
-
-    def writable(self) -> bool:
-        """Say no."""
-        return False
-
-    def seekable(self) -> bool:
-        """Say no."""
-        return False
+    n_packed = path.stat().st_size
+    limit = max(MOST_BYTES, MOST_TIMES * n_packed)
+    if not path.name.lower().endswith(".gz") or n_packed * _MOST_THAT_GZIP_CAN <= limit:
+        return
+    with suppress(OSError, EOFError, zlib.error), gzip.open(path) as file:
+        n_bytes = 0
+        while block := file.read(_BLOCK_BYTES):
+            n_bytes += len(block)
+            if n_bytes > limit:
+                raise errors.FileUnreadable(
+                    f"`{path.name}` unpacks to more than {limit / 1e6:,.0f} MB",
+                    where=where,
+                    why=f"text of a table unpacks to some ten times its size; this is beyond {MOST_TIMES} times",
+                    hint="if it is the right file, unpack it: `gzip -d`",
+                )
