@@ -26,4 +26,4 @@ def mending(reason: str) -> str | None:
         return "git worktree add ../work-tree"
     if reason.startswith("git is not installed"):
         return "install git"
-    return None if reason.startswith((*_USUAL, *_NONE)) else "git fsck --full"
+    return None if not reason or reason.startswith((*_USUAL, *_NONE)) else "git fsck --full"
