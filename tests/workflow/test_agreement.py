@@ -116,6 +116,9 @@ OF_A_TRIAL: dict[str, tuple[Edit, str]] = {
     "its exact hyperparameters": (tag("runcard.params", "{}"), "tag `runcard.params` is {}"),
     "a tag removed": (without("tags", "runcard.outputs"), "tag `runcard.outputs` was removed"),
     "a tag added": (tag("runcard.finalist", "true"), "tag `runcard.finalist` is not in its record"),
+    "its protocol removed": (without("tags", "runcard.protocol"), "tag `runcard.protocol` was removed"),
+    "its protocol": (tag("runcard.protocol", "p" * 64), "tag `runcard.protocol` is ppp"),
+    "its kind removed": (without("tags", "runcard.kind"), "tag `runcard.kind` was removed"),
     "its seal removed": (without("tags", "runcard.seal"), "it has no seal"),
     "its seal": (tag("runcard.seal", "0" * 64 + "{}"), "its seal is damaged"),
     "its parent": (tag("mlflow.parentRunId", "0" * 32), "it belongs to the run 000"),
@@ -155,7 +158,18 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, empty_mlflow_db: Path) ->
 
 
 @pytest.fixture
-def store(recorded: Store, tmp_path: Path) -> Store:
+def files(recorded: Store) -> Iterator[Path]:
+    """Give the folder of the files, and put back what was changed there."""
+    folder = recorded.folder / "mlartifacts"
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    yield folder
+    for path, content in before.items():
+        if not path.is_file() or path.read_bytes() != content:
+            path.write_bytes(content)
+
+
+@pytest.fixture
+def store(recorded: Store, files: Path, tmp_path: Path) -> Store:
     """Give a copy that may be edited; the files of its runs are those of the original."""
     shutil.copytree(recorded.folder / "configs", tmp_path / "configs")
     for name in ("pyproject.toml", "table.csv", "mlflow.db"):
@@ -276,17 +290,6 @@ FILES: dict[str, tuple[str, Callable[[Path], None], str]] = {
         "the files of its model cannot be read",
     ),
 }
-
-
-@pytest.fixture
-def files(recorded: Store) -> Iterator[Path]:
-    """Give the folder of the files, and put back what was changed there."""
-    folder = recorded.folder / "mlartifacts"
-    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    yield folder
-    for path, content in before.items():
-        if not path.is_file() or path.read_bytes() != content:
-            path.write_bytes(content)
 
 
 def damage(files: Path, name: str, change: Callable[[Path], None]) -> None:

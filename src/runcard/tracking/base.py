@@ -69,6 +69,9 @@ DECISION_FILE = "decision.json"
 PARENT_TAG = "mlflow.parentRunId"
 """MLflow's own tag for the run that a run belongs to."""
 
+PROTOCOL_TAG = "runcard.protocol"
+MOST_STRAYS = 100
+
 RunKind = Literal["card", "trial", "replay"]
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 SealName = Literal["runcard.seal", "runcard.seal_end", "runcard.seal_decision"]
@@ -297,6 +300,12 @@ class RunReader(Protocol):
         ------
         UsageError
             The scope's condition is not in MLflow's filter language.
+        """
+
+    def read_strays(self, scope: RunScope) -> list[RunRow]:
+        """List sealed runs of the scope's experiments that lack a tag by which its trials are found; a hundred at most.
+
+        Where a database is read, also trials of its cards that have another protocol.
         """
 
     def read_folds(self, run_ids: Sequence[str], metric: str) -> dict[str, tuple[float, ...]]:

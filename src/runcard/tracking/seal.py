@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 from runcard.tracking.base import (
     DECISION_FILE,
@@ -23,6 +23,7 @@ from runcard.tracking.base import (
     KIND_TAG,
     OUR_TAGS,
     PARENT_TAG,
+    PROTOCOL_TAG,
     RECORD_TAG,
     TAG_LIMIT,
     Artifact,
@@ -274,8 +275,9 @@ def read_seals(row: RunRow) -> Sealed:
     bodies = [body for body in (first, ended, _read(row.tags, DECIDED)) if body is not None]
 
     def merged(part: str) -> Mapping[str, Any]:
-        parts = [body[part] for body in bodies if part in body]
-        return parts[0] if len(parts) == 1 else {name: value for each in parts for name, value in each.items()}
+        if len(bodies) == 1:
+            return cast("Mapping[str, Any]", first.get(part, {}))
+        return {name: value for body in bodies for name, value in body.get(part, {}).items()}
 
     return Sealed(
         run=merged("run"),
@@ -286,6 +288,14 @@ def read_seals(row: RunRow) -> Sealed:
         data=merged("data"),
         is_open=is_open(row),
     )
+
+
+def protocol_of(row: RunRow) -> str | None:
+    """Name the protocol that a run was recorded with; None if no seal tells."""
+    try:
+        return read_seals(row).tags.get(PROTOCOL_TAG)
+    except ValueError:
+        return None
 
 
 def folded_metrics(row: RunRow) -> tuple[str, ...]:

@@ -14,7 +14,17 @@ from typing import Any, Self
 import sqlalchemy as sa
 
 from runcard.tracking import faults, reach
-from runcard.tracking.base import KIND_TAG, OUR_TAGS, PARENT_TAG, REPLAY_OF_TAG, RunRanking, RunRow, RunScope
+from runcard.tracking.base import (
+    KIND_TAG,
+    MOST_STRAYS,
+    OUR_TAGS,
+    PARENT_TAG,
+    PROTOCOL_TAG,
+    REPLAY_OF_TAG,
+    RunRanking,
+    RunRow,
+    RunScope,
+)
 from runcard.tracking.moved import bring_up_to_date
 
 CHUNK = 900
@@ -150,6 +160,23 @@ class TableReader:
         _, n_runs, n_ranked = first[0] if first else ("", 0, 0)
         return RunRanking(tuple(rows), n_runs, n_ranked)
 
+    def read_strays(self, scope: RunScope) -> list[RunRow]:
+        """List sealed runs that lack a tag by which trials are found, or that have another protocol than their card."""
+        lost, of, card = _having(PROTOCOL_TAG), TAGS.alias("parent"), TAGS.alias("card")
+        moved = (
+            sa.select(TAGS.c.run_uuid)
+            .join(of, sa.and_(of.c.run_uuid == TAGS.c.run_uuid, of.c.key == PARENT_TAG))
+            .join(card, sa.and_(card.c.run_uuid == of.c.value, card.c.key == PROTOCOL_TAG))
+            .where(TAGS.c.key == PROTOCOL_TAG, TAGS.c.value != scope.protocol, card.c.value == scope.protocol)
+        )
+        sealed = _having("runcard.seal")
+        asked = (sealed.except_(_having(KIND_TAG)), sa.except_(sealed, lost, _having(REPLAY_OF_TAG)), moved)
+        with self._reading() as read:
+            ids = dict.fromkeys(run_id for each in asked for run_id in read.scalars(each))
+            wanted = _ids().where(EXPERIMENTS.c.name.in_(scope.experiments))
+            there = [run_id for (run_id,) in _of(read, wanted, RUNS.c.run_uuid, list(ids))]
+            return _rows(read, there[:MOST_STRAYS])
+
     def read_folds(self, run_ids: Sequence[str], metric: str) -> dict[str, tuple[float, ...]]:
         """Read the scores of `cv_<metric>` in step order, (n_folds,) a run; runs without them are left out."""
         wanted = sa.select(METRICS.c.run_uuid, METRICS.c.step, METRICS.c.value, METRICS.c.is_nan)
@@ -237,6 +264,10 @@ def _has_tag(name: str, value: str) -> sa.ColumnElement[bool]:
     return named.correlate(RUNS)
 
 
+def _having(name: str) -> sa.Select[Any]:
+    return sa.select(TAGS.c.run_uuid).where(TAGS.c.key == name)
+
+
 def _latest_of_each(wanted: sa.Select[Any], key: sa.ColumnElement[Any]) -> sa.Select[Any]:
     turn = sa.func.row_number().over(partition_by=key, order_by=(RUNS.c.start_time.desc(), RUNS.c.run_uuid))
     turns = wanted.add_columns(turn.label("turn")).subquery()
@@ -246,18 +277,19 @@ def _latest_of_each(wanted: sa.Select[Any], key: sa.ColumnElement[Any]) -> sa.Se
 def _rows(read: sa.Connection, run_ids: Sequence[str]) -> list[RunRow]:
     """Read runs with all their values, in the order of their ids."""
     params, metrics, tags = (_values(read, table, run_ids) for table in (PARAMS, LATEST, TAGS))
+    names = {run_id: values.pop(NAME_TAG, "") for run_id, values in tags.items()}
     columns = (RUNS.c.run_uuid, RUNS.c.name, RUNS.c.status, RUNS.c.start_time, RUNS.c.end_time)
     wanted = sa.select(*columns, EXPERIMENTS.c.name).select_from(_runs())
     found = {
         run_id: RunRow(
             run_id,
-            name or tags[run_id].get(NAME_TAG, ""),
+            name or names.get(run_id, ""),
             status,
             started,
             ended,
             params[run_id],
             metrics[run_id],
-            {tag: value for tag, value in tags[run_id].items() if tag != NAME_TAG},
+            tags[run_id],
             experiment,
         )
         for run_id, name, status, started, ended, experiment in _of(read, wanted, RUNS.c.run_uuid, run_ids)
@@ -275,7 +307,11 @@ def _values(read: sa.Connection, table: sa.TableClause, run_ids: Sequence[str]) 
     if table is TAGS:
         wanted = wanted.where(sa.or_(table.c.key.startswith(OUR_TAGS), table.c.key.in_((PARENT_TAG, NAME_TAG))))
     for run_id, key, held in _of(read, wanted, table.c.run_uuid, run_ids):
-        found[run_id][key] = float("nan") if held is None and table is LATEST else held
+        found[run_id][key] = held
+    if table is LATEST:
+        for values in found.values():
+            if None in values.values():
+                values.update((key, float("nan")) for key, held in [*values.items()] if held is None)
     return found
 
 

@@ -30,6 +30,7 @@ from runcard.tracking.seal import (
     folded_metrics,
     is_being_written,
     is_ours,
+    protocol_of,
     settled,
     unlike,
     unlike_files,
@@ -64,9 +65,19 @@ def rank_agreed(scope: RunScope, yardstick: Yardstick, reader: RunReader, limit:
             new = [row.run_id for row in found.rows if row.run_id not in folds]
             folds |= reader.read_folds(new, yardstick.metric)
         rows, apart = part(found.rows, yardstick.metric if yardstick.has_folds else None, folds)
-        if limit is None or asked is None or len(rows) >= limit or len(found.rows) < asked:
-            return Agreed(_without(found, rows[:limit], apart, yardstick.key), folds, apart)
+        is_whole = asked is None or len(found.rows) < asked
+        if limit is None or asked is None or is_whole or len(rows) >= limit:
+            lost = strays(scope, reader) if is_whole else ()  # of what is not listed nothing is said
+            return Agreed(_without(found, rows[:limit], apart, yardstick.key), folds, (*apart, *lost))
         asked = max(limit + len(apart), 2 * asked)
+
+
+def strays(scope: RunScope, reader: RunReader) -> tuple[Apart, ...]:
+    """Find the trials of a protocol that are not found by it any more, as their tags were changed or removed."""
+    if scope.protocol is None:
+        return ()
+    found = [row for row in reader.read_strays(scope) if protocol_of(row) in (scope.protocol, None)]
+    return tuple(Apart(row, why) for row in found if (why := unlike(row)))
 
 
 def part(

@@ -17,14 +17,14 @@ from runcard.plan import Choice, Constraint, read_choice, short_name
 from runcard.plan.copies import Copies
 from runcard.project import Project
 from runcard.redact import redact
-from runcard.tracking.base import KIND_TAG, N_TEST_TAG, RunRow, Tracker
+from runcard.tracking.base import KIND_TAG, N_TEST_TAG, RunRow, RunScope, Tracker
 from runcard.tracking.compared import Apart
 from runcard.tracking.logs import decision_items, distinction
-from runcard.workflow.agreement import altered, part, require_agreement
+from runcard.workflow.agreement import altered, part, require_agreement, strays
 from runcard.workflow.candidates import candidates_in, failed_in, missing_in, plain_candidates
 from runcard.workflow.chosen import PROTOCOL
 from runcard.workflow.resolve import load_catalog
-from runcard.workflow.sync import connect
+from runcard.workflow.sync import connect, open_reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def select(
         tracker.probe()
         run, rows = _read_card(experiment, tracker, project)
         choice = wish.over(_choice_of(run, card))
-        decision, apart = _decide(run, rows, choice, wish, tracker, project)
+        decision, apart = _decide(experiment, run, rows, choice, wish, tracker, project)
         if not dry_run:
             _write(decision, experiment, tracker, run_id=run.run_id, protocol=run.tags.get(PROTOCOL))
     return _selection(experiment, decision, apart, is_trial=True)
@@ -184,7 +184,13 @@ def _recorded(name: str, recorded: Mapping[str, bool]) -> str:
 
 
 def _decide(
-    run: RunRow, rows: Sequence[RunRow], choice: Choice, wish: Wish, tracker: Tracker, project: Project
+    experiment: str,
+    run: RunRow,
+    rows: Sequence[RunRow],
+    choice: Choice,
+    wish: Wish,
+    tracker: Tracker,
+    project: Project,
 ) -> tuple[Decision, tuple[Apart, ...]]:
     directions = _directions(run)
     primary = run.tags.get("runcard.primary", "")
@@ -195,6 +201,8 @@ def _decide(
         directions = {**directions, metric: wish.greater_is_better}
     folds = tracker.read_folds([row.run_id for row in rows if f"cv_{metric}_mean" in row.metrics], metric)
     rows, apart = part(rows, metric, folds)
+    with open_reader(project) as reader:
+        apart += strays(RunScope((experiment,), protocol=run.tags.get(PROTOCOL)), reader)
     key = _ranked_by(rows, metric)
     others = [row for row in rows if key not in row.metrics]
     candidates = candidates_in(rows, key, folds)

@@ -140,6 +140,23 @@ class MlflowReader(Connection):
         is_ranked = is_whole or n_ranked < len(rows)
         return base.RunRanking(rows, len(rows) if is_whole else None, n_ranked if is_ranked else None)
 
+    def read_strays(self, scope: base.RunScope) -> list[base.RunRow]:
+        """List sealed runs that lack a tag by which the scope's trials are found; none, if the server cannot tell."""
+        from mlflow.exceptions import MlflowException
+
+        lacking = (f"tags.`{base.KIND_TAG}` IS NULL", f"tags.`{base.PROTOCOL_TAG}` IS NULL")
+        found: dict[str, Run] = {}
+        with self.translated(_NOT_READ):
+            for each in lacking:
+                try:
+                    runs = self._search(self._ids_of(scope), f"tags.`runcard.seal` != '' and {each}")
+                    ours = (run for run in runs if run.data.tags.get(base.KIND_TAG) != "replay")
+                    found |= {run.info.run_id: run for run in islice(ours, base.MOST_STRAYS)}
+                except MlflowException as error:
+                    if error.error_code != "INVALID_PARAMETER_VALUE":  # an older server has no IS NULL
+                        raise
+            return [_ours(run_row(run, self._name_of(run))) for run in found.values()]
+
     def read_folds(self, run_ids: Sequence[str], metric: str) -> dict[str, tuple[float, ...]]:
         """Read the scores of `cv_<metric>` in step order, (n_folds,) a run; runs without them are left out."""
         reader = tables.open_tables(self.uri)
