@@ -97,7 +97,7 @@ def test_json_is_all_that_standard_output_gets(tmp_path: Path) -> None:
     assert answer.returncode == 0
     assert answer.stderr == ""
     said = json.loads(answer.stdout)
-    assert set(said) == {"experiment", "metric", "run_id", "n_run", "n_left", "decision", "trials"}
+    assert set(said) == {"experiment", "metric", "run_id", "n_run", "n_left", "decision", "trials", "warnings"}
     assert [row["rank"] for row in said["trials"]] == [1, 2, 3, 4]
     assert all(row["run_id"] for row in said["trials"])
 
