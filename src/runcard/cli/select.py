@@ -83,7 +83,8 @@ def command(
 def _show(found: Any, *, as_json: bool, is_written: bool) -> None:
     if as_json:
         apart = [{"run_id": each.run.run_id, "name": each.run.name, "why": list(each.why)} for each in found.apart]
-        answer_json({"experiment": found.experiment, **found.decision.as_dict(), "not_as_recorded": apart})
+        more = {"not_as_recorded": apart} if apart else {}
+        answer_json({"experiment": found.experiment, **found.decision.as_dict(), **more})
         return
     from runcard.cli.console import results_console
     from runcard.report.decision import describe_decision
