@@ -44,7 +44,7 @@ from runcard.workflow.result import Result
 from runcard.workflow.scratch import scratch
 from runcard.workflow.summary import chosen_of, summarize
 from runcard.workflow.sweep import Asked, Sweep, sweep
-from runcard.workflow.sync import connect
+from runcard.workflow.sync import connect, import_polars_first
 from runcard.workflow.tally import Tally
 from runcard.workflow.train import Bench, rehearse_on_training_rows, train
 from runcard.workflow.uncommitted import heed_uncommitted, refused_remark
@@ -149,6 +149,8 @@ class _Run:
             self.listener.warn(remark)
         execution = self._begin(journal, previous, found)
         outbox = stack.enter_context(JournalOutbox(self.project.home))
+        if self.plan.pooled:  # what is pooled is scored here, beside the thread that imports MLflow
+            import_polars_first()
         with Delivery(outbox, self.project.tracking_uri, lambda: connect(self.project)) as delivery:
             result = self._execute(journal, execution, delivery, begun)
         begun.forget()

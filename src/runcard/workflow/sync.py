@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 
 from runcard.journal import is_begun, open_journal
 from runcard.project import Project
@@ -11,6 +13,12 @@ from runcard.tracking.delivery import DeliveryReport, deliver
 from runcard.tracking.moved import ARTIFACTS
 from runcard.workflow.abandoned import end_abandoned
 from runcard.workflow.outbox import JournalOutbox, name_of
+
+
+def import_polars_first() -> None:
+    """Import polars, where it is installed, before MLflow does so in a thread: scikit-learn trips over half of it."""
+    with suppress(ImportError):
+        import_module("polars")
 
 
 def connect(project: Project, *, makes: bool = True) -> Tracker:

@@ -7,9 +7,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,7 +30,7 @@ from runcard.tracking.base import (
 from runcard.tracking.logs import PREDICTIONS_FILE, param_items
 from runcard.workflow.replay.here import Done
 from runcard.workflow.replay.recorded import Recorded
-from runcard.workflow.sync import connect
+from runcard.workflow.sync import connect, import_polars_first
 
 REPLAYS = "replays"
 REPLAY_FILE = "replay.json"
@@ -65,9 +64,7 @@ class Teller:
 @contextmanager
 def telling(project: Project) -> Iterator[Teller]:
     """Connect to MLflow in the background."""
-    # MLflow imports it where it is installed, and scikit-learn trips over one that is half imported.
-    with suppress(ImportError):
-        import_module("polars")
+    import_polars_first()
     teller = Teller(project)
     try:
         yield teller
