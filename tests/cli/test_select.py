@@ -78,6 +78,7 @@ def test_a_run_decides_and_the_chosen_one_is_a_finalist(
     assert stored["winner"]["run_id"] == chosen["run_id"] == card.data.tags["runcard.decision_run"]
     assert stored["winner"]["id"] == chosen["trial_key"] == card.data.tags["runcard.decision_trial"]
     assert (stored["test"]["score"], stored["test"]["n_openings"]) == (chosen["test_roc_auc"], 2)
+    assert set(stored["test"]) == {"score", "n_openings", "copies"}
     assert stored["constraints"][0] | {"rejected": []} == {
         "name": "log_loss", "bound": "<= 5", "measured": "", "rejected": [], "unrecorded": [],
     }  # fmt: skip

@@ -126,4 +126,5 @@ def test_its_selection_is_what_is_done(project: Path) -> None:
     near = [row for row in told["trials"] if row["cv_accuracy_mean"] >= reach]
     assert chosen["predict_ms_p95"] == min(row["predict_ms_p95"] for row in near)
     assert decision["test"]["score"] == chosen["test_accuracy"]
+    assert set(decision["test"]) == {"score", "n_openings", "copies"}
     assert decision["test"]["n_openings"] in (3, 4)  # the best of each model, and the chosen one
