@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from projects import call_cli, customers_card, make_customers, write_project
+from servers import run_mlflow
 
 import runcard
 from runcard import errors
@@ -119,6 +120,8 @@ OF_A_TRIAL: dict[str, tuple[Edit, str]] = {
     "its protocol removed": (without("tags", "runcard.protocol"), "tag `runcard.protocol` was removed"),
     "its protocol": (tag("runcard.protocol", "p" * 64), "tag `runcard.protocol` is ppp"),
     "its kind removed": (without("tags", "runcard.kind"), "tag `runcard.kind` was removed"),
+    "its kind": (tag("runcard.kind", "replay"), "tag `runcard.kind` is replay, its record says trial"),
+    "its kind, to none there is": (tag("runcard.kind", "other"), "tag `runcard.kind` is other"),
     "its seal removed": (without("tags", "runcard.seal"), "it has no seal"),
     "its seal": (tag("runcard.seal", "0" * 64 + "{}"), "its seal is damaged"),
     "its parent": (tag("mlflow.parentRunId", "0" * 32), "it belongs to the run 000"),
@@ -235,6 +238,34 @@ def test_the_command_line_says_it(store: Store) -> None:
     answer = call_cli(store.folder, "select", "customers", "--json", *at)
     assert [each["run_id"] for each in json.loads(answer.stdout)["not_as_recorded"]] == [store.loser]
     assert "not as recorded: " in call_cli(store.folder, "select", "customers", "--dry-run", *at).stderr
+
+
+def test_what_is_edited_through_a_server_is_set_apart_there(store: Store) -> None:
+    """Whoever may use the server may edit: here with MLflow's own client, which needs no database."""
+    from mlflow import MlflowClient
+
+    best, second, third, _ = store.trials
+    with run_mlflow(f"sqlite:///{store.db}", store.folder) as address:
+        client = MlflowClient(address)
+        client.log_metric(third, "cv_roc_auc_mean", 0.9999)
+        client.set_tag(second, "runcard.kind", "replay")
+        client.delete_tag(store.loser, "runcard.protocol")
+        project = Project(store.folder, Settings(tracking_uri=address))
+        found = compare_runs(["customers"], project)
+        assert [row.run.run_id for row in found.rows] == [best]
+        why = {each.run.run_id: each.why[0] for each in found.apart}
+        assert why[third].startswith("metric `cv_roc_auc_mean` is 0.9999, its record says 0.")
+        assert why[second] == "tag `runcard.kind` is replay, its record says trial"
+        assert why[store.loser] == "tag `runcard.protocol` was removed"
+        chosen = select("customers", project, Wish(), dry_run=True)
+        assert chosen.decision.winner is not None
+        assert chosen.decision.winner.run_id == best
+        client.log_metric(best, "test_roc_auc", 0.9999)
+        with pytest.raises(errors.RecordAltered, match="metric `test_roc_auc` is 0.9999"):
+            register(best, project=project)
+        client.set_tag(store.card, "runcard.greater_is_better", "false")
+        with pytest.raises(errors.RecordAltered, match="greater_is_better"):
+            compare_runs(["customers"], project)
 
 
 def test_an_edited_baseline_is_refused(store: Store) -> None:

@@ -161,7 +161,7 @@ class TableReader:
         return RunRanking(tuple(rows), n_runs, n_ranked)
 
     def read_strays(self, scope: RunScope) -> list[RunRow]:
-        """List sealed runs that lack a tag by which trials are found, or that have another protocol than their card."""
+        """List sealed runs that lack a tag by which trials are found, or have another kind or protocol."""
         lost, of, card = _having(PROTOCOL_TAG), TAGS.alias("parent"), TAGS.alias("card")
         moved = (
             sa.select(TAGS.c.run_uuid)
@@ -169,8 +169,10 @@ class TableReader:
             .join(card, sa.and_(card.c.run_uuid == of.c.value, card.c.key == PROTOCOL_TAG))
             .where(TAGS.c.key == PROTOCOL_TAG, TAGS.c.value != scope.protocol, card.c.value == scope.protocol)
         )
+        of_other_kind = _having(KIND_TAG).where(TAGS.c.value.not_in(("trial", "card")))
+        renamed = of_other_kind.intersect(_having(PROTOCOL_TAG).where(TAGS.c.value == scope.protocol))
         sealed = _having("runcard.seal")
-        asked = (sealed.except_(_having(KIND_TAG)), sa.except_(sealed, lost, _having(REPLAY_OF_TAG)), moved)
+        asked = (sealed.except_(_having(KIND_TAG)), sa.except_(sealed, lost, _having(REPLAY_OF_TAG)), moved, renamed)
         with self._reading() as read:
             ids = dict.fromkeys(run_id for each in asked for run_id in read.scalars(each))
             wanted = _ids().where(EXPERIMENTS.c.name.in_(scope.experiments))

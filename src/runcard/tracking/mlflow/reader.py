@@ -141,17 +141,21 @@ class MlflowReader(Connection):
         return base.RunRanking(rows, len(rows) if is_whole else None, n_ranked if is_ranked else None)
 
     def read_strays(self, scope: base.RunScope) -> list[base.RunRow]:
-        """List sealed runs that lack a tag by which the scope's trials are found; none, if the server cannot tell."""
+        """List sealed runs that lack a tag by which the scope's trials are found, or are of another kind.
+
+        An older server cannot tell what is lacking.
+        """
         from mlflow.exceptions import MlflowException
 
-        lacking = (f"tags.`{base.KIND_TAG}` IS NULL", f"tags.`{base.PROTOCOL_TAG}` IS NULL")
+        kind, protocol = f"tags.`{base.KIND_TAG}`", f"tags.`{base.PROTOCOL_TAG}`"
+        renamed = f"{protocol} = '{scope.protocol}' and {kind} != 'trial' and {kind} != 'card'"
+        asked = (renamed, f"{kind} IS NULL", f"{protocol} IS NULL and {kind} != 'replay'")
         found: dict[str, Run] = {}
         with self.translated(_NOT_READ):
-            for each in lacking:
+            for each in asked:
                 try:
                     runs = self._search(self._ids_of(scope), f"tags.`runcard.seal` != '' and {each}")
-                    ours = (run for run in runs if run.data.tags.get(base.KIND_TAG) != "replay")
-                    found |= {run.info.run_id: run for run in islice(ours, base.MOST_STRAYS)}
+                    found |= {run.info.run_id: run for run in islice(runs, base.MOST_STRAYS)}
                 except MlflowException as error:
                     if error.error_code != "INVALID_PARAMETER_VALUE":  # an older server has no IS NULL
                         raise
