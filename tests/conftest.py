@@ -34,6 +34,8 @@ def unchanged_environment() -> Iterator[None]:
     before = _settings()
     yield
     assert _settings() == before
+    gc.collect()
+    gc.freeze()  # what a file leaves is imported modules: trials of later files need not look through them
 
 
 def _settings() -> dict[str, str]:

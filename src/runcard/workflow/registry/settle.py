@@ -61,15 +61,13 @@ def decide(desk: Desk, promotion: Promotion, entries: Sequence[Entry]) -> Entry:
     """
     known = len(entries)
     while True:
-        _refuse_moved(desk, promotion)
+        _refuse_moved(desk, promotion, known)
         began = time.monotonic()
         entry = desk.ledger.append(promotion, entries[-1] if entries else None)
         if entry is not None:
             break
         entries = settle(desk, promotion.model)
-        for other in entries[known:]:
-            if not other.is_void:
-                _refuse_overtaken(desk, promotion, other.promotion)
+        _refuse_overtaken(desk, promotion, entries[known:])
     if time.monotonic() - began > FRESH_SECONDS:
         return _finished_by_anyone(desk, entry)
     return carry_out(desk, entry)
@@ -136,20 +134,23 @@ def _make_version(desk: Desk, promotion: Promotion) -> int:
     return made.version
 
 
-def _refuse_moved(desk: Desk, promotion: Promotion) -> None:
-    """Raise if the alias is not where it was when the event was judged."""
+def _refuse_moved(desk: Desk, promotion: Promotion, known: int) -> None:
+    """Raise if the alias is not where it was when the event was judged, after the first `known` of the ledger."""
     if promotion.alias is None:
         return
     holder = desk.registry.holder(promotion.model, promotion.alias)
     now = holder.version if holder else None
     if now != promotion.previous:
+        _refuse_overtaken(desk, promotion, desk.ledger.entries()[known:])
         raise _overtaken(desk, promotion, f"it was moved to {promotion.model}/{now}" if now else "it was taken off")
 
 
-def _refuse_overtaken(desk: Desk, promotion: Promotion, other: Promotion) -> None:
-    same = other.model == promotion.model and other.alias == promotion.alias
-    if same and (promotion.alias is not None or other.run_id == promotion.run_id):
-        raise _overtaken(desk, promotion, f"{other.who} on {other.host} was first: {other}, {other.at}")
+def _refuse_overtaken(desk: Desk, promotion: Promotion, entries: Sequence[Entry]) -> None:
+    """Raise if one of the events of others is about the same alias, or registers the same run."""
+    for other in (entry.promotion for entry in entries if not entry.is_void):
+        same = other.model == promotion.model and other.alias == promotion.alias
+        if same and (promotion.alias is not None or other.run_id == promotion.run_id):
+            raise _overtaken(desk, promotion, f"{other.who} on {other.host} was first: {other}, {other.at}")
 
 
 def _overtaken(desk: Desk, promotion: Promotion, why: str) -> errors.PromotionOvertaken:
