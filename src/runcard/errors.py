@@ -20,8 +20,13 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from errno import EDQUOT, EFBIG, ENOSPC
 
+from runcard.printable import printable, shortened
+
 MOST_SHOWN = 20
-"""So many errors are shown of a card that has more."""
+"""So many errors are shown of a card that has more, and so many faults of any one kind."""
+MOST_LINES = 40
+"""So many lines are shown of an answer to what, where, why or what to do; MLflow and uv can be talkative."""
+_LONGEST_WORD = 200
 
 EXIT_DONE = 0
 EXIT_ERROR = 1
@@ -56,16 +61,27 @@ class RuncardError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        """Render the error as the user reads it, several lines, no trailing newline."""
-        lines = [f"error[{self.code}]: " + self.what.replace("\n", "\\n")]
+        """Render the error as the user reads it, several lines, no trailing newline.
+
+        What it quotes does nothing to a terminal, can begin no line that looks like one of ours, and is cut if it is
+        long.
+        """
+        lines = [f"error[{self.code}]: " + _quoted(self.what).replace("\n", "\\n")]
         for label, text in (("where", self.where), ("why", self.why), ("hint", self.hint)):
             if text:
-                lines.append(f"  {label + ':':<6} " + text.replace("\n", "\n" + " " * 9))
+                lines.append(f"  {label + ':':<6} " + _quoted(text).replace("\n", "\n" + " " * 9))
         return "\n".join(lines)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle with all four answers: errors travel from worker processes."""
         return _rebuild, (type(self), self.what, self.where, self.why, self.hint)
+
+
+def _quoted(text: str) -> str:
+    lines = text.split("\n")
+    if len(lines) > MOST_LINES:
+        lines = [*lines[:MOST_LINES], f"... and {len(lines) - MOST_LINES:,} more lines"]
+    return shortened(printable("\n".join(lines)))
 
 
 def _rebuild(kind: type[RuncardError], what: str, where: str, why: str, hint: str) -> RuncardError:
@@ -88,7 +104,7 @@ def is_disk_full(error: BaseException | None) -> bool:
 
 def listing(words: Sequence[object], limit: int = 8) -> str:
     """Join words for a message, shortened openly: "`a`, `b` and 3 more"."""
-    shown = ", ".join(f"`{word}`" for word in words[:limit])
+    shown = ", ".join(f"`{shortened(str(word), _LONGEST_WORD)}`" for word in words[:limit])
     rest = len(words) - limit
     return f"{shown} and {rest} more" if rest > 0 else shown
 

@@ -4,8 +4,24 @@ from __future__ import annotations
 
 import re
 
-_ACTING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-"""Control characters but line feed and tab, marks that turn the direction of text, halves of characters."""
+_FORMAT = (
+    "\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+    "\ufff0-\ufffb\U000110bd\U000110cd\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e007f"
+)
+"""What Unicode calls format characters, and numbers that it may call so: marks that turn the direction of text, and
+signs that are not seen. The two joiners are not among them."""
+_LETTERS = "\u00a0-\u00ac\u00ae-\u1fff\u2070-\ud7ff\ue000-\ufefe\uff00-\uffef\U00010000-\U000dffff"
+_JOINERS = "\u200c\u200d"
+"""They belong to Persian, to Indian scripts and to emoji, which stand at both sides of them."""
+_ACTING = re.compile(
+    rf"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff{_FORMAT}]"
+    rf"|(?<![{_LETTERS}])[{_JOINERS}]|[{_JOINERS}](?![{_LETTERS}])"
+)
+"""Control characters but line feed and tab, format characters, ends of lines and halves of characters."""
+_MARKDOWN = re.compile(r"[\\|<*\[\]&~`]|(?<=:)/(?=/)|(?<=www)\.", re.IGNORECASE)
+"""What would be a tag, a link, a picture, an entity, emphasis, code or the end of a table's cell."""
+_LONGEST = 2_000
 
 
 def printable(text: str) -> str:
@@ -16,6 +32,19 @@ def printable(text: str) -> str:
 def printable_line(text: str) -> str:
     """Write line feeds and tabs so, too: for a name, which is no place for them."""
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def in_markdown(text: str) -> str:
+    """Write a text on one line that Markdown shows as it is."""
+    return _MARKDOWN.sub(lambda found: f"\\{found[0]}", printable(text).replace("\n", " ").replace("\t", " "))
+
+
+def shortened(text: str, longest: int = _LONGEST) -> str:
+    """Leave out the middle of a text that nobody would read, and say how much it was."""
+    if len(text) <= longest:
+        return text
+    head, tail = longest * 3 // 4, longest // 4
+    return f"{text[:head]} [... {len(text) - head - tail:,} characters ...] {text[len(text) - tail :]}"
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -130,9 +130,7 @@ def test_csv_has_all_columns_and_every_digit() -> None:
     assert sum(float(rows[2][name]) for name in ("p_worse", "p_equal", "p_better")) == pytest.approx(1)
 
 
-@pytest.mark.parametrize(
-    "text", ["=1+1", "+SUM(A1)", "-cmd|' /C calc'!A0", "@x", "\t=1", "\r=1", "\n=1", "＝1", "-1+1", "- 1"]
-)
+@pytest.mark.parametrize("text", ["=1+1", "+SUM(A1)", "-cmd|' /C calc'!A0", "@x", "\t=1", "\n=1", "＝1", "-1+1", "- 1"])
 def test_cells_that_begin_like_a_formula_are_neutralised(text: str) -> None:
     assert neutral(text) == f"'{text}"
     found = comparison([run(0, 0.9, model=text), run(1, 0.8)])

@@ -10,15 +10,17 @@ import codecs
 import io
 import json
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import IO, Any
 
 import click
 
-from runcard.printable import printable
+from runcard.errors import MOST_SHOWN, RuncardError
+from runcard.printable import printable, printable_line, shortened
 from runcard.redact import redact
 
 _STREAM = "runcard.answer"
@@ -42,18 +44,41 @@ class Command(click.Command):
 
 
 def answer(text: str, *, nl: bool = True) -> None:
-    """Print the answer of the command, or a part of it."""
-    click.echo(text, file=answers(), nl=nl)
+    """Print the answer of the command, or a part of it, so that nothing in it acts on a terminal."""
+    click.echo(printable(text), file=answers(), nl=nl)
 
 
 def answer_json(value: object) -> None:
     """Print the answer as JSON, in characters that every output can hold."""
-    answer(json.dumps(value, indent=2, default=str))
+    answer_document(json.dumps(value, indent=2, default=str))
+
+
+def answer_document(text: str) -> None:
+    """Print JSON; as it writes them itself, none of its signs acts on a terminal."""
+    click.echo(re.sub("[\x7f-\U0010ffff]", _in_json, text), file=answers())
+
+
+def _in_json(found: re.Match[str]) -> str:
+    return "\\u007f" if found[0] == "\x7f" else json.dumps(found[0])[1:-1]
 
 
 def say(line: str) -> None:
-    """Print a note to standard error, without credentials."""
-    click.echo(printable(redact(line)), err=True)
+    """Print a note to standard error, on one line and without credentials."""
+    click.echo(printable_line(redact(line)), err=True)
+
+
+def say_error(error: RuncardError) -> None:
+    """Print an error to standard error, without credentials."""
+    click.echo(redact(str(error)), err=True)
+
+
+def say_all(lines: Iterable[object], *, most: int = MOST_SHOWN) -> None:
+    """Print notes, a line each, of very many the first, and how many more there are."""
+    notes = [str(line) for line in lines]
+    for note in notes[:most]:
+        say(shortened(note))
+    if len(notes) > most:
+        say(f"and {len(notes) - most:,} more")
 
 
 def answers() -> IO[str]:

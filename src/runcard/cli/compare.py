@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from runcard.cli import options
-from runcard.cli.answer import Command, answer
+from runcard.cli.answer import Command, answer, answer_document
 
 if TYPE_CHECKING:
     from runcard.tracking.compared import RunComparison
@@ -70,7 +70,7 @@ def _show(found: RunComparison, form: str) -> None:
     from runcard.report import compared
 
     if form == "json":
-        answer(compared.as_json(found))
+        answer_document(compared.as_json(found))
     elif form == "csv":
         answer(compared.as_csv(found), nl=False)
     elif form == "markdown":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.text import Text
 
 from runcard.cli.answer import answers
@@ -20,6 +22,12 @@ class PlainConsole(Console):
     def render_str(self, text: str, **how: Any) -> Text:
         """Make a text of a string."""
         return super().render_str(printable(text), **{**how, "markup": False, "emoji": False})
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Render what is printed; nothing that is in it gets past here to act on the terminal."""
+        for segment in super().render(renderable, options):
+            text = segment.text if segment.control else printable(segment.text)
+            yield segment if text == segment.text else Segment(text, segment.style)
 
     def on_broken_pipe(self) -> None:
         """Go on without progress that nobody reads; an answer that nobody reads is the end."""

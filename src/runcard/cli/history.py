@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from runcard.cli import options
-from runcard.cli.answer import Command, answer_json, say
+from runcard.cli.answer import Command, answer_json, say, say_all
 
 
 @click.command("history", cls=Command)
@@ -31,5 +31,4 @@ def command(model: str, tracking_uri: str | None, as_json: bool) -> None:
     from runcard.report.events import events_table
 
     results_console().print(events_table(model, [entry.promotion for entry in found.entries]))
-    for line in found.moved:
-        say(line)
+    say_all(found.moved)

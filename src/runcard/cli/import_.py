@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from runcard import errors
-from runcard.cli.answer import Command, answer, say
+from runcard.cli.answer import Command, answer, say, say_all
 
 if TYPE_CHECKING:
     from runcard.card.check import Names
     from runcard.project import Project
+    from runcard.sweepfile.remarks import Remark
 
 STDOUT = "-"
+_MOST_REMARKS = 100
 
 
 @click.command("import", cls=Command)
@@ -48,12 +50,15 @@ def command(sweep: str, output: str, model: str | None, data: str | None, target
         error = unknown_model(model, names.catalog)
         error.where = "--model"
         raise error
-    found = read_sweep(Path(sweep), names, spec, tell=lambda remark: say(str(remark)))
+    remarks: list[Remark] = []
+    try:
+        found = read_sweep(Path(sweep), names, spec, tell=remarks.append)
+    finally:
+        say_all(remarks, most=_MOST_REMARKS)
     shown = output if is_file else "standard output"
     given = _data(data, names, project) if data else None
     draft = draft_card(found, project=project, name=shown, model=model, data=given, target=target)
-    for blank in draft.blanks:
-        say(str(blank))
+    say_all(draft.blanks)
     if is_file:
         _write(output, draft.text)
         say(f"Wrote {output}")

@@ -15,9 +15,8 @@ from typing import Any
 import click
 
 from runcard import __version__, errors
-from runcard.cli.answer import prepare_streams
+from runcard.cli.answer import prepare_streams, say_error
 from runcard.cli.refusal import refusal_of
-from runcard.printable import printable
 from runcard.redact import redact
 
 _COMMANDS = {
@@ -128,7 +127,7 @@ def _end(codes: list[int]) -> None:
 
 
 def _leave(error: errors.RuncardError, code: int) -> None:
-    click.echo(printable(redact(str(error))), err=True)
+    say_error(error)
     raise click.exceptions.Exit(code)
 
 

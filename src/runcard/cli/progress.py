@@ -11,7 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from runcard.cli.console import progress_console, results_console
 from runcard.comparison import Comparison
 from runcard.decision import Decision
+from runcard.errors import MOST_SHOWN
 from runcard.plan import Plan
+from runcard.printable import printable_line, shortened
 from runcard.record import Record
 from runcard.report.decision import describe_decision, legend, marks_of
 from runcard.report.noted import missing_metrics, warned
@@ -37,16 +39,17 @@ class Show(Listener):
         self._task: Any = None
         self._metric = ""
         self._has_run = False
+        self._n_failed = 0
         self._last_line = time.monotonic()
 
     def note(self, text: str) -> None:
         """Print a sentence."""
         if not self._quiet:
-            self._console.print(text)
+            self._console.print(printable_line(text))
 
     def warn(self, text: str) -> None:
         """Print a warning, whatever else is quiet."""
-        self._console.print(f"warning: {text}", markup=False, style="yellow")
+        self._console.print(f"warning: {printable_line(text)}", markup=False, style="yellow")
 
     def planned(self, plan: Plan, counts: Counts) -> None:
         """Say what is about to be done, and start the bar."""
@@ -71,7 +74,15 @@ class Show(Listener):
             self._last_line = time.monotonic()
             self.note(f"{state['counts']}{state['best']}")
         if record.error and record.status != "impossible" and not self._quiet:
-            self._console.print(f"failed: {record.model} {dict(record.params)}, {record.error}")
+            self._tell_failure(record)
+
+    def _tell_failure(self, record: Record) -> None:
+        self._n_failed += 1
+        if self._n_failed <= MOST_SHOWN:
+            said = f"failed: {record.model} {dict(record.params)}, {record.error}"
+            self._console.print(shortened(printable_line(said)))
+        elif self._n_failed == MOST_SHOWN + 1:
+            self._console.print("failed: more trials, which are counted at the end")
 
     def ranked(self, comparison: Comparison, plan: Plan, decision: Decision | None) -> None:
         """Print the ranked trials as soon as they are done."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from runcard.cli import options
-from runcard.cli.answer import Command, answer, say
+from runcard.cli.answer import Command, answer, say, say_all
 
 
 @click.command("promote", cls=Command)
@@ -28,7 +28,7 @@ def command(model: str, to: str, force: bool, reason: str, tracking_uri: str | N
     if event is None:
         say(f"{done.version} is `{to}` already")
     else:
-        say(gate_lines(event.gates))
+        say_all(gate_lines(event.gates).splitlines())
         before = f"{event.model}/{event.previous}" if event.previous else "no version"
         forced = ", by force" if event.is_forced else ""
         say(f"`{to}` moved from {before} to {done.version}{forced}")

@@ -8,7 +8,7 @@ import click
 
 from runcard import errors
 from runcard.cli import options
-from runcard.cli.answer import Command, answer, say
+from runcard.cli.answer import Command, answer_document, say
 
 if TYPE_CHECKING:
     from runcard.replay import Replay
@@ -67,7 +67,7 @@ def _show(replay: Replay, *, as_json: bool) -> None:
     from runcard.replay import to_json
 
     if as_json:
-        answer(to_json(replay))
+        answer_document(to_json(replay))
         return
     from runcard.cli.console import results_console
     from runcard.report.replay import describe_replay

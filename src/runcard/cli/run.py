@@ -8,7 +8,7 @@ import click
 
 from runcard import errors
 from runcard.cli import options
-from runcard.cli.answer import Command, answer_json, say
+from runcard.cli.answer import Command, answer_json, say_error
 
 
 @click.command("run", cls=Command)
@@ -55,7 +55,7 @@ def command(
     else:
         listener.conclude(result)
     if result.problem is not None:
-        say(str(result.problem))
+        say_error(result.problem)
         is_no = isinstance(result.problem, errors.GateError)
         raise click.exceptions.Exit(errors.EXIT_GATE if is_no else errors.EXIT_ERROR)
 

@@ -8,7 +8,7 @@ import click
 
 from runcard import errors
 from runcard.cli import options
-from runcard.cli.answer import Command, answer_json, say
+from runcard.cli.answer import Command, answer_json, say, say_all
 from runcard.cli.subject import find_subject
 
 
@@ -91,8 +91,7 @@ def _show(found: Any, *, as_json: bool, is_written: bool) -> None:
 
     console = results_console()
     console.print(describe_decision(found.decision, width=console.width, with_pareto=True, advice=found.advice))
-    for each in found.apart:
-        say(f"not as recorded: {each}")
+    say_all(f"not as recorded: {each}" for each in found.apart)
     say("Written to MLflow." if is_written else "Nothing was written: --dry-run.")
 
 

@@ -8,7 +8,7 @@ import click
 
 from runcard import errors
 from runcard.cli import options
-from runcard.cli.answer import Command, answer, say
+from runcard.cli.answer import Command, answer, say_error
 
 
 @click.command("sync", cls=Command)
@@ -26,7 +26,7 @@ def command(tracking_uri: str | None) -> None:
     project = find_project().with_settings(tracking_uri=tracking_uri)
     report = sync(project)
     if report.error is not None:
-        say(str(report.error))
+        say_error(report.error)
     if report.left:
         answer(f"{report.delivered} delivered, {report.left} left.")
     elif report.elsewhere:

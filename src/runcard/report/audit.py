@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runcard.audit import Audit, Item
-from runcard.printable import printable
+from runcard.printable import printable_line
 from runcard.report.tables import plain_table
 
 _MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "not applicable": ("–", "dim")}
@@ -35,7 +35,7 @@ def audit_summary(audit: Audit) -> str:
 
 
 def _evidence(item: Item) -> Text:
-    text = Text(printable(item.finding.evidence))
+    text = Text(printable_line(item.finding.evidence))
     if item.finding.mend:
-        text.append("\nmend: ", style="bold").append(printable(item.finding.mend))
+        text.append("\nmend: ", style="bold").append(printable_line(item.finding.mend))
     return text

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import re
 
+from runcard.printable import printable
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the beginning of a formula."""
 _TO_QUOTE = re.compile(r'[,"\r\n]')
 
 
 def neutral(value: object) -> object:
-    """Give a CSV cell that no spreadsheet takes for a formula; numbers stay numbers."""
+    """Give a CSV cell that no spreadsheet takes for a formula and no terminal obeys; numbers stay numbers."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return str(value).lower()
-    if not isinstance(value, str) or not value.startswith(_FORMULA) or _is_number(value):
+    if not isinstance(value, str):
         return value
-    return f"'{value}"
+    is_formula = value.startswith(_FORMULA) and not _is_number(value)
+    return f"'{printable(value)}" if is_formula else printable(value)
 
 
 def csv_cell(value: object) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from runcard.printable import printable_line
 from runcard.report.canvas import (
     COLOURS,
     DASHES,
@@ -81,6 +82,7 @@ def _ratio(above: Any, below: Any) -> NDArray[Any]:
 
 
 def _report_text(rows: dict[str, Any], averages: dict[str, Any], accuracy: float) -> str:
+    rows = {printable_line(name): row for name, row in rows.items()}
     width = max(len("weighted average"), *map(len, rows))
     n_rows = averages["macro_average"]["rows"]
     lines = [f"{'':<{width}}  precision   recall       f1     rows", ""]

@@ -9,7 +9,7 @@ from rich.console import JustifyMethod
 from rich.table import Table
 
 from runcard.comparison import LEVEL, Beside
-from runcard.printable import printable_line
+from runcard.printable import in_markdown, printable_line
 from runcard.report.cells import csv_cell
 from runcard.report.tables import number, plain_table
 from runcard.tracking.base import N_TEST_TAG
@@ -77,8 +77,8 @@ def as_markdown(found: RunComparison) -> str:
     heads, rows = _cells(found)
     right = [head not in _LEFT for head in heads]
     lines = [heads, ["---:" if is_right else "---" for is_right in right], *rows]
-    table = [f"| {' | '.join(_escaped(cell) for cell in line)} |" for line in lines]
-    return "\n".join([*table, "", *(f"{_escaped(note)}\n" for note in notes(found))]).rstrip() + "\n"
+    table = [f"| {' | '.join(in_markdown(cell) for cell in line)} |" for line in lines]
+    return "\n".join([*table, "", *(f"{_note_in_markdown(note)}\n" for note in notes(found))]).rstrip() + "\n"
 
 
 def compared_table(found: RunComparison, *, width: int) -> Table:
@@ -104,7 +104,10 @@ def compared_table(found: RunComparison, *, width: int) -> Table:
 
 
 def notes(found: RunComparison) -> list[str]:
-    """Say what must be known to read the table: what is shown, what is tied, and how far the best is to be believed."""
+    """Say what must be known to read the table: what is shown, what is tied, how far the best is to be believed.
+
+    A line each, whatever is in the names.
+    """
     said = [_how_many(found), *_same(found), _uncertainty(found), *_optimism(found)]
     if found.others:
         n = len(found.others)
@@ -112,7 +115,7 @@ def notes(found: RunComparison) -> list[str]:
             f"Trials of {n} other protocol{'s' * (n > 1)} there do not compare with these: "
             f"`runcard compare {found.others[0][:8]}` shows those of the latest."
         )
-    return [*(text for text in said if text), *_apart(found)]
+    return [printable_line(text) for text in (*said, *_apart(found)) if text]
 
 
 def _apart(found: RunComparison) -> list[str]:
@@ -121,7 +124,7 @@ def _apart(found: RunComparison) -> list[str]:
         return []
     n = len(found.apart)
     said = [f"{n} run{'s are' if n > 1 else ' is'} not compared, as MLflow does not have what was recorded:"]
-    said += [f"  {printable_line(str(each))}" for each in found.apart[:_MOST_APART]]
+    said += [f"  {each}" for each in found.apart[:_MOST_APART]]
     return [*said, f"  and {n - _MOST_APART:,} more"] if n > _MOST_APART else said
 
 
@@ -232,8 +235,8 @@ def _how_many(found: RunComparison) -> str:
 def _same(found: RunComparison) -> list[str]:
     said = []
     for model, params in found.same_params.items():
-        shown = ", ".join(f"{printable_line(name)}={printable_line(value)}" for name, value in params.items())
-        said += [f"{'all' if model is None else printable_line(model)}: {shown}"] if shown else []
+        shown = ", ".join(f"{name}={value}" for name, value in params.items())
+        said += [f"{'all' if model is None else model}: {shown}"] if shown else []
     return [f"The same in {'; in '.join(said)}."] if said else []
 
 
@@ -280,8 +283,7 @@ def _times(n: int) -> str:
     return {1: "once", 2: "twice"}.get(n, f"{n} times")
 
 
-def _escaped(text: str) -> str:
-    """Write a text that Markdown shows as it is, in one line."""
-    for char in ("\\", "|", "<", "*", "[", "]"):
-        text = text.replace(char, f"\\{char}")
-    return "".join(char if char.isprintable() else " " for char in text)
+def _note_in_markdown(note: str) -> str:
+    """Write a note as a paragraph; what is set in is what a name begins, which must not begin a heading or a list."""
+    is_name = note.startswith("  ")
+    return f"&nbsp;&nbsp;{in_markdown(note.strip())}" if is_name else in_markdown(note).replace("\\`", "`")

@@ -75,7 +75,7 @@ def _facts(decision: Decision, advice: str) -> list[tuple[str, str]]:
 def _failed(decision: Decision) -> str:
     said = [f"{found.candidate.label}: {found.reason}" for found in decision.failed[:MAX_NAMED]]
     rest = len(decision.failed) - MAX_NAMED
-    return "\n".join(said) + (f"\nand {rest:,} more" if rest > 0 else "")
+    return "; ".join(said) + (f"; and {rest:,} more" if rest > 0 else "")
 
 
 def _named(candidate: Candidate, metric: str) -> str:

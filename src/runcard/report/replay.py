@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from runcard.printable import printable, printable_line
+from runcard.printable import printable_line
 from runcard.replay import Beside, Difference, Replay, Score
 from runcard.replay.difference import OF_RUNS
 from runcard.report.tables import PlainTable
@@ -42,9 +42,7 @@ def describe_replay(replay: Replay, *, width: int) -> Group:
     """Show what differs, what came out, and the verdict."""
     title = f"{replay.run_name} of {replay.experiment}, run again {replay.mode}"
     parts: list[RenderableType] = [Text(printable_line(title), style="bold"), _parts_table(replay.differences)]
-    parts += [
-        Text(printable(line), style="dim", overflow="ellipsis", no_wrap=True) for line in _lines(replay.differences)
-    ]
+    parts += _excerpt(replay.differences)
     if replay.scores:
         parts.append(_scores_table(replay.scores))
     return Group(*parts, *_verdict(replay))
@@ -55,12 +53,10 @@ def describe_beside(found: Beside) -> Group:
     heads = tuple(f"{name} {run_id[:8]}" for name, run_id in zip(found.names, found.run_ids, strict=True))
     groups = _OF_ANY if found.is_plain else _OF_TWO
     parts: list[RenderableType] = [_parts_table(found.differences, heads, groups)]
-    parts += [
-        Text(printable(line), style="dim", overflow="ellipsis", no_wrap=True) for line in _lines(found.differences)
-    ]
+    parts += _excerpt(found.differences)
     if found.scores:
         parts.append(_scores_table(found.scores, heads))
-    return Group(*parts, *(Text(printable(line)) for line in found.unknown))
+    return Group(*parts, *(Text(printable_line(line)) for line in found.unknown))
 
 
 def _parts_table(
@@ -93,7 +89,7 @@ def _mark(each: Difference) -> Text:
 
 
 def _excerpt(differences: Sequence[Difference]) -> list[RenderableType]:
-    lines = map(printable, _lines(differences))
+    lines = map(printable_line, _lines(differences))
     return [Text(line, style="dim", overflow="ellipsis", no_wrap=True) for line in lines]
 
 
@@ -101,7 +97,7 @@ def _lines(differences: Sequence[Difference]) -> Iterator[str]:
     """Show what changed in texts, the beginning of it."""
     for each in differences:
         if each.lines and each.part in ("card", "code", "card file", "patch"):
-            yield from (f"  {line}" for line in each.lines[2:_MOST_LINES])
+            yield from (f"  {line}".expandtabs(4) for line in each.lines[2:_MOST_LINES])
             n_more = len(each.lines) - _MOST_LINES
             if n_more > 0:
                 yield f"  ... {n_more} more line{'s' if n_more > 1 else ''}: --json"
@@ -119,12 +115,12 @@ def _scores_table(scores: Sequence[Score], heads: tuple[str, ...] = ("recorded",
 
 
 def _verdict(replay: Replay) -> Iterator[RenderableType]:
-    yield Text.assemble((replay.words, _STYLE[replay.verdict]), printable(f": {replay.why}"))
+    yield Text.assemble((replay.words, _STYLE[replay.verdict]), printable_line(f": {replay.why}"))
     if replay.verdict != "identical" and replay.first_divergence:
-        yield Text(printable(f"first divergence: {replay.first_divergence}"))
+        yield Text(printable_line(f"first divergence: {replay.first_divergence}"))
     if replay.chosen_as:
-        yield Text(f"it is {replay.chosen_as}")
+        yield Text(printable_line(f"it is {replay.chosen_as}"))
     for note in replay.notes:
-        yield Text(printable(note))
+        yield Text(printable_line(note))
     if replay.replay_run_id is not None:
-        yield Text(f"the replay is the run {replay.replay_run_id}", style="dim")
+        yield Text(printable_line(f"the replay is the run {replay.replay_run_id}"), style="dim")

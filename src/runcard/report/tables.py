@@ -155,6 +155,11 @@ _GAP = 2
 class PlainTable(Table):
     """A table whose cells show texts as they are: no markup, and a line feed in a name is no new line."""
 
+    def add_column(self, header: RenderableType = "", *footer: Any, **how: Any) -> None:
+        """Add a column."""
+        shown = Text(printable_line(header)) if isinstance(header, str) else header
+        super().add_column(shown, *footer, **how)
+
     def add_row(self, *cells: RenderableType | None, **how: Any) -> None:
         """Add a row."""
         super().add_row(*(Text(printable_line(cell)) if isinstance(cell, str) else cell for cell in cells), **how)

@@ -21,6 +21,7 @@ from runcard.journal import stage_files
 from runcard.plan import Plan, Trial
 from runcard.project import Project
 from runcard.record import FinalRecord, Record, make_final
+from runcard.report.cells import csv_cell
 from runcard.report.figures import Drawing, FinalistView, classification_report, draw, drawings_of
 from runcard.tracking.logs import MODEL_FOLDER, PREDICTIONS_FILE
 from runcard.trial import FinalResult, FinalTask, last_line, read_rows, refit
@@ -191,7 +192,7 @@ def _write_report(view: FinalistView, folder: Path) -> None:
 
 def _write_importances(importances: tuple[tuple[str, float], ...] | None, folder: Path) -> None:
     if importances:
-        rows = "".join(f"{json.dumps(name)},{value!r}\n" for name, value in importances)
+        rows = "".join(f"{csv_cell(name)},{value!r}\n" for name, value in importances)
         (folder / "feature_importance.csv").write_text("feature,importance\n" + rows)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from runcard.comparison import Comparison, Standing
 from runcard.decision import Decision
 from runcard.errors import RuncardError
+from runcard.printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +58,7 @@ class Result:
 
     def _repr_html_(self) -> str:
         head = f"<b>{html.escape(self.experiment)}</b>: {len(self.comparison.standings)} trials"
-        return f"<p>{head}</p>{self.table.to_html(index=False, max_rows=20, na_rep='')}"
+        return printable(f"<p>{head}</p>{self.table.to_html(index=False, max_rows=20, na_rep='')}")
 
 
 def row_of(standing: Standing, runs: Mapping[str, str], chosen: str | None) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def _as_csv(comparison: Comparison, chosen: Standing | None) -> str:
 
     key = chosen.record.trial_key if chosen else None
     rows = [
-        {name: neutral(value) if isinstance(value, str) else value for name, value in row_of(standing, {}, key).items()}
-        for standing in comparison.standings
+        {neutral(name): neutral(value) if isinstance(value, str) else value for name, value in found.items()}
+        for found in (row_of(standing, {}, key) for standing in comparison.standings)
     ]
     return pd.DataFrame(rows).drop(columns="run_id", errors="ignore").to_csv(index=False) if rows else ""

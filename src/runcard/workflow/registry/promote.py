@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from runcard import errors
+from runcard.printable import printable_line
 from runcard.project import Project
 from runcard.promotion import EventKind, Gate, Promotion
 from runcard.redact import redact
@@ -100,7 +101,7 @@ def move(
 def gate_lines(gates: tuple[Gate, ...]) -> str:
     """Write what every gate found, a line each, those that do not hold first."""
     ordered = sorted(gates, key=lambda gate: gate.verdict == "passed")
-    return "\n".join(f"{gate.verdict}: {gate.name}: {gate.evidence}" for gate in ordered)
+    return "\n".join(printable_line(f"{gate.verdict}: {gate.name}: {gate.evidence}") for gate in ordered)
 
 
 def _refuse_silent_force(*, force: bool, reason: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from runcard import errors
+from runcard.printable import in_markdown
 from runcard.project import Project
 from runcard.replay import Replay, kept_at, to_json
 from runcard.tracking.base import (
@@ -138,7 +139,7 @@ def _tags(done: Done, recorded: Recorded) -> list[Tag]:
         "runcard.why": replay.why,
         "runcard.card_digest": recorded.card_digest,
         "runcard.replayed_key": replay.trial_key,
-        "mlflow.note.content": f"**{replay.words}**: {replay.why}",
+        "mlflow.note.content": f"**{replay.words}**: {in_markdown(replay.why)}",
         **done.present.circumstances.described.get("mlflow_tags", {}),
     }
     return [Tag(name, value) for name, value in tags.items() if value]
