@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from projects import environment
+from projects import commit, environment
 from servers import run_dask_scheduler, run_dask_worker
 
 import runcard
@@ -810,6 +810,17 @@ def no_verdict(root: Path) -> str:
 def record_unsafe(root: Path) -> str:
     described = Code(commit="--output=/home/ada/thesis.tex").as_dict()
     return python_says(lambda: read_code(described, {}))
+
+
+@case("RC811", pytest.mark.slow)
+def nobody_answers_for_it(root: Path) -> str:
+    write(root)
+    commit(root)
+    assert CliRunner().invoke(main, ["run", "card", "--workers", "1"]).exit_code == 0
+    shutil.rmtree(root / ".runcard")  # as on the machine of somebody else
+    run_id = client(root).search_runs(["1"], "tags.`runcard.kind` = 'trial'")[0].info.run_id
+    said = re.sub("regression-[0-9a-f]{8}", "regression-<key>", runcard_says("reproduce", run_id))
+    return re.sub("[0-9]+ packages", "<n> packages", re.sub("commit [0-9a-f]{12}", "commit <commit>", said))
 
 
 @case("RC601")

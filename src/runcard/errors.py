@@ -683,6 +683,12 @@ class RecordUnsafe(ReplayError):
     code = "RC810"
 
 
+class CodeForeign(ReplayError):
+    """Nobody is known to answer for the code of a run, so it is not run without `--allow-code`."""
+
+    code = "RC811"
+
+
 class PythonMissing(ReplayError):
     """The Python of a run is not to be had."""
 

@@ -94,14 +94,20 @@ def test_a_run_of_uncommitted_code_is_reproduced_from_a_clone(place: Place) -> N
     client = MlflowClient(place.uri)
     tree, original = content_of(place.clone), client.get_run(place.run_id).to_dictionary()
     done = subprocess.run(**place.command("reproduce", place.run_id, "--json"), capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (3, b"")
+    assert b"error[RC811]: nobody here is known to answer for the code" in done.stderr
+    command = place.command("reproduce", place.run_id, "--json", "--allow-code")
+    done = subprocess.run(**command, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     found = json.loads(done.stdout)
+    assert found["trusted"] == "--allow-code was said"
     assert (found["verdict"], found["mode"], found["same_environment"]) == ("identical", "isolated", True)
     replay = client.get_run(found["replay_run_id"])
     assert (replay.data.tags["runcard.replay_of"], replay.data.tags["runcard.replay_mode"]) == (
         place.run_id,
         "isolated",
     )
+    assert replay.data.tags["runcard.replay_trusted"] == "--allow-code was said"
     assert content_of(place.clone) == tree
     assert client.get_run(place.run_id).to_dictionary() == original
     assert git(place.clone, "worktree", "list").count("\n") == 1
@@ -111,7 +117,9 @@ def test_a_run_of_uncommitted_code_is_reproduced_from_a_clone(place: Place) -> N
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_leaves_nothing_behind(place: Place, number: signal.Signals) -> None:
-    with subprocess.Popen(**place.command("reproduce", place.run_id), stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        **place.command("reproduce", place.run_id, "--allow-code"), stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stderr
         for line in process.stderr:
             if line.startswith("Running"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -35,6 +36,11 @@ _REQUIRED = {"identical": "identical", "equivalent": "equivalent", "within-toler
     "--repeat", type=click.IntRange(1, 100), default=1, show_default=True, metavar="N", help="Run it N times."
 )
 @click.option("--workers", type=click.IntRange(1, 1024), metavar="N", help="Processes that train; default: cores.")
+@click.option(
+    "--allow-code",
+    is_flag=True,
+    help="Run code and install packages of the run although nobody here is known to answer for them.",
+)
 @options.tracking_uri
 @options.as_json
 def command(
@@ -43,6 +49,7 @@ def command(
     require: str,
     repeat: int,
     workers: int | None,
+    allow_code: bool,
     tracking_uri: str | None,
     as_json: bool,
 ) -> None:
@@ -52,15 +59,32 @@ def command(
     of a registered model, MODEL@ALIAS or MODEL/VERSION. The verdict is identical, equivalent, within tolerance,
     different or not comparable; when it does not reach what --require asks for, the exit code is 3. The original
     run and the work tree stay as they are; the replay becomes a run of its own in MLflow.
+
+    Code of others is run only when its author is known: this project's journal has the run, or its commit is on a
+    branch of a remote of this clone with nothing uncommitted. Else it is shown and asked for, or --allow-code.
     """
     from runcard.workflow.replay import reproduce
 
-    replay = reproduce(name, isolated=isolated, repeat=repeat, workers=workers, tracking_uri=tracking_uri, note=say)
+    replay = reproduce(
+        name,
+        isolated=isolated,
+        repeat=repeat,
+        workers=workers,
+        allow_code=allow_code,
+        ask=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None,
+        tracking_uri=tracking_uri,
+        note=say,
+    )
     _show(replay, as_json=as_json)
     if replay.kept is not None:
         say(f"The replay is not in MLflow: {replay.kept}")
     if not replay.reaches(_REQUIRED[require]):
         raise _refused(replay, require)
+
+
+def _ask(what: str) -> bool:
+    say(what)
+    return click.confirm("Run it, with your rights?", default=False, err=True)
 
 
 def _show(replay: Replay, *, as_json: bool) -> None:

@@ -193,6 +193,13 @@ class Journal:
         ).fetchone()
         return row is not None
 
+    def has_files(self, digests: Mapping[str, str]) -> bool:
+        """Tell whether one execution left files of exactly these contents: name -> sha256."""
+        query = "SELECT 1 FROM executions WHERE true"
+        query += " AND execution_id IN (SELECT record_id FROM files WHERE name = ? AND sha256 = ?)" * len(digests)
+        values = [value for pair in digests.items() for value in pair]
+        return self._run(f"{query} LIMIT 1", values).fetchone() is not None
+
     def count_test_openings(self, like: Execution) -> int:
         """Count how often finalists were scored on an execution's test rows, whatever features and metrics they had."""
         data, test_rows = like.plan["data"]["digest"], like.plan["split"]["test"]

@@ -76,6 +76,24 @@ def settings_like(root: Path, pattern: str) -> list[tuple[str, str]]:
     return [(name, value) for name, _, value in (line.partition(" ") for line in lines)]
 
 
+def remote_branch_of(root: Path, commit: str) -> str | None:
+    """Name a branch of a remote, as the clone knows it, that a commit is on; None where there is none."""
+    words = ("for-each-ref", f"--contains={commit}", "--count=1", "--format=%(refname:short)", "refs/remotes")
+    try:
+        return ask_git(root, *words).decode("utf-8", "replace").strip() or None
+    except GitSilent:  # the clone does not have the commit
+        return None
+
+
+def author_of(root: Path, commit: str) -> str | None:
+    """Give name and address of a commit's author, as the commit says; None where the clone does not have it."""
+    words = ("log", "-1", "--no-show-signature", "--no-color", "--format=%an <%ae>", "--end-of-options", commit, "--")
+    try:
+        return ask_git(root, *words).decode("utf-8", "replace").strip()
+    except GitSilent:
+        return None
+
+
 def is_pushed(root: Path, commit: str = "HEAD") -> bool | None:
     """Tell whether the clone knows a commit on a branch of a remote; None where it does not know the commit."""
     try:
@@ -91,6 +109,7 @@ def _environment() -> dict[str, str]:
         "GIT_OPTIONAL_LOCKS": "0",  # somebody else may be committing
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_NO_LAZY_FETCH": "1",
+        "GIT_NO_REPLACE_OBJECTS": "1",  # a commit is what its hash says
         "GIT_ALLOW_PROTOCOL": "none",  # a partial clone would fetch what a diff needs
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,6 +19,7 @@ _DIFF = (
     *("--src-prefix=a/", "--dst-prefix=b/", "--unified=3"),
     *("--submodule=short", "--ignore-submodules=dirty"),
 )
+_EXTENT = ("apply", "-z", "--whitespace=nowarn")
 _BINARY = b"\nGIT binary patch\n"
 _PATIENCE = 6.0  # a diff of gigabytes takes minutes
 
@@ -51,6 +53,35 @@ def _text_in(section: bytes, path: Path) -> bytes:
         return path.read_bytes()
     except OSError:  # it was removed
         return b""
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What a patch would do, as `git apply` understands it: its headers may say something else."""
+
+    names: tuple[str, ...]
+    n_lines: int
+    """Added and removed; a binary file has none."""
+    only_edits: bool
+    """Whether it makes, removes, renames and remodes nothing."""
+
+
+def extent_of(diff: bytes, repository: Path) -> Extent:
+    """Tell what a patch would do; nothing is done.
+
+    Raises
+    ------
+    GitSilent
+        It is no patch.
+    """
+    if not diff:
+        return Extent((), 0, only_edits=True)
+    # From below the top, `git apply` would leave out what lies elsewhere.
+    top = Path(text_of(ask_git(repository, "rev-parse", "--show-toplevel")).removesuffix("\n"))
+    rows = [row.split("\t", 2) for row in text_of(ask_git(top, *_EXTENT, "--numstat", "-", feed=diff)).split("\0")]
+    counts = [int(number) for row in rows if len(row) == 3 for number in row[:2] if number.isdigit()]
+    summary = ask_git(top, *_EXTENT, "--summary", "-", feed=diff)
+    return Extent(tuple(row[2] for row in rows if len(row) == 3), sum(counts), only_edits=not summary.strip())
 
 
 def sections_of(diff: bytes) -> Iterator[bytes]:

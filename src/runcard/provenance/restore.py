@@ -62,10 +62,7 @@ def restore_code(code: Code, *, repository: Path, into: Path) -> Restored:
     ------
     CodeUnrecorded, CommitMissing, CodeNotRestored
     """
-    if code.commit is None:
-        raise _unrecorded(code)
-    if code.reason is not None:  # git could not tell the diff
-        raise _unknown(code)
+    require_whole(code)
     try:
         _borrow(code, repository, into)
         _check_out(code, into)
@@ -75,6 +72,19 @@ def restore_code(code: Code, *, repository: Path, into: Path) -> Restored:
     _compare(code, into)
     _write_sources(code, into)
     return Restored(into, into / code.folder, tuple([*_remarks(code), *missing]))
+
+
+def require_whole(code: Code) -> None:
+    """Require that a run's code is known: a commit, and what was changed since.
+
+    Raises
+    ------
+    CodeUnrecorded, CodeNotRestored
+    """
+    if code.commit is None:
+        raise _unrecorded(code)
+    if code.reason is not None:  # git could not tell the diff
+        raise _unknown(code)
 
 
 def _borrow(code: Code, repository: Path, into: Path) -> None:
@@ -134,7 +144,7 @@ def _fetch(code: Code, repository: Path, into: Path) -> None:
             return
         except GitSilent as error:
             said = redact(f"{address}: {error}")
-    raise _missing(code, said)
+    raise commit_missing(code, f"it cannot be fetched: {said}")
 
 
 def _addresses(code: Code, repository: Path) -> Iterator[str]:
@@ -252,7 +262,8 @@ def _unknown(code: Code) -> errors.CodeNotRestored:
     )
 
 
-def _missing(code: Code, said: str) -> errors.CommitMissing:
+def commit_missing(code: Code, why: str) -> errors.CommitMissing:
+    """Build the error for a commit that the clone does not have, and why it was not fetched."""
     pushed = {
         True: "it was on a remote branch",
         False: "it was on no remote branch",
@@ -267,7 +278,7 @@ def _missing(code: Code, said: str) -> errors.CommitMissing:
     return errors.CommitMissing(
         f"the commit {code.commit} is not in this clone",
         where=f"branch {code.branch or '(none)'}{whose}",
-        why=f"{pushed[code.pushed]} when the run was made, and it cannot be fetched: {said}",
+        why=f"{pushed[code.pushed]} when the run was made, and {why}",
         hint=hint,
     )
 

@@ -50,6 +50,8 @@ class Replay:
     chosen_as: str = ""
     """Why it is this run that was meant, where a card or a version was named."""
     notes: tuple[str, ...] = ()
+    trusted: str = ""
+    """Why the code of the run was run."""
     replay_run_id: str | None = None
     """The replay's own run in MLflow; None where that could not be told."""
     kept: str | None = None

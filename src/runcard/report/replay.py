@@ -120,6 +120,8 @@ def _verdict(replay: Replay) -> Iterator[RenderableType]:
         yield Text(printable_line(f"first divergence: {replay.first_divergence}"))
     if replay.chosen_as:
         yield Text(printable_line(f"it is {replay.chosen_as}"))
+    if replay.mode == "isolated" and replay.trusted:
+        yield Text(printable_line(f"its code was run because {replay.trusted}"))
     for note in replay.notes:
         yield Text(printable_line(note))
     if replay.replay_run_id is not None:

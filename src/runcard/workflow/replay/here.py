@@ -16,7 +16,7 @@ from runcard.project import Project
 from runcard.replay import Account, Judgement, Outcome, Replay, judge, scores_beside, weakest
 from runcard.trial import stage_table
 from runcard.workflow.engines import choose_engine
-from runcard.workflow.replay.options import Options, present_mode
+from runcard.workflow.replay.options import Options, present_mode, present_trust
 from runcard.workflow.replay.outcome import Again, carry_out
 from runcard.workflow.replay.present import Present, look_around, not_as_recorded, open_recorded_card, unreadable
 from runcard.workflow.replay.recorded import Recorded
@@ -112,6 +112,7 @@ def _judged(recorded: Recorded, present: Present, several: Sequence[Again]) -> R
         scores=tuple(scores_beside(recorded.account.outcome, outcome)) if outcome else (),
         evidence=_evidence(recorded, present, found, several),
         mode=present_mode(),
+        trusted=present_trust(),
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=0.0,
         n_repeats=len(several),

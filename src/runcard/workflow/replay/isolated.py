@@ -8,19 +8,22 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from runcard import errors
 from runcard.project import Project
 from runcard.provenance.beneath import copy_beneath
 from runcard.provenance.border import is_below
 from runcard.provenance.environment import VARIABLES
 from runcard.provenance.kept import read_code
-from runcard.provenance.restore import Restored, restore_code
+from runcard.provenance.restore import Restored, require_whole, restore_code
 from runcard.provenance.venv import make_venv
 from runcard.provenance.wanted import want
 from runcard.replay import Replay, read_replay
+from runcard.workflow.replay.author import why_trusted
 from runcard.workflow.replay.child import run_child, unanswered
 from runcard.workflow.replay.keeping import REPLAYS
-from runcard.workflow.replay.options import MODE_VARIABLE, Options
+from runcard.workflow.replay.options import MODE_VARIABLE, TRUSTED_VARIABLE, Options
 from runcard.workflow.replay.recorded import Recorded
 
 VENVS = "venvs"
@@ -39,6 +42,8 @@ def replay_isolated(recorded: Recorded, project: Project, options: Options) -> R
 
     Raises
     ------
+    CodeForeign
+        Nobody is known to answer for the code.
     CodeUnrecorded, CommitMissing, CodeNotRestored
         The code is not to be had.
     PythonMissing, PackageGone, RuncardDiffers, VenvFailed
@@ -49,19 +54,24 @@ def replay_isolated(recorded: Recorded, project: Project, options: Options) -> R
     account = recorded.account
     code = read_code(account.code, recorded.provenance)
     wanted = want(account.environment)
+    require_whole(code)
+    trusted = why_trusted(recorded, code, account.environment, project, options)
     # Outside of the project, whose settings must not be found from there.
     with tempfile.TemporaryDirectory(prefix="runcard-replay-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         options.note(f"Restoring the code of {recorded.run.name} at {str(code.commit)[:12]}")
         restored = restore_code(code, repository=project.root, into=folder / "tree")
-        for remark in restored.remarks:
+        remarks = (*restored.remarks, *ignored_variables(account.environment))
+        for remark in remarks:
             options.note(f"{remark[0].upper()}{remark[1:]}")
         options.note(f"Making its environment: Python {account.environment['python']}, {len(wanted.versions)} packages")
         shelf = project.home / VENVS
         python = make_venv(wanted, shelf=shelf, own=folder / "venv", top=restored.top, root=restored.root)
         _bring_data(account.plan, project, restored)
-        said = run_child(_command(python, recorded, options), restored.root, _variables(recorded, project))
-        return _taken_over(said, restored, project)
+        variables = replay_variables(recorded, project) | {TRUSTED_VARIABLE: trusted}
+        said = run_child(_command(python, recorded, options), restored.root, variables)
+        replay = _taken_over(said, restored, project)
+        return replace(replay, mode="isolated", trusted=trusted, notes=(*replay.notes, *remarks))
 
 
 def _bring_data(plan: Mapping[str, object], project: Project, restored: Restored) -> None:
@@ -81,19 +91,25 @@ def _command(python: Path, recorded: Recorded, options: Options) -> list[str]:
     return command + (["--workers", str(options.workers)] if options.workers else [])
 
 
-def _variables(recorded: Recorded, project: Project) -> dict[str, str]:
+def replay_variables(recorded: Recorded, project: Project) -> dict[str, str]:
     """Give the present variables, but those that change numbers as they were."""
     dropped = {*_NOT_PASSED_ON, *VARIABLES}
-    told = recorded.account.environment.get("variables", {})
+    told = recorded.account.environment.get("variables") or {}
     present = {name: value for name, value in os.environ.items() if name not in dropped}
     return {
         **present,
-        **{name: str(value) for name, value in told.items() if name in VARIABLES},
+        **{name: value for name, value in told.items() if name in VARIABLES},
         "MLFLOW_TRACKING_URI": project.tracking_uri,
         "RUNCARD_DATA_STORE": project.data_store,
         "RUNCARD_DIRTY": "capture",  # what was not committed then is not committed now
         MODE_VARIABLE: "isolated",
     }
+
+
+def ignored_variables(environment: Mapping[str, Any]) -> list[str]:
+    """Name the recorded variables that are not set: they could make any program do anything."""
+    names = [name for name in environment.get("variables") or {} if name not in VARIABLES]
+    return [f"recorded variables are ignored that change no number: {errors.listing(names)}"] if names else []
 
 
 def _taken_over(said: bytes, restored: Restored, project: Project) -> Replay:
@@ -105,4 +121,4 @@ def _taken_over(said: bytes, restored: Restored, project: Project) -> Replay:
     left = restored.root / project.home.name / REPLAYS
     if replay.kept is not None and left.is_dir():
         shutil.copytree(left, project.home / REPLAYS, dirs_exist_ok=True)
-    return replace(replay, notes=(*replay.notes, *restored.remarks))
+    return replay

@@ -132,6 +132,7 @@ def _tags(done: Done, recorded: Recorded) -> list[Tag]:
         REPLAY_OF_TAG: replay.run_id,
         "runcard.replay_of_card": replay.card_run_id,
         "runcard.replay_mode": replay.mode,
+        "runcard.replay_trusted": replay.trusted,
         VERDICT_TAG: replay.verdict,
         "runcard.environment_same": str(replay.same_environment).lower(),
         "runcard.deterministic": "" if replay.is_deterministic is None else str(replay.is_deterministic).lower(),

@@ -10,6 +10,16 @@ MODE_VARIABLE = "RUNCARD_REPLAY_MODE"
 """Set to `isolated` for the process that runs a replay in a rebuilt environment, so that the replay says so."""
 
 
+TRUSTED_VARIABLE = "RUNCARD_REPLAY_TRUSTED"
+"""Set for that process to the reason why the code may run."""
+OWN_CODE = "it is this project's own code"
+
+
+def present_trust() -> str:
+    """Say why the code that this process runs may run."""
+    return os.environ.get(TRUSTED_VARIABLE, OWN_CODE) if present_mode() == "isolated" else OWN_CODE
+
+
 def present_mode() -> str:
     """Say where this process runs a replay: `here`, or `isolated`."""
     return "isolated" if os.environ.get(MODE_VARIABLE) == "isolated" else "here"
@@ -25,3 +35,7 @@ class Options:
     """How many processes train; None for the setting, else one for each core."""
     note: Callable[[str], None] = lambda line: None
     """Told, in a line, what is being done."""
+    allow_code: bool = False
+    """Whether code of the run may run that nobody is known to answer for."""
+    ask: Callable[[str], bool] | None = None
+    """Asked whether such code may run, told what it is; None where nobody can be asked."""

@@ -21,6 +21,8 @@ def reproduce(
     isolated: bool = True,
     repeat: int = 1,
     workers: int | None = None,
+    allow_code: bool = False,
+    ask: Callable[[str], bool] | None = None,
     tracking_uri: str | None = None,
     project: Project | None = None,
     note: Callable[[str], None] = lambda line: None,
@@ -38,6 +40,10 @@ def reproduce(
         How many times to run it: two replays that differ tell that it is not deterministic.
     workers
         How many processes train; default: the setting, else one for each core.
+    allow_code
+        Isolated: whether code and packages of the run may run that nobody is known to answer for.
+    ask
+        Asked whether they may, told what they are; default: nobody is, and they may not.
 
     Raises
     ------
@@ -46,11 +52,11 @@ def reproduce(
     TrackingAway
         MLflow does not answer.
     ReplayError
-        Isolated: its code or environment cannot be made again.
+        Isolated: its code or environment cannot be made again, or may not be run.
     """
     project = (project or find_project()).with_settings(tracking_uri=tracking_uri, workers=workers)
     recorded = find_recorded(name, project)
-    options = Options(repeat, workers, note)
+    options = Options(repeat, workers, note, allow_code, ask)
     if isolated and not recorded.altered:
         return replay_isolated(recorded, project, options)
     with telling(project) as teller:
