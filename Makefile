@@ -38,6 +38,7 @@ lint: $(DEV) ## ruff, mypy, import-linter, and whether generated files are curre
 	$(BIN)/mypy src scripts
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/make_estimator_table.py --check
+	$(BIN)/python scripts/make_known_types.py --check
 	$(BIN)/python scripts/make_reference.py --check
 
 format: $(DEV) ## put the code into ruff's format

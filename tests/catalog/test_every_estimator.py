@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
+import skops.io
 from estimator_cases import COLUMNS, EXCEPTIONS, Case, all_cases, make_table
 from sklearn.utils import all_estimators
 
 from runcard.catalog.features import default_transformer
 from runcard.catalog.models import build_estimator, check_values, find_model, unknown_model
 from runcard.catalog.registered import Catalog
+from runcard.tracking.description import ModelDescription
+from runcard.tracking.owncode import OwnCode
+from runcard.tracking.trust import load_trusted
 
 # What estimators say of themselves whatever the data; everything else is an error as in all tests.
 OUTSPOKEN = {
@@ -18,7 +23,7 @@ OUTSPOKEN = {
 
 
 @pytest.mark.parametrize("case", all_cases(), ids=str)
-def test_runs_on_suitable_data(case: Case) -> None:
+def test_runs_on_suitable_data_and_comes_back_as_a_model(case: Case, tmp_path: Path) -> None:
     spec = find_model(case.model, Catalog())
     assert spec is not None
     table = make_table(case.table)
@@ -40,6 +45,14 @@ def test_runs_on_suitable_data(case: Case) -> None:
     assert predictions[0].shape == (40,)
     assert np.isfinite(predictions[0]).all()
     assert np.array_equal(*predictions), "the same seed gives the same model"
+
+    with warnings.catch_warnings():
+        if case.model in OUTSPOKEN:
+            warnings.simplefilter("ignore", OUTSPOKEN[case.model])
+        file = tmp_path / "model.skops"
+        skops.io.dump(estimator, file)
+        loaded = load_trusted(ModelDescription(tmp_path, file, "skops", {}, None), OwnCode(), "model")
+    assert np.array_equal(loaded.predict(x[test]), predictions[1])
 
 
 @pytest.mark.parametrize("kind", ["classifier", "regressor"])

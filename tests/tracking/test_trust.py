@@ -18,6 +18,7 @@ from sklearn.svm import SVC
 from xgboost import XGBClassifier
 
 from runcard import errors
+from runcard.tracking.owncode import OwnCode
 from runcard.tracking.trust import trusted_types
 
 RANDOM = np.random.default_rng(0)
@@ -55,7 +56,7 @@ class Shift(TransformerMixin, BaseEstimator):
 def test_models_of_known_packages_come_back(model: BaseEstimator, tmp_path: Path) -> None:
     file = tmp_path / "model.skops"
     skops.io.dump(model.fit(X, Y), file)
-    loaded = skops.io.load(file, trusted=trusted_types(file, ()))
+    loaded = skops.io.load(file, trusted=trusted_types(file, OwnCode()))
     assert (loaded.predict(X) == model.predict(X)).all()
 
 
@@ -63,8 +64,7 @@ def test_types_of_the_project_are_trusted_and_others_named(tmp_path: Path) -> No
     file = tmp_path / "model.skops"
     skops.io.dump(make_pipeline(Shift(), LogisticRegression()).fit(X, Y), file)
     with pytest.raises(errors.TypesUntrusted) as caught:
-        trusted_types(file, ("other",))
+        trusted_types(file, OwnCode(("other",)))
     assert f"`{Shift.__module__}.Shift`" in caught.value.what
     assert "--model-format cloudpickle" in caught.value.hint
-    assert f"{Shift.__module__}.Shift" in trusted_types(file, (Shift.__module__,))
-    assert f"{Shift.__module__}.Shift" in trusted_types(file, (Shift.__module__.partition(".")[0],))
+    assert f"{Shift.__module__}.Shift" in trusted_types(file, OwnCode((Shift.__module__,)))

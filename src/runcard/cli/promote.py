@@ -14,7 +14,8 @@ from runcard.cli.answer import Command, answer, say, say_all
 @click.option("--force", is_flag=True, help="Move it although a gate does not hold; needs --reason.")
 @click.option("--reason", metavar="TEXT", default="", help="Why; the ledger keeps it.")
 @options.tracking_uri
-def command(model: str, to: str, force: bool, reason: str, tracking_uri: str | None) -> None:
+@options.allow_code
+def command(model: str, to: str, force: bool, reason: str, tracking_uri: str | None, allow_code: bool) -> None:
     """Move an alias to a model version when every gate holds.
 
     MODEL alone means its latest version. The gates stand in the card under `registry:` and in
@@ -23,7 +24,7 @@ def command(model: str, to: str, force: bool, reason: str, tracking_uri: str | N
     from runcard.workflow.registry import promote
     from runcard.workflow.registry.promote import gate_lines
 
-    done = promote(model, to=to, force=force, reason=reason, tracking_uri=tracking_uri, note=say)
+    done = promote(model, to=to, force=force, reason=reason, allow_code=allow_code, tracking_uri=tracking_uri, note=say)
     event = done.promotion
     if event is None:
         say(f"{done.version} is `{to}` already")

@@ -1,94 +1,109 @@
-"""Which types a model file in skops format may hold.
+"""Which names a model file in skops format may hold, and loading it if it holds no others.
 
-A skops file names the types to build when it is loaded, and the loader asks which of them to trust. They are
-computed when the model is saved: known packages and the project's own modules are trusted, all else is said.
+The names are those of known_types.json, one by one and each in the role that it is listed for, and what is defined in
+the project's own modules. scripts/make_known_types.py makes the list from what runcard saves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+import importlib.resources
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any
 
 from runcard import errors
 from runcard.tracking.description import ModelDescription
+from runcard.tracking.modelzip import BROKEN, check_inner, open_copy
+from runcard.tracking.named import Named, read_schema
+from runcard.tracking.owncode import OwnCode
 
-KNOWN_PACKAGES = frozenset(
-    {"sklearn", "numpy", "scipy", "pandas", "xgboost", "lightgbm", "catboost", "polars", "runcard"}
-)
-"""Packages whose types a model may hold; those of the numeric stack, which loading a model imports anyway."""
-
-KNOWN_TYPES = frozenset(
-    {
-        "builtins.bytearray",
-        "builtins.complex",
-        "builtins.frozenset",
-        "builtins.object",
-        "builtins.range",
-        "collections.Counter",
-        "collections.OrderedDict",
-        "collections.defaultdict",
-        "collections.deque",
-        "datetime.date",
-        "datetime.datetime",
-        "datetime.timedelta",
-        "decimal.Decimal",
-        "fractions.Fraction",
-        "functools.partial",
-        "pathlib.PosixPath",
-        "pathlib.WindowsPath",
-        "uuid.UUID",
-    }
-)
-"""Plain values of the standard library; never its functions, some of which run commands."""
+PROTOCOLS = range(1, 3)
+"""Of skops, as far as they were looked at."""
 
 
-def trusted_types(model_file: Path, project_modules: Iterable[str]) -> list[str]:
-    """List the types of a skops file that its loader must be told to trust.
+def trusted_types(model_file: Path, own: OwnCode) -> list[str]:
+    """List the types of a skops file that whoever loads it with skops alone must say to trust.
 
     Raises
     ------
     TypesUntrusted
-        Some of them are of packages that are neither known nor the project's own.
+        It holds some that are neither known nor the project's own.
     """
-    types, foreign = _types_of(model_file, project_modules)
-    if foreign:
-        raise refusal(
-            f"the model holds types that are not known to be safe to load: {errors.listing(foreign)}",
-            "a model file names the code that runs when it is loaded",
-        )
-    return types
-
-
-def types_to_load(model: ModelDescription, project_modules: Iterable[str], root: Path, name: str) -> list[str]:
-    """List the types that a loader must be told to trust, for a model that loads no unknown code.
-
-    Code that is kept with a model is not looked at: the project's own modules stand in for it, where they are the
-    same to the byte.
-
-    Raises
-    ------
-    TypesUntrusted
-        Loading it would run code of neither known packages nor the project's own modules.
-    """
-    if model.format != "skops":
-        raise _not_loaded(name, f"it is kept in {model.format} format", "loading such a file runs what is in it")
-    types, foreign = _types_of(model.file, project_modules)
-    if foreign:
-        what = f"it holds types of other packages: {errors.listing(foreign)}"
-        raise _not_loaded(name, what, "a model file names the code that runs when it is loaded")
-    if model.code is not None and (others := _not_in_project(model.code, root)):
-        what = f"its code is not that of this project: {errors.listing(others)}"
-        raise _not_loaded(name, what, "it was saved with other code than is here now, which would predict otherwise")
-    return types
-
-
-def _types_of(model_file: Path, project_modules: Iterable[str]) -> tuple[list[str], list[str]]:
-    """List the types that skops does not trust by itself, and those of them that are of unknown packages."""
     import skops.io
 
-    types: list[str] = skops.io.get_untrusted_types(file=model_file)
-    packages = KNOWN_PACKAGES | {module.split(".")[0] for module in project_modules}
-    return types, [name for name in types if name not in KNOWN_TYPES and name.split(".")[0] not in packages]
+    with _open(model_file, model_file.name) as model:
+        if foreign := model.foreign(own):
+            raise refusal(
+                f"the model holds types that are not known to be safe to load: {errors.listing(foreign)}",
+                "a model file names the code that runs when it is loaded",
+            )
+    found: list[str] = skops.io.get_untrusted_types(file=model_file)
+    return found
+
+
+def load_trusted(model: ModelDescription, own: OwnCode, name: str, *, any_version: bool = False) -> Any:
+    """Load a model that runs no code but that of known types and of the project.
+
+    Code that is kept with a model is not run: the project's own modules stand in for it, where they are the same to
+    the byte, or in any version of them.
+
+    Raises
+    ------
+    TypesUntrusted
+        Loading it would run other code.
+    ModelDamaged
+        It cannot be read as a model, or is larger than one may be.
+    """
+    import skops.io
+
+    if model.format != "skops":
+        raise _not_loaded(name, f"it is kept in {model.format} format", "loading such a file runs what is in it")
+    with _open(model.file, name) as opened:
+        if foreign := opened.foreign(own):
+            what = f"it holds types of other packages: {errors.listing(foreign)}"
+            raise _not_loaded(name, what, "a model file names the code that runs when it is loaded")
+        if model.code is not None and not any_version and (others := _not_in_project(model.code, own.root)):
+            what = f"its code is not that of this project: {errors.listing(others)}"
+            why = "it was saved with other code than is here now, which would predict otherwise"
+            raise _not_loaded(name, what, why)
+        return skops.io.load(opened.file, trusted=[named.name for named in opened.named])
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    file: IO[bytes]
+    named: frozenset[Named]
+
+    def foreign(self, own: OwnCode) -> list[str]:
+        """Name what is neither known nor the project's own."""
+        return sorted({named.name for named in self.named - known_types() if not own.has(named)})
+
+
+@contextmanager
+def _open(path: Path, name: str) -> Iterator[_Opened]:
+    with ExitStack() as stack:
+        try:
+            copy, schema = stack.enter_context(open_copy(path))
+            contents = read_schema(schema, PROTOCOLS)
+            check_inner(copy, contents.files)
+        except (*BROKEN, TypeError, AttributeError, RecursionError, MemoryError) as error:
+            if errors.is_disk_full(error):
+                raise
+            raise _damaged(path, name, error) from None
+        yield _Opened(copy, contents.named)
+
+
+@functools.cache
+def known_types() -> frozenset[Named]:
+    """List all names that a model may hold, each with its role."""
+    text = importlib.resources.files(__package__).joinpath("known_types.json").read_text(encoding="utf-8")
+    found = json.loads(text)
+    types = {Named(role, name) for role, names in found["types"].items() for name in names}
+    return frozenset(types | {Named("FunctionNode", name) for name in found["functions"]})
 
 
 def _not_in_project(code: Path, root: Path) -> list[str]:
@@ -107,6 +122,16 @@ def _not_loaded(name: str, what: str, why: str) -> errors.TypesUntrusted:
         where=name,
         why=why,
         hint="if you trust who made it, use `--allow-code`",
+    )
+
+
+def _damaged(path: Path, name: str, error: BaseException) -> errors.ModelDamaged:
+    why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error) or type(error).__name__
+    return errors.ModelDamaged(
+        f"the model file of `{name}` cannot be read",
+        where=name,
+        why=f"`{path.name}`: {why}",
+        hint="use another version, or run its card again and register what it gives",
     )
 
 

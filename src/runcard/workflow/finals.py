@@ -24,6 +24,7 @@ from runcard.record import FinalRecord, Record, make_final
 from runcard.report.cells import csv_cell
 from runcard.report.figures import Drawing, FinalistView, classification_report, draw, drawings_of
 from runcard.tracking.logs import MODEL_FOLDER, PREDICTIONS_FILE
+from runcard.tracking.owncode import OwnCode
 from runcard.trial import FinalResult, FinalTask, last_line, read_rows, refit
 from runcard.workflow.train import TEST, Bench, matrices_folder, prepare_folds
 
@@ -249,7 +250,6 @@ def _save_model(plan: Plan, result: FinalResult, folder: Path, project: Project)
 
     if result.example is None:
         return
-    modules = project.settings.modules
     save_model(
         result.pipeline,
         folder,
@@ -257,7 +257,7 @@ def _save_model(plan: Plan, result: FinalResult, folder: Path, project: Project)
         predictions=_said_of_example(plan, result, len(result.example)),
         requirements=requirements_for(modules_of(result.pipeline), model_format=project.settings.model_format),
         model_format=project.settings.model_format,  # type: ignore[arg-type]
-        project_modules=modules,
+        own=OwnCode(project.settings.modules, project.root),
         code_paths=_own_code(result.pipeline, project),
     )
 

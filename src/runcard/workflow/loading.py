@@ -16,7 +16,8 @@ from runcard.project import Project, import_modules
 from runcard.redact import redact
 from runcard.tracking.description import ModelDescription, describe_model
 from runcard.tracking.modelfiles import check_model
-from runcard.tracking.trust import types_to_load
+from runcard.tracking.owncode import OwnCode
+from runcard.tracking.trust import load_trusted
 from runcard.tracking.versions import ModelVersion
 from runcard.trial import last_line
 from runcard.workflow.fetching import Fetched, fetch
@@ -106,7 +107,7 @@ def _loaded(found: Fetched, project: Project, *, allow_code: bool) -> LoadedMode
     description = describe_model(found.folder, str(version))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        pipeline = _load(description, version, project, allow_code=allow_code)
+        pipeline = load_pipeline(description, str(version), project, allow_code=allow_code)
     said = [f"{w.category.__name__}: {str(w.message).strip().partition(chr(10))[0]}" for w in caught]
     data = _data_section(found.origin.card)
     return LoadedModel(
@@ -119,31 +120,43 @@ def _loaded(found: Fetched, project: Project, *, allow_code: bool) -> LoadedMode
     )
 
 
-def _load(description: ModelDescription, version: ModelVersion, project: Project, *, allow_code: bool) -> Any:
+def load_pipeline(
+    model: ModelDescription, name: str, project: Project, *, allow_code: bool = False, any_version: bool = False
+) -> Any:
+    """Load the pipeline of a described model: the one place that does.
+
+    Parameters
+    ----------
+    any_version
+        Whether the project's own code may have changed since.
+
+    Raises
+    ------
+    TypesUntrusted
+        Loading it would run unknown code.
+    ModelDamaged
+        Its file cannot be read.
+    TrackingError
+        It cannot be loaded with what is installed.
+    """
     from runcard.tracking.mlflow import load_with_code
 
-    types: list[str] | None = None
     try:
-        types = types_to_load(description, project.settings.modules, project.root, str(version))
-    except errors.TypesUntrusted:
-        if not allow_code:
-            raise
-    try:
-        if types is None:
-            return load_with_code(description.folder)
-        if description.code is not None:
-            import_modules(project)
-        import skops.io
-
-        return skops.io.load(description.file, trusted=types)
+        try:
+            own = OwnCode(project.settings.modules, project.root, lambda: import_modules(project))
+            return load_trusted(model, own, name, any_version=any_version)
+        except errors.TypesUntrusted:
+            if not allow_code:
+                raise
+        return load_with_code(model.folder)
     except errors.RuncardError:
         raise
     except Exception as error:  # whatever the packages that it was made with raise
         raise errors.TrackingError(
-            f"`{version}` cannot be loaded",
-            where=str(version),
+            f"`{name}` cannot be loaded",
+            where=name,
             why=last_line(error),
-            hint=_packages(description.folder),
+            hint=_packages(model.folder),
         ) from error
 
 

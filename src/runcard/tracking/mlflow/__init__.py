@@ -8,7 +8,7 @@ from runcard.tracking.mlflow.connection import quiet_mlflow
 from runcard.tracking.mlflow.details import MlflowDetails
 from runcard.tracking.mlflow.files import MlflowFiles
 from runcard.tracking.mlflow.ledger import MlflowLedger
-from runcard.tracking.mlflow.models import import_writer, load_model, load_with_code, save_model, signature_of
+from runcard.tracking.mlflow.models import import_writer, load_with_code, save_model, signature_of
 from runcard.tracking.mlflow.origin import read_origin
 from runcard.tracking.mlflow.reader import MlflowReader
 from runcard.tracking.mlflow.registry import MlflowRegistry
@@ -23,7 +23,6 @@ __all__ = [
     "MlflowRegistry",
     "MlflowTracker",
     "import_writer",
-    "load_model",
     "load_with_code",
     "quiet_mlflow",
     "read_origin",

@@ -7,14 +7,14 @@ import sys
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from runcard.tracking import reach, trust
-from runcard.tracking.description import describe_model
 from runcard.tracking.mlflow.connection import quiet_mlflow
+from runcard.tracking.owncode import OwnCode
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +35,7 @@ def save_model(
     predictions: Any,
     requirements: Sequence[str],
     model_format: ModelFormat = "skops",
-    project_modules: Collection[str] = (),
+    own: OwnCode | None = None,
     code_paths: Sequence[Path] = (),
 ) -> None:
     """Write a fitted pipeline as a complete MLflow model folder, without predicting or inferring anything.
@@ -49,8 +49,8 @@ def save_model(
         have the types of the whole table (a column of integers anywhere missing is one of doubles).
     requirements
         The packages that loading it needs, with exact versions.
-    project_modules, code_paths
-        The project's own modules, whose types are trusted, and their files, which are kept with the model.
+    own, code_paths
+        The project's own code, whose types are trusted, and its files, which are kept with the model.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def save_model(
     import_writer(model_format)
     with quiet_mlflow(), tempfile.TemporaryDirectory(dir=path.parent, prefix=".model-") as folder:
         dumped = Path(folder, "model")
-        trusted = _dump(pipeline, dumped, model_format, project_modules)
+        trusted = _dump(pipeline, dumped, model_format, own or OwnCode())
         # MLflow would write the file uncompressed (five times larger) and load it again to see that it can.
         # It is given a stand-in to build the folder around, whose file the dumped one then replaces.
         import mlflow.sklearn
@@ -97,22 +97,6 @@ def import_writer(model_format: ModelFormat) -> None:
                 importlib.import_module(name)
 
 
-def load_model(folder: Path, *, project_modules: Collection[str] = ()) -> Any:
-    """Load the scikit-learn pipeline of a model's folder; in skops format, if all of its types are known to be safe.
-
-    A model of another format runs what it holds: whoever loads it has verified its digest.
-
-    Raises
-    ------
-    TypesUntrusted
-        It holds types of other packages.
-    """
-    found = describe_model(folder, folder.name)
-    if found.format == "skops":
-        trust.trusted_types(found.file, project_modules)
-    return load_with_code(folder)
-
-
 def signature_of(folder: Path) -> dict[str, Any] | None:
     """Read what a model's folder says goes in and comes out, lists of column specifications; None if nothing."""
     from mlflow.models import Model
@@ -141,7 +125,7 @@ def _without_advice() -> Iterator[None]:
         yield
 
 
-def _dump(pipeline: Any, file: Path, model_format: ModelFormat, modules: Collection[str]) -> list[str] | None:
+def _dump(pipeline: Any, file: Path, model_format: ModelFormat, own: OwnCode) -> list[str] | None:
     """Write the pipeline and return the types to be trusted, if the format asks for them."""
     if model_format == "cloudpickle":
         import cloudpickle
@@ -154,7 +138,7 @@ def _dump(pipeline: Any, file: Path, model_format: ModelFormat, modules: Collect
         skops.io.dump(pipeline, file, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
     except Exception as error:  # whatever the __getstate__ or __reduce__ of a part raises
         raise trust.refusal("the model cannot be kept in skops format", reach.reason(error)) from error
-    return trust.trusted_types(file, modules)
+    return trust.trusted_types(file, own)
 
 
 def _signature(rows: pd.DataFrame, predictions: Any) -> ModelSignature:

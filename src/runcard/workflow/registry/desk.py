@@ -29,6 +29,8 @@ class Desk:
     registry: MlflowRegistry
     ledger: MlflowLedger
     note: Note
+    allow_code: bool = False
+    """Whether code that comes with a model may run, see `open_model`."""
 
     def signed(self) -> dict[str, Any]:
         """Say who does something, where and when."""
@@ -38,7 +40,11 @@ class Desk:
 
 @contextmanager
 def open_desk(
-    project: Project | None = None, *, tracking_uri: str | None = None, note: Note = lambda line: None
+    project: Project | None = None,
+    *,
+    tracking_uri: str | None = None,
+    note: Note = lambda line: None,
+    allow_code: bool = False,
 ) -> Iterator[Desk]:
     """Connect to the project's registry and ledger.
 
@@ -53,7 +59,7 @@ def open_desk(
     uri = project.tracking_uri
     with MlflowRegistry(uri) as registry, MlflowLedger(uri, artifact_root=project.root / "mlartifacts") as ledger:
         registry.probe()
-        yield Desk(project, registry, ledger, note)
+        yield Desk(project, registry, ledger, note, allow_code)
 
 
 def _who(root: Path) -> str:

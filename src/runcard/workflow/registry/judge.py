@@ -20,10 +20,12 @@ from runcard.promotion import (
 )
 from runcard.redact import redact
 from runcard.tracking.base import N_TEST_TAG, PARENT_TAG, VERDICT_TAG, RunRow
+from runcard.tracking.description import describe_model
 from runcard.tracking.modelfiles import digest_or_none
 from runcard.tracking.seal import is_ours
 from runcard.tracking.versions import ModelVersion
 from runcard.workflow.agreement import part, unlike_trial
+from runcard.workflow.loading import load_pipeline
 from runcard.workflow.registry.desk import Desk
 from runcard.workflow.registry.rows import Contender, compare_on, read_test_rows
 from runcard.workflow.registry.rules import Rules, read_rules
@@ -188,20 +190,12 @@ def _beats_holder(desk: Desk, rules: Rules, origin: Origin | None, ours: _Files,
 
 def _load(desk: Desk, files: _Files) -> Contender:
     """Load a model whose digest was verified."""
-    from runcard.tracking.mlflow import load_model
-
     name, signature = str(files.version), files.signature
     if signature is None:
         raise errors.MetricImpossible(f"{name} has no signature", hint="log the model with one")
-    try:
-        pipeline = load_model(files.folder, project_modules=desk.project.settings.modules)
-    except errors.RuncardError:
-        raise
-    except Exception as error:  # whatever the code of a model's packages raises
-        raise errors.MetricImpossible(
-            f"{name} cannot be loaded here", why=f"{type(error).__name__}: {error}", hint="install what it needs"
-        ) from error
-    return Contender(name, pipeline, tuple(column["name"] for column in signature["inputs"]))
+    described = describe_model(files.folder, name)
+    pipeline = load_pipeline(described, name, desk.project, allow_code=desk.allow_code, any_version=True)
+    return Contender(name, pipeline, tuple(described.columns))
 
 
 def _in_a_line(error: errors.RuncardError) -> str:

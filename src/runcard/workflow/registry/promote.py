@@ -32,6 +32,7 @@ def promote(
     to: str,
     force: bool = False,
     reason: str = "",
+    allow_code: bool = False,
     project: Project | None = None,
     tracking_uri: str | None = None,
     note: Note = lambda line: None,
@@ -46,6 +47,8 @@ def promote(
         The alias, `staging` or `production`.
     force, reason
         Move it although a gate does not hold, which needs a reason; both are recorded.
+    allow_code
+        Whether code that comes with a model may run where a gate scores it, see `open_model`.
 
     Raises
     ------
@@ -57,7 +60,7 @@ def promote(
     """
     _refuse_silent_force(force=force, reason=reason)
     ref = parse_ref(model)
-    with open_desk(project, tracking_uri=tracking_uri, note=note) as desk:
+    with open_desk(project, tracking_uri=tracking_uri, note=note, allow_code=allow_code) as desk:
         entries = settle(desk, ref.name)
         candidate, holder = desk.registry.find(ref), desk.registry.holder(ref.name, to)
         if holder is not None and holder.version == candidate.version:
