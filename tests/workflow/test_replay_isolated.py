@@ -70,6 +70,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, empty_mlflow_db: Path) -> Pl
     git(root / "made", "add", ".")
     git(root / "made", "commit", "-q", "-m", "first")
     (project / "ideas.py").write_text(FEATURES)
+    (project / "uv.toml").write_text('required-version = "==0.0.1"\n')  # no setting of a restored tree counts
     (project / "pieces").mkdir()
     (project / "pieces" / "scaling.py").write_text("def by():\n    return 3.0\n")
     uri = f"sqlite:///{project / 'mlflow.db'}"

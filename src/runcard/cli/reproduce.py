@@ -83,7 +83,7 @@ def command(
 
 
 def _ask(what: str) -> bool:
-    say(what)
+    say_all(what.splitlines())
     return click.confirm("Run it, with your rights?", default=False, err=True)
 
 

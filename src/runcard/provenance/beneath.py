@@ -32,6 +32,12 @@ def link_beneath(top: Path, name: str, target: bytes) -> None:
         os.symlink(os.fsdecode(target), last, dir_fd=folder)
 
 
+def folder_beneath(top: Path, name: str) -> Path:
+    """Make a folder below another one, or find it there, and give its path. Raises as `write_beneath`."""
+    with _folder_of(top, f"{name}/within"):
+        return top / name
+
+
 def copy_beneath(source: Path, top: Path, name: str) -> None:
     """Copy a file to a new one below a folder. Raises as `write_beneath`."""
     with (

@@ -11,7 +11,7 @@ TIMEOUT_SECONDS = 20.0
 
 _QUIET = (
     *("core.fsmonitor=false", "core.quotePath=false", "core.safecrlf=false", "core.hooksPath=/dev/null"),
-    *("advice.statusHints=false", "protocol.ext.allow=never"),
+    *("advice.statusHints=false", "protocol.ext.allow=never", "safe.bareRepository=explicit"),
 )
 # A git hook sets GIT_DIR and GIT_INDEX_FILE for its own repository: only configuration is passed on.
 _PASSED_ON = ("GIT_CONFIG_", "GIT_CEILING_", "GIT_EXEC_PATH")

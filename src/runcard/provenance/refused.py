@@ -22,7 +22,7 @@ def mending(reason: str) -> str | None:
     """Give the command that has git answer, or None where there is no repository."""
     if owned := _OWNED.search(reason):
         return f"git config --global --add safe.directory {shlex.quote(owned['top'])}"
-    if "must be run in a work tree" in reason:
+    if "must be run in a work tree" in reason or reason.startswith("cannot use bare repository"):
         return "git worktree add ../work-tree"
     if reason.startswith("git is not installed"):
         return "install git"

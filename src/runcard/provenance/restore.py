@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runcard import errors
-from runcard.provenance.beneath import edit_beneath, link_beneath, write_beneath
+from runcard.provenance.beneath import edit_beneath, folder_beneath, link_beneath, write_beneath
 from runcard.provenance.border import is_address
 from runcard.provenance.code import Code, digest_file
 from runcard.provenance.git import GitSilent, ask_git, settings_like
@@ -67,7 +67,7 @@ def restore_code(code: Code, *, repository: Path, into: Path) -> Restored:
         _borrow(code, repository, into)
         _check_out(code, into)
         missing = list(_fill_submodules(repository, into))
-    except GitSilent as error:
+    except (GitSilent, OSError) as error:
         raise _not_restored(code, redact(str(error))) from None
     _compare(code, into)
     _write_sources(code, into)
@@ -174,10 +174,10 @@ def _fill_submodules(repository: Path, into: Path) -> Iterator[str]:
         if not (own / ".git").exists() or not _has(own, commit):
             yield f"the submodule {name} is empty: this clone does not have its commit {commit[:12]}"
             continue
-        part = Code(commit=commit)
-        _borrow(part, own, into / name)
-        _check_out(part, into / name)
-        yield from _fill_submodules(own, into / name)
+        part, folder = Code(commit=commit), folder_beneath(into, name)
+        _borrow(part, own, folder)
+        _check_out(part, folder)
+        yield from _fill_submodules(own, folder)
 
 
 def _top_of(repository: Path) -> Path:

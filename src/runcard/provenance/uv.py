@@ -57,7 +57,7 @@ def ask_uv(*words: str | Path, at: Path, variables: dict[str, str] | None = None
     Parameters
     ----------
     at
-        The folder whose project's `[tool.uv]` has a say as well.
+        A folder of the user's own project, whose `[tool.uv]` and `uv.toml` have a say; never a restored one.
 
     Raises
     ------

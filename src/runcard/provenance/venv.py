@@ -44,7 +44,7 @@ def make_venv(wanted: Wanted, *, shelf: Path, own: Path, top: Path, root: Path) 
     top
         The top of the restored repository.
     root
-        The restored project, whose `[tool.uv]` may name an index.
+        The user's own project, whose `[tool.uv]` may name an index; what a restored one says is data.
 
     Raises
     ------

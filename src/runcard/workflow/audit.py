@@ -21,6 +21,7 @@ from runcard.data.splitfile import read_folds
 from runcard.data.store import Store, open_store
 from runcard.plan.digest import digest_rows
 from runcard.project import Project, find_project
+from runcard.provenance.border import is_commit
 from runcard.provenance.git import is_pushed
 from runcard.provenance.kept import read_code
 from runcard.provenance.modules import text_digest
@@ -109,7 +110,7 @@ class _Gathering:
             plan=plan,
             parts=parts,
             code_problem=_problem(code, kept),
-            pushed_since=is_pushed(self.project.root, str(code["commit"])) if code.get("pushed") is False else None,
+            pushed_since=self._is_pushed_since(code),
             hyperparameters=self._hyperparameters(run),
             split=_split(files.read(SPLIT_FILE), plan.get("split") or {}),
             data=self._data(plan, parts.get("data") or {}),
@@ -128,6 +129,12 @@ class _Gathering:
             params=run.params,
             model=self._model(run),
         )
+
+    def _is_pushed_since(self, code: Mapping[str, Any]) -> bool | None:
+        """Tell whether a commit that was pushed nowhere is now; a word that is no commit is not asked about."""
+        commit = code.get("commit")
+        asked = code.get("pushed") is False and is_commit(commit)
+        return is_pushed(self.project.root, str(commit)) if asked else None
 
     def _files(self, run: RunRow) -> RunFiles:
         return RunFiles(self.project.tracking_uri, run.run_id, self.reader)

@@ -141,7 +141,7 @@ def _dvc_version(path: Path) -> DvcVersion | None:
         return None  # edited since `dvc add`: DVC does not have it
     folder, name = tracked.file.parent, tracked.file.name
     try:
-        ask_git(folder, "diff", "--quiet", "HEAD", "--", name)
+        ask_git(folder, "diff", "--quiet", "--no-ext-diff", "--no-textconv", "HEAD", "--", name)
         return DvcVersion(tracked.md5, ask_git(folder, "log", "-1", "--format=%H", "--", name).decode().strip())
     except GitSilent:
         return DvcVersion(tracked.md5)

@@ -13,6 +13,7 @@ from runcard import errors
 from runcard.data.lockfile import NAME as LOCK
 from runcard.journal import is_begun, open_journal
 from runcard.journal.book import FILE
+from runcard.printable import printable_line
 from runcard.project import Project
 from runcard.provenance.builds import normalised, sources_of
 from runcard.provenance.git import GitSilent, ask_git, author_of, remote_branch_of
@@ -51,15 +52,14 @@ class Foreign:
     """The packages among them that are not installed here."""
 
     def __str__(self) -> str:
-        """Describe it in a line for each kind of code."""
-        packages = f"{self.n_packages} packages would be installed"
-        return "\n".join(
-            [
-                f"commit {self.commit}, {self.author}",
-                f"{_count(self.n_files, 'file')} not committed, {_count(self.n_lines, 'line')}",
-                packages + (f", among them {errors.listing(self.unknown)}" if self.unknown else ""),
-            ]
-        )
+        """Describe it in a line for each kind of code, whatever its author is called."""
+        packages = f"{self.n_packages:,} packages would be installed"
+        lines = [
+            f"commit {self.commit}, {self.author}",
+            f"{_count(self.n_files, 'file')} not committed, {_count(self.n_lines, 'line')}",
+            packages + (f", among them {errors.listing(self.unknown)}" if self.unknown else ""),
+        ]
+        return "\n".join(map(printable_line, lines))
 
 
 def why_trusted(recorded: Recorded, code: Code, environment: Mapping[str, Any], project: Project, opts: Options) -> str:
@@ -181,7 +181,7 @@ def _describe(
 
 
 def _question(foreign: Foreign) -> str:
-    return f"`{foreign.run_name}` would run code that nobody here is known to answer for:\n{foreign}"
+    return f"`{printable_line(foreign.run_name)}` would run code that nobody here is known to answer for:\n{foreign}"
 
 
 def _refusal(foreign: Foreign, *, was_asked: bool) -> errors.CodeForeign:

@@ -46,14 +46,14 @@ def diff_runs(first: str, second: str, *, tracking_uri: str | None = None, proje
 
 def _ours(first: Subject, second: Subject, reader: RunReader, project: Project) -> Beside:
     accounts = [read_account(subject, reader, project) for subject in (first, second)]
-    more = [*_commits(accounts[0], accounts[1], project), *_patches(first, second, reader, project)]
+    more = [*commits_apart(accounts[0], accounts[1], project), *_patches(first, second, reader, project)]
     found = set_beside(accounts[0], accounts[1], (first.run.run_id, second.run.run_id), more)
     if found.scores:
         return found
     return replace(found, scores=tuple(_scores(first.run, second.run)))
 
 
-def _commits(first: Account, second: Account, project: Project) -> list[Difference]:
+def commits_apart(first: Account, second: Account, project: Project) -> list[Difference]:
     """Show what changed between two commits, if the clone has both."""
     ids = [account.code.get("commit") for account in (first, second)]
     if None in ids or ids[0] == ids[1]:

@@ -66,7 +66,7 @@ def replay_isolated(recorded: Recorded, project: Project, options: Options) -> R
             options.note(f"{remark[0].upper()}{remark[1:]}")
         options.note(f"Making its environment: Python {account.environment['python']}, {len(wanted.versions)} packages")
         shelf = project.home / VENVS
-        python = make_venv(wanted, shelf=shelf, own=folder / "venv", top=restored.top, root=restored.root)
+        python = make_venv(wanted, shelf=shelf, own=folder / "venv", top=restored.top, root=project.root)
         _bring_data(account.plan, project, restored)
         variables = replay_variables(recorded, project) | {TRUSTED_VARIABLE: trusted}
         said = run_child(_command(python, recorded, options), restored.root, variables)
