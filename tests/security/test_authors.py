@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -12,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from projects import call_cli, environment, write_project
+from projects import COMMAND, call_cli, environment, write_project
 
 import runcard
 from runcard import errors
@@ -142,6 +144,28 @@ def test_asked_and_allowed(places: Places) -> None:
     with pytest.raises(errors.CodeForeign, match="nobody here"):
         why(recorded, project, ask=answer(False))
     assert why(recorded, project, allow_code=True) == ALLOWED
+
+
+def test_a_terminal_is_asked(places: Places, tmp_path: Path) -> None:
+    clone = shutil.copytree(places.clone, tmp_path / "clone")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, "reproduce", places.dirty],
+        cwd=clone,
+        env=environment(MLFLOW_TRACKING_URI=f"sqlite:///{places.made / 'mlflow.db'}"),
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        said = b""
+        while not said.endswith(b"[y/N]: "):
+            said += os.read(ours, 4096)
+        os.write(ours, b"\n")
+        assert process.wait(60) == 3
+    os.close(ours)
+    assert b"nobody here is known to answer for" in said
+    assert b"2 files not committed" in said
 
 
 @pytest.mark.parametrize(

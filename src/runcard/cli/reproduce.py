@@ -9,7 +9,7 @@ import click
 
 from runcard import errors
 from runcard.cli import options
-from runcard.cli.answer import Command, answer_document, say
+from runcard.cli.answer import Command, answer_document, say, say_all
 
 if TYPE_CHECKING:
     from runcard.replay import Replay
