@@ -721,6 +721,22 @@ def audit_failed(root: Path) -> str:
     return runcard_says("audit", "notebook", "--require", "12")
 
 
+@case("RC706")
+def ledger_edited(root: Path) -> str:
+    from runcard.promotion import Promotion
+    from runcard.tracking.mlflow import MlflowLedger
+
+    write(root)
+    made = client(root)
+    made.create_registered_model("churn")
+    event = Promotion("promote", "churn", 1, "run", "ada", "host", "2026-01-05T10:00:00+00:00", alias="staging")
+    with MlflowLedger(f"sqlite:///{root / 'mlflow.db'}", artifact_root=root) as ledger:
+        entry = ledger.append(event, None)
+        ledger.finish(entry, version=1)
+    made.set_tag(entry.event_id, "runcard.who", "eve")
+    return re.sub(r"run [0-9a-f]{8}", "run <run>", runcard_says("history", "churn", "--verify"))
+
+
 @case("RC010")
 def uncommitted(root: Path) -> str:
     write(root, golden_rc010="RATE = 1\n")

@@ -643,6 +643,12 @@ class AuditFailed(GateError):
     code = "RC705"
 
 
+class LedgerAltered(GateError):
+    """The ledger of promotions is not as it was written, or the registry is not where it left it."""
+
+    code = "RC706"
+
+
 # RC8xx: running recorded runs again
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -77,6 +78,16 @@ def read_promotion(text: str) -> Promotion:
     """Read an event back, equal to what was written."""
     fields = json.loads(text)
     return Promotion(**fields | {"gates": tuple(Gate(**gate) for gate in fields["gates"])})
+
+
+def event_digest(event_id: str, before: str, promotion: Promotion) -> str:
+    """Hash what an event says, its place, and the digest of the event before it; 64 hex digits.
+
+    Which version was registered is not in it, for it is made only after the event is agreed upon.
+    """
+    fields = asdict(promotion) | ({"version": None} if promotion.alias is None else {})
+    text = json.dumps({"event": event_id, "before": before, "promotion": fields}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def holders(events: Sequence[Promotion], alias: str) -> list[int]:

@@ -19,7 +19,7 @@ from runcard import errors
 from runcard.project import Project, find_project
 from runcard.tracking.mlflow import quiet_mlflow
 from runcard.workflow.predict import predict
-from runcard.workflow.registry import promote, read_history, register, rollback
+from runcard.workflow.registry import promote, read_history, register, rollback, verify_history
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
@@ -144,8 +144,19 @@ def test_the_life_of_a_model(shop: Shop) -> None:
     assert page.data.tags["runcard.gates"].splitlines()[-1] == "beats_holder: failed"
     files = {entry.path for entry in shop.client.list_artifacts(page.info.run_id)}
     assert files == {"event.json", "gates.json"}
-    assert len(events[0].data.params) == 1  # `next`, and no credentials anywhere
-    assert "s3cret" not in json.dumps([run.data.tags for run in events])
+    assert events[0].data.params.keys() == {"next", "digest"}
+    assert "s3cret" not in json.dumps([run.data.tags for run in events])  # no credentials anywhere
+    assert_altered_events_are_seen(shop, page.info.run_id)
+
+
+def assert_altered_events_are_seen(shop: Shop, event: str) -> None:
+    assert str(verify_history(MODEL, project=shop.project)) == (
+        "the ledger is as it was written: 7 events, each in its place"
+    )
+    shop.client.set_tag(event, "runcard.reason", "")
+    with pytest.raises(errors.LedgerAltered, match=r"the tags of `customers/2 to production` .* `runcard\.reason`"):
+        verify_history(MODEL, project=shop.project)
+    shop.client.set_tag(event, "runcard.reason", "a trial of strength")
 
 
 def assert_made_from_its_run(shop: Shop) -> None:
@@ -254,6 +265,7 @@ def test_of_two_who_promote_at_once_one_wins(shop: Shop, tmp_path: Path) -> None
     assert str(shop.alias("production")) == winner.partition("/")[2] == str(last.entries[-1].promotion.version)
     assert len([entry for entry in last.entries if entry.promotion.at >= last.entries[-1].promotion.at]) == 1
     shop.events()
+    verify_history(MODEL, project=shop.project)
 
 
 @at("sqlite", "mlflow_server_on_postgres")
@@ -273,6 +285,7 @@ def test_a_kill_at_any_step_of_a_promotion_leaves_ledger_and_alias_agreed(shop: 
         assert all(after[2] == before[1] for before, after in pairwise(chain)), line
     assert {line["n_begun"] for line in found} == {0, 1}  # some died before, some after their event was agreed upon
     shop.events()
+    verify_history(MODEL, project=shop.project)
 
 
 def test_a_kill_at_any_step_of_the_first_event_leaves_one_ledger(

@@ -12,16 +12,19 @@ from runcard.cli.answer import Command, answer_json, say, say_all
 
 @click.command("history", cls=Command)
 @click.argument("model", metavar="MODEL")
+@click.option("--verify", is_flag=True, help="Exit with 3 if the ledger is not as it was written.")
 @options.tracking_uri
 @options.as_json
-def command(model: str, tracking_uri: str | None, as_json: bool) -> None:
+def command(model: str, verify: bool, tracking_uri: str | None, as_json: bool) -> None:
     """Show what happened to a registered model.
 
     Every version that was registered and every alias that was moved, by whom, when and why, as the ledger has it:
-    the experiment `runcard-ledger` in MLflow.
+    the experiment `runcard-ledger` in MLflow. Each event holds the digest of the one before: `--verify` sees one of any
+    model that was edited, taken out, put in or moved, and where MODEL is not where the ledger left it.
     """
-    from runcard.workflow.registry import read_history
+    from runcard.workflow.registry import read_history, verify_history
 
+    verified = verify_history(model, tracking_uri=tracking_uri, note=say) if verify else None
     found = read_history(model, tracking_uri=tracking_uri, note=say)
     if as_json:
         events = [{"event": entry.event_id, **asdict(entry.promotion)} for entry in found.entries]
@@ -32,3 +35,5 @@ def command(model: str, tracking_uri: str | None, as_json: bool) -> None:
 
     results_console().print(events_table(model, [entry.promotion for entry in found.entries]))
     say_all(found.moved)
+    if verified is not None:
+        say(str(verified))

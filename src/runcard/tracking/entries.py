@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from runcard.promotion import Promotion
+from runcard.promotion import Promotion, event_digest
 
 LEDGER = "runcard-ledger"
 """The experiment that the ledger is kept in, one run an event."""
@@ -29,6 +29,19 @@ class Entry:
     """Whether it could not be carried out, what it is about having been deleted: it never happened."""
     owner: str = ""
     """The process that carries it out, as `this_process` names it."""
+    before: str = ""
+    """The digest of the event before it; empty for the first, and for those made before events were chained."""
+    is_chained: bool = True
+    """Whether its own digest was written with it."""
+
+    @property
+    def digest(self) -> str:
+        """What the next event holds of this one."""
+        return event_digest(self.event_id, self.before, self.promotion)
+
+    def __str__(self) -> str:
+        """Name it as a line of `runcard history` does."""
+        return f"`{self.promotion}` of {self.promotion.who}, {self.promotion.at} (run {self.event_id[:8]})"
 
 
 def this_process() -> str:

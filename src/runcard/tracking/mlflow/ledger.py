@@ -4,7 +4,8 @@ MLflow moves an alias for whoever asks last, but a run's parameter is written on
 different values, in any database or through a server, the second is refused. So each event is a run that names
 the next one by its parameter `next`, and to append is to be the first who writes that parameter. The first event
 of all has none before it; it comes with the experiment, made under a name of its own and then renamed to
-`runcard-ledger`, which one process can do.
+`runcard-ledger`, which one process can do. Its parameter `before` is the digest of the event before it, which was
+hashed with its own: an event that is edited, taken out or put in later does not fit any more, see `examine`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from __future__ import annotations
 import json
 import tempfile
 import uuid
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runcard import errors
-from runcard.promotion import Promotion, read_promotion, to_json
+from runcard.promotion import Promotion, event_digest, read_promotion, to_json
 from runcard.redact import redact
 from runcard.tracking import reach
 from runcard.tracking.base import KIND_TAG, NAME_LIMIT, TAG_LIMIT, storable
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 
 NEXT = "next"
 """The parameter of an event that names the event after it."""
+BEFORE = "before"
+"""The parameter of an event that holds the digest of the event before it."""
+DIGEST = "digest"
+"""The parameter of an event that holds its own digest."""
 AFTER_TAG = "runcard.after"
 EVENT_TAG = "runcard.event"
 OWNER_TAG = "runcard.process"
@@ -53,19 +59,27 @@ class MlflowLedger(Connection):
             Somebody else made the experiment, or an event of it is gone.
         """
         with self.translated("the ledger could not be read"):
-            experiment_id = self._experiment_id()
-            if experiment_id is None:
-                return []
-            runs = {run.info.run_id: run for run in self._runs(experiment_id)}
-            first = [run_id for run_id, run in runs.items() if run.data.tags.get(AFTER_TAG) == FIRST]
-            if len(first) != 1:
-                raise self._unusable("its first event is not there")
-            chain, at = [], first[0]
-            while at:
-                chain.append(runs.pop(at) if at in runs else self._late(at))
-                at = chain[-1].data.params.get(NEXT, "")
-            self._remove_late(list(runs.values()), chain)
-            return [self._entry(run) for run in chain]
+            chain, others = self._chain()
+            self._remove_late(others, chain)
+            return self._entries(chain)
+
+    def examine(self) -> tuple[list[Entry], list[str]]:
+        """List all events, and what of them is not as it was written, a line each."""
+        try:
+            with self.translated("the ledger could not be read"):
+                chain, others = self._chain()
+                entries = self._entries(chain)
+                told = [line for run, entry in zip(chain, entries, strict=True) for line in self._unlike(run, entry)]
+        except errors.LedgerUnusable as error:
+            return [], [error.why]
+        chained = [*_breaks(chain, entries)]
+        # Whoever was too late to append an event deletes its run, and never finishes it.
+        loose = [run for run in others if run.info.status == "FINISHED" or NEXT in run.data.params]
+        return entries, [
+            *chained,
+            *told,
+            *(f"the event {run.info.run_name}, run {run.info.run_id[:8]}, was taken out of its place" for run in loose),
+        ]
 
     def append(self, promotion: Promotion, after: Entry | None) -> Entry | None:
         """Write an event behind the last one; None if somebody else was first to do so."""
@@ -75,9 +89,9 @@ class MlflowLedger(Connection):
             experiment_id = self._experiment_id()
             if experiment_id is None:
                 raise self._unusable("it was there a moment ago")
-            event_id = self._write(promotion, experiment_id, after.event_id)
+            event_id = self._write(promotion, experiment_id, after.event_id, after.digest)
             if self._is_first(after.event_id, event_id):
-                return Entry(event_id, promotion, owner=this_process())
+                return Entry(event_id, promotion, owner=this_process(), before=after.digest)
             self.client.delete_run(event_id)
             return None
 
@@ -97,6 +111,24 @@ class MlflowLedger(Connection):
             self.client.set_terminated(entry.event_id, "FAILED")
 
     # The order
+
+    def _chain(self) -> tuple[list[Run], list[Run]]:
+        """Give the runs of all events in their order, and the other runs that there are."""
+        experiment_id = self._experiment_id()
+        if experiment_id is None:
+            return [], []
+        runs = {run.info.run_id: run for run in self._runs(experiment_id)}
+        first = [run_id for run_id, run in runs.items() if run.data.tags.get(AFTER_TAG) == FIRST]
+        if len(first) != 1:
+            raise self._unusable("its first event is not there")
+        chain: list[Run] = []
+        at = first[0]
+        while at:
+            if any(run.info.run_id == at for run in chain):
+                raise self._unusable(f"its event {at} comes twice")
+            chain.append(runs.pop(at) if at in runs else self._late(at, experiment_id))
+            at = chain[-1].data.params.get(NEXT, "")
+        return chain, list(runs.values())
 
     def _experiment_id(self) -> str | None:
         found = self.client.get_experiment_by_name(LEDGER)
@@ -153,24 +185,32 @@ class MlflowLedger(Connection):
             if run.info.lifecycle_stage == "active" and run.data.tags.get(AFTER_TAG) in is_taken:
                 self.client.delete_run(run.info.run_id)
 
-    def _late(self, event_id: str) -> Run:
+    def _late(self, event_id: str, experiment_id: str) -> Run:
         """Give an event that was appended while the others were listed."""
         from mlflow.exceptions import MlflowException
 
         try:
-            return self.client.get_run(event_id)
+            found = self.client.get_run(event_id)
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
             raise self._unusable(f"its event {event_id} is not there") from None
+        if found.info.experiment_id != experiment_id:
+            raise self._unusable(f"its event {event_id} is in another experiment")
+        return found
 
     # Events as runs
 
-    def _write(self, promotion: Promotion, experiment_id: str, after: str) -> str:
+    def _write(self, promotion: Promotion, experiment_id: str, after: str, before: str = "") -> str:
+        from mlflow.entities import Param
+
         tags = {KIND_TAG: "event", AFTER_TAG: after, OWNER_TAG: this_process(), "mlflow.user": promotion.who}
         run = self.client.create_run(experiment_id, tags=tags, run_name=str(promotion)[:NAME_LIMIT])
-        self._describe(run.info.run_id, promotion)
-        return str(run.info.run_id)
+        event_id = str(run.info.run_id)
+        params = {DIGEST: event_digest(event_id, before, promotion)} | ({BEFORE: before} if before else {})
+        self.client.log_batch(event_id, params=[Param(name, value) for name, value in params.items()])
+        self._describe(event_id, promotion)
+        return event_id
 
     def _describe(self, event_id: str, promotion: Promotion) -> None:
         """Write an event as tags for who looks at the page, as one tag for reading it back, and as files."""
@@ -186,6 +226,14 @@ class MlflowLedger(Connection):
             Path(folder, "gates.json").write_text(json.dumps(gates, indent=2, ensure_ascii=False), "utf-8")
             self.client.log_artifacts(event_id, folder)
 
+    def _entries(self, chain: Sequence[Run]) -> list[Entry]:
+        """Read events; those made before events were chained get what they would hold."""
+        found: list[Entry] = []
+        for run in chain:
+            entry = self._entry(run)
+            found.append(entry if entry.is_chained or not found else replace(entry, before=found[-1].digest))
+        return found
+
     def _entry(self, run: Run) -> Entry:
         text = run.data.tags.get(EVENT_TAG) or self.read_text(run.info.run_id, "event.json")
         try:
@@ -198,7 +246,23 @@ class MlflowLedger(Connection):
             run.info.status == "FINISHED",
             VOID_TAG in run.data.tags,
             run.data.tags.get(OWNER_TAG, ""),
+            run.data.params.get(BEFORE, ""),
+            DIGEST in run.data.params,
         )
+
+    def _unlike(self, run: Run, entry: Entry) -> list[str]:
+        """Say what of a finished event's run does not say the same as the event."""
+        found = []
+        if run.info.lifecycle_stage != "active":
+            found.append(f"{entry} was deleted")
+        if entry.is_finished and entry.is_chained:
+            shown = {f"runcard.{name}": value for name, value in _shown(entry.promotion).items()}
+            edited = [name for name, value in shown.items() if run.data.tags.get(name, "") != value]
+            if edited:
+                found.append(f"the tags of {entry} were edited: {errors.listing(edited)}")
+            if json.loads(self.read_text(entry.event_id, "event.json")) != json.loads(to_json(entry.promotion)):
+                found.append(f"the file `event.json` of {entry} was edited")
+        return found
 
     def _runs(self, experiment_id: str) -> list[Run]:
         from mlflow.entities import ViewType
@@ -229,6 +293,23 @@ class MlflowLedger(Connection):
             why=why,
             hint=hint or "restore what was deleted in MLflow, or rename the experiment, and a new ledger is begun",
         )
+
+
+def _breaks(chain: Sequence[Run], entries: Sequence[Entry]) -> Iterator[str]:
+    """Say where events are not as they were chained; those made before there were digests hold none."""
+    is_chained = False
+    for at, (run, entry) in enumerate(zip(chain, entries, strict=True)):
+        written = run.data.params.get(DIGEST)
+        if written != entry.digest and (written is not None or is_chained):
+            yield f"{entry} was edited since it was written"
+        is_chained = is_chained or written is not None
+        if at == 0:
+            if entry.before:
+                yield f"what came before {entry} was taken out"
+            continue
+        last, last_digest = entries[at - 1], chain[at - 1].data.params.get(DIGEST, entries[at - 1].digest)
+        if run.data.tags.get(AFTER_TAG) != last.event_id or (is_chained and entry.before != last_digest):
+            yield f"{entry} was not written after {last}: what is there was edited, taken out, put in or moved"
 
 
 def _shown(promotion: Promotion) -> dict[str, str]:

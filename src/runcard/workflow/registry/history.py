@@ -37,10 +37,11 @@ def read_history(
     """
     with open_desk(project, tracking_uri=tracking_uri, note=note) as desk:
         entries = [entry for entry in settle(desk, model) if entry.promotion.model == model and entry.is_finished]
-        return History(model, tuple(entries), tuple(_moved(desk, model, entries)))
+        return History(model, tuple(entries), tuple(moved_by_hand(desk, model, entries)))
 
 
-def _moved(desk: Desk, model: str, entries: list[Entry]) -> list[str]:
+def moved_by_hand(desk: Desk, model: str, entries: list[Entry]) -> list[str]:
+    """Say which aliases are not where the finished events of a model left them."""
     found = {alias: version.version for version in desk.registry.versions(model) for alias in version.aliases}
     left = {e.promotion.alias: e.promotion.version for e in entries if e.promotion.alias}
     return [
