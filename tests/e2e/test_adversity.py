@@ -16,7 +16,19 @@ from typing import Any
 import pytest
 from contents import contents_of
 from engines import HereEngine
-from projects import COMMAND, MOODY, call_cli, count_rows, environment, journal_of, moody_project, run_cli, start_cli
+from mlflow import MlflowClient
+from projects import (
+    COMMAND,
+    MOODY,
+    call_cli,
+    count_rows,
+    environment,
+    journal_of,
+    moody_project,
+    run_cli,
+    start_cli,
+    wait_for,
+)
 from servers import free_port
 
 from runcard import errors
@@ -24,6 +36,7 @@ from runcard.execution import read_execution
 from runcard.journal import book, file_folder
 from runcard.project import find_project
 from runcard.tracking import delivery
+from runcard.tracking.base import RunRow
 from runcard.tracking.mlflow import MlflowTracker
 from runcard.workflow import execute
 from runcard.workflow.execute import run
@@ -294,3 +307,73 @@ def test_a_clock_that_runs_backwards_costs_nothing(tmp_path: Path, empty_mlflow_
     assert all(row.ended_ms >= row.started_ms for row in rows)
     assert all(value >= 0 for row in rows for name, value in row.metrics.items() if "seconds" in name)
     assert run_cli(folder, "run", "card").stderr.startswith("Nothing to run")
+
+
+# MLflow's halves, and what others remove there
+
+
+def test_files_that_cannot_be_kept_wait_while_the_database_takes_the_rest(card: Path) -> None:
+    """The artifact store is full or not ours, and the database is well: nothing is lost, and nothing is there twice."""
+    folder = card.parents[1]
+    (folder / "mlartifacts").write_text("in the way")
+    ear = Ear()
+    result = run(card, listener=ear)
+    assert (result.problem, result.n_run) == (None, 3)
+    assert len(ear.warnings) == 1, ear.warnings
+    assert "of the records are not in MLflow yet" in ear.warnings[0]
+    assert count_rows(folder, "parcels", "delivered = 0") == result.n_left > 0
+    (folder / "mlartifacts").unlink()
+    assert sync(find_project(card)).left == 0
+    assert [row[1] for row in contents_of(uri_of(card), "moods")] == ["FINISHED"] * 4
+    assert all(row[6] for row in contents_of(uri_of(card), "moods") if row[0] == "card")
+
+
+@pytest.mark.parametrize("kind", ["card", "trial"])
+def test_a_run_that_is_deleted_in_mlflow_meanwhile_stays_deleted_and_costs_nothing_else(kind: str, card: Path) -> None:
+    deleted = list[str]()
+    ear = Ear(lambda: deleted or deleted.append(delete_first(card, kind)))
+    result = run(card, listener=ear)
+    assert (result.problem, result.n_run, result.n_left) == (None, 3, 0)
+    assert ear.warnings == ["1 of the records belong to runs deleted in MLflow and were left out there"]
+    assert deleted[0] not in {row.run_id for row in rows_of(card)}
+    assert len(rows_of(card)) == 3
+    assert len({score.record.trial_key for score in result.comparison.standings}) == 3
+    again = run(card)
+    assert (again.n_run, again.n_left, again.problem) == (0, 0, None)
+
+
+def delete_first(card: Path, kind: str) -> str:
+    """Delete the first run of a kind, as soon as it is there."""
+    wait_for(lambda: any(row.tags["runcard.kind"] == kind for row in rows_of(card)))
+    found = next(row for row in rows_of(card) if row.tags["runcard.kind"] == kind)
+    MlflowClient(uri_of(card)).delete_run(found.run_id)
+    return found.run_id
+
+
+def rows_of(card: Path) -> list[RunRow]:
+    with MlflowTracker(uri_of(card), artifact_root=card.parents[1]) as tracker:
+        try:
+            return tracker.read_runs("moods")
+        except errors.ExperimentUnknown:  # nothing has arrived yet
+            return []
+
+
+def test_an_experiment_that_is_deleted_meanwhile_gets_all_when_it_is_back(card: Path) -> None:
+    client, gone = MlflowClient(uri_of(card)), list[str]()
+
+    def delete() -> None:
+        if not gone:
+            wait_for(lambda: client.get_experiment_by_name("moods") is not None)
+            gone.append(client.get_experiment_by_name("moods").experiment_id)
+            client.delete_experiment(gone[0])
+
+    ear = Ear(delete)
+    result = run(card, listener=ear)
+    assert (result.problem, result.n_run) == (None, 3)
+    assert len(ear.warnings) == 1
+    assert "of the records are not in MLflow yet (the experiment `moods` was deleted in MLflow)" in ear.warnings[0]
+    with pytest.raises(errors.ExperimentDeleted, match="mlflow experiments restore"):
+        run(card)
+    client.restore_experiment(gone[0])
+    assert sync(find_project(card)).left == 0
+    assert [row.status for row in rows_of(card)] == ["FINISHED"] * 4

@@ -74,13 +74,19 @@ class MlflowTracker(MlflowReader):
         named |= {base.RECORD_TAG: run.record_id, base.KIND_TAG: run.kind}
         if run.parent_run_id is not None:
             named["mlflow.parentRunId"] = run.parent_run_id
-        with self.translated(f"run `{run.name}` could not be created"):
-            created = self.client.create_run(
-                self.ensure_experiment(run.experiment),
-                start_time=run.started_ms,
-                tags=named,
-                run_name=run.name,
-            )
+        try:
+            with self.translated(f"run `{run.name}` could not be created"):
+                created = self.client.create_run(
+                    self.ensure_experiment(run.experiment),
+                    start_time=run.started_ms,
+                    tags=named,
+                    run_name=run.name,
+                )
+        except errors.TrackingAway:
+            raise
+        except errors.TrackingError:
+            self._require_live(run.experiment)
+            raise
         self._just_opened = (created.info.run_id, frozenset(tags))
         return str(created.info.run_id)
 
@@ -267,14 +273,21 @@ class MlflowTracker(MlflowReader):
     # What may go wrong
 
     def _refuse_deleted(self, run_id: str, run: base.RunLog) -> None:
-        """Raise RunDeleted if that is why the run could not be filled."""
+        """Raise RunDeleted, or ExperimentDeleted, if that is why the run could not be filled."""
         if not self._is_there(run_id):
+            self._require_live(run.experiment)  # with which the run would come back
             raise errors.RunDeleted(
                 f"run `{run.name}` was deleted in MLflow before all of it had arrived there",
                 where=redact(self.uri),
                 why="nothing more can be written to it",
                 hint="its record stays in the journal; in MLflow it is left out",
             )
+
+    def _require_live(self, experiment: str) -> None:
+        with self.translated("MLflow could not be searched"):
+            found = self.client.get_experiment_by_name(experiment)
+            if found is not None:
+                self.live(found)
 
 
 def _of(kind: type[ItemT], items: tuple[base.Item, ...]) -> list[ItemT]:
