@@ -10,10 +10,10 @@ from mlflow import MlflowClient
 from runcard.tracking.mlflow import MlflowTracker, quiet_mlflow
 
 
-def contents_of(uri: str, experiment: str) -> list[list[Any]]:
+def contents_of(uri: str, experiment: str, *, but: str = "") -> list[list[Any]]:
     """List an experiment's runs: what they are, their values with how often each was logged, files and models."""
     with MlflowTracker(uri, artifact_root=Path("unused")) as tracker:
-        found = tracker.read_runs(experiment)
+        found = [row for row in tracker.read_runs(experiment) if row.tags["runcard.kind"] != but]
     cards = {row.run_id for row in found if row.tags["runcard.kind"] == "card"}
     with quiet_mlflow():
         client = MlflowClient(uri)

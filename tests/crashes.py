@@ -1,10 +1,11 @@
-"""A card's run killed at its n-th step that lasts, for every n, and gone on with; a program that prints what it found.
+"""A command killed at its n-th step that lasts, for every n, and given again; a program that prints what it found.
 
-    python crashes.py FOLDER EMPTY_MLFLOW_DB
+    python crashes.py FOLDER EMPTY_MLFLOW_DB run|sync|reproduce
 
 Every run is a fork of one process that has imported everything, so hundreds of them take half a minute. A step is
-a commit in the journal or in MLflow's database, a file renamed or removed, or the first one written in a folder; at
-the n-th of them the process kills itself with SIGKILL. What it prints is one JSON line a run: the calm one first.
+a commit in the journal or in MLflow's database, a file renamed or removed, the first one written in a folder, or,
+of a replay, a task that trains; at the n-th of them the process kills itself with SIGKILL. What it prints is one JSON
+line a run: the calm one first.
 """
 
 from __future__ import annotations
@@ -18,39 +19,129 @@ import shutil
 import signal
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from contents import contents_of
 from engines import HereEngine
-from projects import moody_project
+from projects import held, moody_project
 
 import runcard
 from runcard.journal import Journal, check_files, open_journal
+from runcard.project import find_project
+from runcard.tracking import delivery
+from runcard.tracking.mlflow import MlflowTracker
 from runcard.workflow import execute
+from runcard.workflow.replay import here, reproduce
+from runcard.workflow.sync import sync
 
 MODELS = [{"name": "moody", "params": {"shift": [0.0, 0.2]}}]
 
 
-def main(folder: Path, db: Path) -> None:
-    """Run calmly, then with a kill at every step."""
+def main(folder: Path, db: Path, what: str) -> None:
+    """Do it calmly, then with a kill at every step."""
     # The same for every run, and half of the time of each.
     importlib.metadata.packages_distributions = functools.cache(importlib.metadata.packages_distributions)
     execute.choose_engine = HereEngine()  # type: ignore[assignment,misc]
     project = folder / "project"
+    {"run": kill_runs, "sync": kill_syncs, "reproduce": kill_replays}[what](project, db)
+
+
+def kill_runs(project: Path, db: Path) -> None:
+    """Kill `runcard run` at every step of a card: its trials, its finalists, and their way into MLflow."""
     card = moody_project(project, MODELS, db=db)
     runcard.run(card)
     say({"calm": state_of(project)})
+
+    def begin() -> None:
+        shutil.rmtree(project)
+        moody_project(project, MODELS, db=db)
+
+    at_every_step(project, begin, lambda: runcard.run(card), lambda step: go_on(step, project, card))
+
+
+def kill_syncs(project: Path, db: Path) -> None:
+    """Kill `runcard sync` at every step, with a whole card to deliver."""
+    card = moody_project(project, MODELS, db=db)
+    delivery.PATIENCE_SECONDS = 0.1
+    with held(project / "mlflow.db"):
+        runcard.run(card)
+    begin = remembered(project)
+    assert sync(find_project(card)).delivered > 0
+    say({"calm": state_of(project)})
+
+    def go_on_delivering(step: int) -> None:
+        left = sync(find_project(card)).left
+        say({"step": step, "left": left, "state": state_of(project)})
+
+    at_every_step(project, begin, lambda: sync(find_project(card)), go_on_delivering)
+
+
+def kill_replays(project: Path, db: Path) -> None:
+    """Kill `runcard reproduce --here` at every step: while it reads, trains, judges and tells MLflow."""
+    card = moody_project(project, MODELS, db=db)
+    run_id = runcard.run(card).run_id
+    assert run_id is not None
+    begin = remembered(project)
+    before = state_of(project)
+    engine = Watched()
+    here.choose_engine = engine  # type: ignore[assignment]
+
+    def replay() -> Any:
+        return reproduce(run_id, isolated=False, workers=1, project=find_project(card))
+
+    def again(step: int) -> None:
+        state = state_of(project)
+        say({"step": step, "before": before, "state": state, "words": replay().words, "replays": replays_of(project)})
+
+    say({"calm": replay().words})
+    at_every_step(project, begin, replay, again, engine)
+
+
+class Watched(HereEngine):
+    """Counts every task that it does, before and after."""
+
+    count: Callable[[], None] = staticmethod(lambda: None)
+
+    def run(self, function: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+        """Call a function on every task, none of which it has done before."""
+        self._known.clear()
+        for number, found in super().run(function, tasks):
+            self.count()
+            yield number, found
+            self.count()
+
+
+def remembered(project: Path) -> Callable[[], None]:
+    """Keep a copy of a project as it is, and return what puts it back."""
+    kept = project.with_name("kept")
+    let_go_of_databases()
+    shutil.copytree(project, kept, symlinks=True)
+
+    def put_back() -> None:
+        shutil.rmtree(project)
+        shutil.copytree(kept, project, symlinks=True)
+
+    return put_back
+
+
+def at_every_step(
+    project: Path,
+    begin: Callable[[], None],
+    action: Callable[[], Any],
+    go_on: Callable[[int], None],
+    engine: Watched | None = None,
+) -> None:
+    """Do something in a fork until its n-th step, for every n, and go on in another."""
     let_go_of_databases()
     n = 0
     is_killed = True
     while is_killed:
         n += 1
-        shutil.rmtree(project)
-        moody_project(project, MODELS, db=db)
-        is_killed = in_a_fork(run_until, n, project, card) == -signal.SIGKILL
-        assert in_a_fork(go_on, n, project, card) == 0, f"it cannot go on after step {n}"
+        begin()
+        is_killed = in_a_fork(until, n, project, action, engine) == -signal.SIGKILL
+        assert in_a_fork(go_on, n) == 0, f"it cannot go on after step {n}"
 
 
 def let_go_of_databases() -> None:
@@ -79,8 +170,8 @@ def in_a_fork(action: Callable[..., None], *given: Any) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def run_until(step: int, project: Path, card: Path) -> None:
-    """Run the card, and die at a step."""
+def until(step: int, project: Path, action: Callable[[], Any], engine: Watched | None) -> None:
+    """Do something, and die at a step."""
     left = step
 
     def count() -> None:
@@ -91,7 +182,9 @@ def run_until(step: int, project: Path, card: Path) -> None:
 
     watch_databases(count)
     watch_files(project, count)
-    runcard.run(card)
+    if engine is not None:
+        engine.count = count  # type: ignore[method-assign]
+    action()
 
 
 def watch_databases(count: Callable[[], None]) -> None:
@@ -158,7 +251,7 @@ def rows(journal: Journal, query: str) -> list[Any]:
 
 
 def state_of(project: Path) -> dict[str, Any]:
-    """Return all that must be the same after an interruption, in the journal and in MLflow."""
+    """Return all that must be the same after an interruption, in the journal and in MLflow, but for replays."""
     with open_journal(project / ".runcard") as journal:
         bodies = [json.loads(body) for (body,) in rows(journal, "SELECT body FROM records")]
         finals = [json.loads(body) for (body,) in rows(journal, "SELECT body FROM finals")]
@@ -169,8 +262,14 @@ def state_of(project: Path) -> dict[str, Any]:
         "finals": sorted((body["trial_key"], body["scores"]) for body in finals),
         "executions": statuses,
         "waiting": waiting[0][0],
-        "mlflow": contents_of(f"sqlite:///{project / 'mlflow.db'}", "moods"),
+        "mlflow": contents_of(f"sqlite:///{project / 'mlflow.db'}", "moods", but="replay"),
     }
+
+
+def replays_of(project: Path) -> list[str]:
+    """List the replays that MLflow has, by their status."""
+    with MlflowTracker(f"sqlite:///{project / 'mlflow.db'}", artifact_root=project) as tracker:
+        return [row.status for row in tracker.read_runs("moods", kind="replay")]
 
 
 def say(found: dict[str, Any]) -> None:
@@ -178,4 +277,4 @@ def say(found: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])

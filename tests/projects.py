@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -261,6 +262,23 @@ def moody_project(folder: Path, models: list[dict[str, Any]], *, db: Path | None
         **card,
     }
     return write_project(folder, full, modules={"moods": MOODY}, table=frame, db=db)
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Have another process hold a database, as `BEGIN EXCLUSIVE` does."""
+    code = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
+connection.execute("BEGIN EXCLUSIVE")
+print("held", flush=True)
+sys.stdin.read()
+"""
+    command = [sys.executable, "-c", code, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        yield
+        process.stdin.close()
 
 
 def commit(folder: Path) -> None:

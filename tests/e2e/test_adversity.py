@@ -6,9 +6,7 @@ import contextlib
 import os
 import sqlite3
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from projects import (
     call_cli,
     count_rows,
     environment,
+    held,
     journal_of,
     moody_project,
     run_cli,
@@ -72,23 +71,6 @@ def engine() -> HereEngine:
 def card(tmp_path: Path, empty_mlflow_db: Path, monkeypatch: pytest.MonkeyPatch, engine: HereEngine) -> Path:
     monkeypatch.setattr(execute, "choose_engine", engine)
     return moody_project(tmp_path / "project", MODELS, db=empty_mlflow_db)
-
-
-@contextlib.contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Have another process hold a database, as `BEGIN EXCLUSIVE` does."""
-    code = """
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
-connection.execute("BEGIN EXCLUSIVE")
-print("held", flush=True)
-sys.stdin.read()
-"""
-    command = [sys.executable, "-c", code, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "held\n"
-        yield
-        process.stdin.close()
 
 
 def uri_of(card: Path) -> str:

@@ -343,6 +343,9 @@ class Tracker(Protocol):
             The run was deleted since it was opened.
         """
 
+    def end_killed(self, experiment: str, record_id: str) -> None:
+        """End the run of a record whose process was killed while it wrote it; one that ended stays as it is."""
+
     def add_items(self, run_id: str, experiment: str, items: tuple[Item, ...]) -> None:
         """Log items to a run whoever made it; its status stays."""
 

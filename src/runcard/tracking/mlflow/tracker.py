@@ -110,6 +110,13 @@ class MlflowTracker(MlflowReader):
             self._refuse_deleted(run_id, run)
             raise
 
+    def end_killed(self, experiment: str, record_id: str) -> None:
+        """End the run of a record whose process was killed while it wrote it; one that ended stays as it is."""
+        run_id = self.find_run(experiment, record_id)
+        with self.translated(f"run `{run_id}` could not be ended"):
+            if run_id is not None and self.client.get_run(run_id).info.status == "RUNNING":
+                self.client.set_terminated(run_id, "KILLED")
+
     def add_items(self, run_id: str, experiment: str, items: tuple[base.Item, ...]) -> None:
         """Log items to a run whoever made it; its status stays."""
         with self.translated(f"nothing could be added to run `{run_id}`"):

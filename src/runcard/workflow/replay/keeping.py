@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from runcard import errors
+from runcard.journal import hold_card
 from runcard.printable import in_markdown
 from runcard.project import Project
 from runcard.replay import Replay, kept_at, to_json
@@ -35,6 +37,8 @@ from runcard.workflow.sync import connect, import_polars_first
 
 REPLAYS = "replays"
 REPLAY_FILE = "replay.json"
+_BEGUN_FILE = "begun.json"
+"""Says which run of MLflow is being filled, until all of it is there."""
 Given = TypeVar("Given")
 
 
@@ -82,7 +86,9 @@ def keep(done: Done, recorded: Recorded, project: Project, teller: Teller) -> Re
         (folder / PREDICTIONS_FILE).write_bytes(done.again.predictions)
     (folder / REPLAY_FILE).write_text(to_json(replay), encoding="utf-8")
     try:
-        told = teller.ask(lambda tracker: _tell(tracker, done, recorded, folder))
+        with hold_card(project.home, _lock_of(folder)):
+            told = teller.ask(lambda tracker: _tell(tracker, done, recorded, folder))
+            teller.ask(lambda tracker: _end_killed(tracker, project.home))
     except errors.TrackingError as error:
         kept = kept_at(replay, None, f"{project.shown(folder)} ({error.what})")
         (folder / REPLAY_FILE).write_text(to_json(kept), encoding="utf-8")
@@ -93,6 +99,7 @@ def keep(done: Done, recorded: Recorded, project: Project, teller: Teller) -> Re
 
 def _tell(tracker: Tracker, done: Done, recorded: Recorded, folder: Path) -> Replay:
     log = _log(done, recorded)
+    (folder / _BEGUN_FILE).write_text(json.dumps([log.experiment, log.record_id]))
     run_id = tracker.open_run(log)
     replay = kept_at(done.replay, run_id)
     files: tuple[Item, ...] = (
@@ -103,7 +110,21 @@ def _tell(tracker: Tracker, done: Done, recorded: Recorded, folder: Path) -> Rep
     predictions = folder / PREDICTIONS_FILE
     files += (Artifact(predictions),) if predictions.is_file() else ()
     tracker.fill_run(run_id, replace(log, items=(*log.items, *files)))
+    (folder / _BEGUN_FILE).unlink()
     return replay
+
+
+def _end_killed(tracker: Tracker, home: Path) -> None:
+    """End the runs of replays whose process was killed while it told MLflow; what they found stays in their folder."""
+    for begun in (home / REPLAYS).glob(f"*/{_BEGUN_FILE}"):
+        with suppress(errors.CardBusy, OSError, ValueError), hold_card(home, _lock_of(begun.parent), patience=0):
+            experiment, record_id = json.loads(begun.read_text())
+            tracker.end_killed(experiment, record_id)
+            begun.unlink()
+
+
+def _lock_of(folder: Path) -> str:
+    return f"replay-{folder.name[-8:]}"
 
 
 def _log(done: Done, recorded: Recorded) -> RunLog:
