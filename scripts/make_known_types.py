@@ -29,6 +29,7 @@ METRICS = "sklearn.metrics._"
 HARMLESS = {
     "numpy.mean": "averages numbers",
     "scipy._lib.array_api_compat.numpy._aliases.asarray": "makes an array of what it is given; a spline keeps it",
+    "sklearn.utils.validation.check_array": "makes an array of what it is given, or says why it cannot",
     "sklearn.cluster._kmeans._kmeans_single_elkan": "clusters an array",
     "sklearn.cluster._kmeans._kmeans_single_lloyd": "clusters an array",
     **dict.fromkeys(

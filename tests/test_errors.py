@@ -721,6 +721,21 @@ def audit_failed(root: Path) -> str:
     return runcard_says("audit", "notebook", "--require", "12")
 
 
+@case("RC513")
+def model_not_signed(root: Path) -> str:
+    from runcard.tracking.modelfiles import model_digest
+
+    write(root)
+    with (root / "pyproject.toml").open("a") as file:
+        file.write("\n[tool.runcard.gates]\nsigned = true\n")
+    (root / "model").mkdir()
+    (root / "model" / "MLmodel").write_text("flavors: {}\n")
+    tags = {"runcard.model_digest": model_digest(root / "model")}
+    client(root).create_registered_model("churn")
+    client(root).create_model_version("churn", (root / "model").as_uri(), tags=tags)
+    return runcard_says("predict", "churn/1", "table.csv", "-o", "out.csv")
+
+
 @case("RC706")
 def ledger_edited(root: Path) -> str:
     from runcard.promotion import Promotion

@@ -577,6 +577,12 @@ class LedgerUnusable(TrackingError):
     code = "RC510"
 
 
+class SignatureInvalid(TrackingError):
+    """A model version is not signed by somebody whose key counts."""
+
+    code = "RC513"
+
+
 class ModelMissing(TrackingError):
     """A run has no model that could be registered."""
 

@@ -90,6 +90,16 @@ def event_digest(event_id: str, before: str, promotion: Promotion) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def event_text(digest: str) -> str:
+    """Give what is signed of an event."""
+    return f"runcard event\nsha256: {digest}\n"
+
+
+def version_text(model: str, version: int, digest: str) -> str:
+    """Give what is signed of a model version: its name, and what its files hash to."""
+    return f"runcard model version\nname: {model}\nversion: {version}\nsha256: {digest}\n"
+
+
 def holders(events: Sequence[Promotion], alias: str) -> list[int]:
     """List the versions that held an alias one upon the other, the present one last; a rollback takes off the last."""
     held: list[int] = []
@@ -161,6 +171,13 @@ def judge_signature(candidate: Mapping[str, Any] | None, holder: Mapping[str, An
     if faults:
         return Gate("signature", "failed", f"against {name}: {'; '.join(faults)}")
     return Gate("signature", "passed", f"takes what {name} takes and gives what it gives")
+
+
+def judge_signed(verdict: str, said: str) -> Gate:
+    """Judge whether somebody whose key counts signed a version; `verdict` as of `Signed`, or empty."""
+    if verdict == "good":
+        return Gate("signed", "passed", f"by {said}")
+    return Gate("signed", "failed" if verdict == "bad" else "unknown", said)
 
 
 def judge_reproduced(verdict: str | None, told: str) -> Gate:

@@ -177,7 +177,7 @@ def put_in(store: Store) -> None:
     promotion = Promotion("promote", MODEL, 2, "run2", "eve", "host", "2026-01-05T10:00:00+00:00", alias="staging")
     experiment = store.client.get_experiment_by_name("runcard-ledger").experiment_id
     with MlflowLedger(store.project.tracking_uri, artifact_root=store.folder) as ledger:
-        event = ledger._write(promotion, experiment, before.event_id, before.digest)
+        event = ledger._write(promotion, experiment, lambda text: "", before).event_id
     store.client.log_param(event, "next", after.event_id)
     store.client.set_terminated(event, "FINISHED")
     store.sql(("UPDATE params SET value = ? WHERE run_uuid = ? AND key = 'next'", (event, before.event_id)))

@@ -248,5 +248,11 @@ def test_programs_are_started_in_known_places_only() -> None:
     }
     assert found == {
         *("data/dvc.py", "engine/child.py", "tracking/server.py", "workflow/fetching.py", "workflow/replay/child.py"),
-        *("provenance/git.py", "provenance/hardware.py", "provenance/uv.py", "provenance/venv.py"),
+        *(
+            "provenance/git.py",
+            "provenance/hardware.py",
+            "provenance/signing.py",
+            "provenance/uv.py",
+            "provenance/venv.py",
+        ),
     }

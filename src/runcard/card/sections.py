@@ -245,6 +245,7 @@ class Gates:
     )
     digest: bool = key(flag(), "The model's files must be those that were saved.", default=True)
     signature: bool = key(flag(), "Whoever calls the holder must be able to call it the same way.", default=True)
+    signed: bool = key(flag(), "It must be signed by somebody whom git's allowed signers name.", default=False)
     reproduced: bool = key(flag(), "Its run must have been run again and come out equal.", default=False)
 
 

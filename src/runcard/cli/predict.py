@@ -67,4 +67,6 @@ def _tell(found: Prediction) -> None:
         rows = "1 row has" if unseen.n_rows == 1 else f"{unseen.n_rows:,} rows have"
         values = ", ".join(f"`{value}`" for value in unseen.values) + (" and others" if unseen.more else "")
         say(f"{rows} a `{unseen.column}` that training never saw: {values}")
+    if found.signed:
+        say(found.signed)
     say(f"{found.n_rows:,} rows predicted by {found.version}: {found.output}")

@@ -35,6 +35,8 @@ def command(model: str, host: str, port: int, tracking_uri: str | None, allow_co
 def _tell(served: ServedModel) -> None:
     for warning in served.warnings:
         say(f"warning: {warning}")
+    if served.signed:
+        say(served.signed)
     say(f"{served.version} answers at {served.address}/invocations (Ctrl-C ends it)")
     if served.request is not None:
         answer(served.curl)

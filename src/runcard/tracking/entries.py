@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import socket
@@ -14,6 +15,9 @@ from runcard.promotion import Promotion, event_digest
 
 LEDGER = "runcard-ledger"
 """The experiment that the ledger is kept in, one run an event."""
+
+SIGNATURE_TAG = "runcard.signature"
+"""Of an event's run, and of a model version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +38,27 @@ class Entry:
     is_chained: bool = True
     """Whether its own digest was written with it."""
 
+    signature: str = ""
+    """Of its digest, as ssh-keygen writes it; empty for one that is not signed."""
+
     @property
     def digest(self) -> str:
-        """What the next event holds of this one."""
+        """The digest of what it says and of what came before."""
         return event_digest(self.event_id, self.before, self.promotion)
+
+    @property
+    def link(self) -> str:
+        """What the next event holds of this one: its digest, and its signature if it has one."""
+        return linked(self.digest, self.signature)
 
     def __str__(self) -> str:
         """Name it as a line of `runcard history` does."""
         return f"`{self.promotion}` of {self.promotion.who}, {self.promotion.at} (run {self.event_id[:8]})"
+
+
+def linked(digest: str, signature: str) -> str:
+    """Join a digest and a signature in one digest."""
+    return hashlib.sha256(f"{digest}\n{signature}".encode()).hexdigest() if signature else digest
 
 
 def this_process() -> str:

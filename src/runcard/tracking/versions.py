@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runcard import errors
+from runcard.promotion import version_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,11 @@ class ModelVersion:
     def digest(self) -> str | None:
         """What its files must hash to; None for one that runcard did not register."""
         return self.tags.get("runcard.model_digest")
+
+    @property
+    def text(self) -> str:
+        """What is signed of it."""
+        return version_text(self.name, self.version, self.digest or "")
 
     def __str__(self) -> str:
         """Name it as a user would."""

@@ -7,14 +7,16 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from runcard import errors
 from runcard.project import Project, import_modules
+from runcard.provenance.signing import Signed, check_signature
 from runcard.redact import redact
 from runcard.tracking.description import ModelDescription, describe_model
+from runcard.tracking.entries import SIGNATURE_TAG
 from runcard.tracking.modelfiles import check_model
 from runcard.tracking.owncode import OwnCode
 from runcard.tracking.trust import load_trusted
@@ -37,6 +39,8 @@ class LoadedModel:
     """The column that named the rows there."""
     warnings: tuple[str, ...] = ()
     """What its packages said when it was loaded."""
+    signed: str = ""
+    """Who signed it, in words; empty where nobody did."""
 
 
 @contextmanager
@@ -65,6 +69,9 @@ def open_model(
         The runs that it came from are not as they were recorded.
     ModelDamaged
         Its files are not those that were saved, or nothing says what they must be.
+    SignatureInvalid
+        Its signature is of something else, or of a key that does not count here; or it has none, and the project's
+        gates ask for one.
     TypesUntrusted
         Loading it would run unknown code.
     """
@@ -73,8 +80,9 @@ def open_model(
         found = fetch(name, project.tracking_uri, Path(place))
         _refuse_altered(found, project)
         _check(found, allow_code=allow_code)
+        signed = _check_signature(found.version, project)
         try:
-            yield _loaded(found, project, allow_code=allow_code)
+            yield replace(_loaded(found, project, allow_code=allow_code), signed=signed)
         finally:
             sys.path[:] = paths
 
@@ -100,6 +108,36 @@ def _check(found: Fetched, *, allow_code: bool) -> None:
             "runcard did not make it, or the run was deleted",
             hint="if you trust who made it, use `--allow-code`",
         )
+
+
+def signer_of(version: ModelVersion, root: Path, signature: str = "") -> Signed | None:
+    """Tell who signed a version, by git's allowed signers; None where nobody did.
+
+    Parameters
+    ----------
+    signature
+        To be looked at in place of the one that the version has.
+    """
+    signature = signature or version.tags.get(SIGNATURE_TAG, "")
+    return check_signature(root, version.text, signature) if signature else None
+
+
+def _check_signature(version: ModelVersion, project: Project) -> str:
+    """Say who signed a version whose files were held against its digest."""
+    found = signer_of(version, project.root)
+    is_asked = project.settings.gates.get("signed") is True
+    if found is not None and found.verdict == "good":
+        return f"{version} is signed by {found.said}"
+    if found is not None and found.verdict == "unknown" and not is_asked:
+        return f"{version} is signed, and by whom cannot be told: {found.said}"
+    if found is None and not is_asked:
+        return ""
+    raise errors.SignatureInvalid(
+        f"the signature of `{version}` does not hold" if found else f"`{version}` is not signed",
+        where=str(version),
+        why=found.said if found else "`[tool.runcard.gates]` asks for it: `signed = true`",
+        hint="let somebody promote it whose key is in git's `gpg.ssh.allowedSignersFile`",
+    )
 
 
 def _loaded(found: Fetched, project: Project, *, allow_code: bool) -> LoadedModel:

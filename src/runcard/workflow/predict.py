@@ -42,6 +42,8 @@ class Prediction:
     """Columns of the input that the model does not take."""
     unseen: tuple[Unseen, ...]
     warnings: tuple[str, ...]
+    signed: str = ""
+    """Who signed the model, in words; empty where nobody did."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,7 +122,7 @@ def _predict_file(loaded: LoadedModel, path: Path, output: Path, batch_rows: int
     noted = dict.fromkeys([*loaded.warnings, *(f"{w.category.__name__}: {str(w.message).strip()}" for w in caught)])
     used = {*kinds, loaded.id}
     ignored = tuple(n for n in source.names if n not in used and n and not n.startswith("__index_level_"))
-    return Prediction(loaded.version, output, n_done, ignored, unseen.found(), tuple(noted))
+    return Prediction(loaded.version, output, n_done, ignored, unseen.found(), tuple(noted), loaded.signed)
 
 
 def _batches(loaded: LoadedModel, source: BatchSource, unseen: UnseenCounter, batch_rows: int) -> Iterator[_Batch]:

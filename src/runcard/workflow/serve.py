@@ -26,6 +26,8 @@ class ServedModel:
     request: dict[str, Any] | None
     """One row of the model's input example, as it is asked with; None if it has none."""
     warnings: tuple[str, ...]
+    signed: str = ""
+    """Who signed the model, in words; empty where nobody did."""
 
     @property
     def curl(self) -> str:
@@ -67,4 +69,4 @@ def _served(loaded: LoadedModel, host: str, port: int) -> ServedModel:
     shown = f"[{host}]" if ":" in host else host
     example = loaded.description.example_row()
     request = {"dataframe_split": example} if example else None
-    return ServedModel(loaded.version, f"http://{shown}:{port}", request, loaded.warnings)
+    return ServedModel(loaded.version, f"http://{shown}:{port}", request, loaded.warnings, loaded.signed)

@@ -13,17 +13,17 @@ from __future__ import annotations
 import json
 import tempfile
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runcard import errors
-from runcard.promotion import Promotion, event_digest, read_promotion, to_json
+from runcard.promotion import Promotion, event_text, read_promotion, to_json
 from runcard.redact import redact
 from runcard.tracking import reach
 from runcard.tracking.base import KIND_TAG, NAME_LIMIT, TAG_LIMIT, storable
-from runcard.tracking.entries import LEDGER, Entry, this_process
+from runcard.tracking.entries import LEDGER, SIGNATURE_TAG, Entry, linked, this_process
 from runcard.tracking.mlflow.connection import PAGE, Connection
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ EVENT_TAG = "runcard.event"
 OWNER_TAG = "runcard.process"
 VOID_TAG = "runcard.void"
 FIRST = "first"
+Sign = Callable[[str], str]
+"""Gives the signature of a text, empty for none."""
 _BEGUN = f"{LEDGER}-begun-"
 
 
@@ -81,18 +83,18 @@ class MlflowLedger(Connection):
             *(f"the event {run.info.run_name}, run {run.info.run_id[:8]}, was taken out of its place" for run in loose),
         ]
 
-    def append(self, promotion: Promotion, after: Entry | None) -> Entry | None:
-        """Write an event behind the last one; None if somebody else was first to do so."""
+    def append(self, promotion: Promotion, after: Entry | None, sign: Sign = lambda text: "") -> Entry | None:
+        """Write an event behind the last one, signed if `sign` gives a signature; None if somebody else was first."""
         with self.translated("the event could not be written to the ledger"):
             if after is None:
-                return self._begin(promotion)
+                return self._begin(promotion, sign)
             experiment_id = self._experiment_id()
             if experiment_id is None:
                 raise self._unusable("it was there a moment ago")
-            event_id = self._write(promotion, experiment_id, after.event_id, after.digest)
-            if self._is_first(after.event_id, event_id):
-                return Entry(event_id, promotion, owner=this_process(), before=after.digest)
-            self.client.delete_run(event_id)
+            written = self._write(promotion, experiment_id, sign, after)
+            if self._is_first(after.event_id, written.event_id):
+                return written
+            self.client.delete_run(written.event_id)
             return None
 
     def finish(self, entry: Entry, *, version: int) -> Entry:
@@ -140,13 +142,13 @@ class MlflowLedger(Connection):
             )
         return str(found.experiment_id)
 
-    def _begin(self, promotion: Promotion) -> Entry | None:
+    def _begin(self, promotion: Promotion, sign: Sign) -> Entry | None:
         from mlflow.exceptions import MlflowException
 
         name = _BEGUN + uuid.uuid4().hex
         location = None if reach.is_server(self.uri) else self._artifact_root.absolute().as_uri()
         experiment_id = self.client.create_experiment(name, artifact_location=location)
-        event_id = self._write(promotion, experiment_id, FIRST)
+        written = self._write(promotion, experiment_id, sign)
         try:
             self.client.rename_experiment(experiment_id, LEDGER)
         except MlflowException:
@@ -154,7 +156,7 @@ class MlflowLedger(Connection):
                 raise
         is_ours = self._experiment_id() == experiment_id
         self._remove_false_starts()
-        return Entry(event_id, promotion, owner=this_process()) if is_ours else None
+        return written if is_ours else None
 
     def _remove_false_starts(self) -> None:
         """Delete what others began: a ledger can be made no more."""
@@ -201,16 +203,19 @@ class MlflowLedger(Connection):
 
     # Events as runs
 
-    def _write(self, promotion: Promotion, experiment_id: str, after: str, before: str = "") -> str:
-        from mlflow.entities import Param
+    def _write(self, promotion: Promotion, experiment_id: str, sign: Sign, after: Entry | None = None) -> Entry:
+        from mlflow.entities import Param, RunTag
 
-        tags = {KIND_TAG: "event", AFTER_TAG: after, OWNER_TAG: this_process(), "mlflow.user": promotion.who}
+        place = after.event_id if after else FIRST
+        tags = {KIND_TAG: "event", AFTER_TAG: place, OWNER_TAG: this_process(), "mlflow.user": promotion.who}
         run = self.client.create_run(experiment_id, tags=tags, run_name=str(promotion)[:NAME_LIMIT])
-        event_id = str(run.info.run_id)
-        params = {DIGEST: event_digest(event_id, before, promotion)} | ({BEFORE: before} if before else {})
-        self.client.log_batch(event_id, params=[Param(name, value) for name, value in params.items()])
-        self._describe(event_id, promotion)
-        return event_id
+        entry = Entry(str(run.info.run_id), promotion, owner=this_process(), before=after.link if after else "")
+        entry = replace(entry, signature=sign(event_text(entry.digest)))
+        params = {DIGEST: entry.digest} | ({BEFORE: entry.before} if after else {})
+        signed = [RunTag(SIGNATURE_TAG, entry.signature)] if entry.signature else []
+        self.client.log_batch(entry.event_id, params=[Param(*each) for each in params.items()], tags=signed)
+        self._describe(entry.event_id, promotion)
+        return entry
 
     def _describe(self, event_id: str, promotion: Promotion) -> None:
         """Write an event as tags for who looks at the page, as one tag for reading it back, and as files."""
@@ -231,7 +236,7 @@ class MlflowLedger(Connection):
         found: list[Entry] = []
         for run in chain:
             entry = self._entry(run)
-            found.append(entry if entry.is_chained or not found else replace(entry, before=found[-1].digest))
+            found.append(entry if entry.is_chained or not found else replace(entry, before=found[-1].link))
         return found
 
     def _entry(self, run: Run) -> Entry:
@@ -248,6 +253,7 @@ class MlflowLedger(Connection):
             run.data.tags.get(OWNER_TAG, ""),
             run.data.params.get(BEFORE, ""),
             DIGEST in run.data.params,
+            run.data.tags.get(SIGNATURE_TAG, ""),
         )
 
     def _unlike(self, run: Run, entry: Entry) -> list[str]:
@@ -307,8 +313,9 @@ def _breaks(chain: Sequence[Run], entries: Sequence[Entry]) -> Iterator[str]:
             if entry.before:
                 yield f"what came before {entry} was taken out"
             continue
-        last, last_digest = entries[at - 1], chain[at - 1].data.params.get(DIGEST, entries[at - 1].digest)
-        if run.data.tags.get(AFTER_TAG) != last.event_id or (is_chained and entry.before != last_digest):
+        last = entries[at - 1]
+        link = linked(chain[at - 1].data.params.get(DIGEST, last.digest), last.signature)
+        if run.data.tags.get(AFTER_TAG) != last.event_id or (is_chained and entry.before != link):
             yield f"{entry} was not written after {last}: what is there was edited, taken out, put in or moved"
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from runcard.project import Project, find_project
 from runcard.provenance.git import GitSilent, ask_git
+from runcard.workflow.registry.signer import Signer
 
 if TYPE_CHECKING:
     from runcard.tracking.mlflow import MlflowLedger, MlflowRegistry
@@ -29,6 +30,8 @@ class Desk:
     registry: MlflowRegistry
     ledger: MlflowLedger
     note: Note
+    sign: Callable[[str], str]
+    """Signs a text with the key of the user's git; empty where it has none."""
     allow_code: bool = False
     """Whether code that comes with a model may run, see `open_model`."""
 
@@ -59,7 +62,7 @@ def open_desk(
     uri = project.tracking_uri
     with MlflowRegistry(uri) as registry, MlflowLedger(uri, artifact_root=project.root / "mlartifacts") as ledger:
         registry.probe()
-        yield Desk(project, registry, ledger, note, allow_code)
+        yield Desk(project, registry, ledger, note, Signer(project.root, note), allow_code)
 
 
 def _who(root: Path) -> str:

@@ -17,6 +17,7 @@ from runcard.promotion import (
     judge_duel,
     judge_reproduced,
     judge_signature,
+    judge_signed,
 )
 from runcard.redact import redact
 from runcard.tracking.base import N_TEST_TAG, PARENT_TAG, VERDICT_TAG, RunRow
@@ -25,7 +26,7 @@ from runcard.tracking.modelfiles import digest_or_none
 from runcard.tracking.seal import is_ours
 from runcard.tracking.versions import ModelVersion
 from runcard.workflow.agreement import part, unlike_trial
-from runcard.workflow.loading import load_pipeline
+from runcard.workflow.loading import load_pipeline, signer_of
 from runcard.workflow.registry.desk import Desk
 from runcard.workflow.registry.rows import Contender, compare_on, read_test_rows
 from runcard.workflow.registry.rules import Rules, read_rules
@@ -63,8 +64,8 @@ class _Files:
         return signature_of(self.folder)
 
 
-def judge(desk: Desk, candidate: ModelVersion, holder: ModelVersion | None) -> tuple[Gate, ...]:
-    """Judge a version by the gates of its card and of the project.
+def judge(desk: Desk, candidate: ModelVersion, holder: ModelVersion | None, *, signature: str = "") -> tuple[Gate, ...]:
+    """Judge a version by the gates of its card and of the project; `signature` is the one that it is to get.
 
     Raises
     ------
@@ -81,6 +82,7 @@ def judge(desk: Desk, candidate: ModelVersion, holder: ModelVersion | None) -> t
         theirs = _fetch(desk, holder, Path(folder, "holder")) if holder else None
         gates = [*_record(desk, candidate, origin), *([ours.gate] if asked.digest else [])]
         gates += [_signature(ours, theirs)] if asked.signature else []
+        gates += [_signed(desk, candidate, signature)] if asked.signed else []
         gates += _measured(rules, origin)
         gates += [_reproduced(desk, candidate, origin)] if asked.reproduced else []
         gates += [_beats_holder(desk, rules, origin, ours, theirs)] if asked.beats_holder else []
@@ -128,6 +130,15 @@ def _signature(ours: _Files, theirs: _Files | None) -> Gate:
     if theirs is None:
         return Gate("signature", "passed", "no holder yet")
     return judge_signature(ours.signature, theirs.signature, str(theirs.version))
+
+
+def _signed(desk: Desk, version: ModelVersion, signature: str) -> Gate:
+    found = signer_of(version, desk.project.root, signature)
+    if found is None:
+        return judge_signed(
+            "", "nobody signed it: let git sign with an SSH key, `gpg.format=ssh` and `user.signingkey`"
+        )
+    return judge_signed(found.verdict, found.said)
 
 
 def _measured(rules: Rules, origin: Origin | None) -> list[Gate]:

@@ -9,6 +9,7 @@ from runcard.printable import printable_line
 from runcard.project import Project
 from runcard.promotion import EventKind, Gate, Promotion
 from runcard.redact import redact
+from runcard.tracking.entries import SIGNATURE_TAG
 from runcard.tracking.versions import ModelVersion, parse_ref
 from runcard.workflow.registry.chosen import KEPT
 from runcard.workflow.registry.desk import Desk, Note, open_desk
@@ -65,12 +66,15 @@ def promote(
         candidate, holder = desk.registry.find(ref), desk.registry.holder(ref.name, to)
         if holder is not None and holder.version == candidate.version:
             return Promoted(candidate, to, None)
-        gates = judge(desk, candidate, holder)
+        signature = desk.sign(candidate.text) if candidate.digest else ""
+        gates = judge(desk, candidate, holder, signature=signature)
         is_held = all(gate.verdict == "passed" for gate in gates)
         if not is_held and not force:
             raise _failed(desk, candidate, to, gates)
         promotion = move(desk, candidate, holder, kind="promote", alias=to, gates=gates, reason=reason)
         promotion = replace(promotion, is_forced=not is_held)
+        if signature:
+            desk.registry.mark(candidate.name, candidate.version, SIGNATURE_TAG, signature)
         decide(desk, promotion, entries)
         return Promoted(candidate, to, promotion)
 

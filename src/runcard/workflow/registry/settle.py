@@ -63,7 +63,7 @@ def decide(desk: Desk, promotion: Promotion, entries: Sequence[Entry]) -> Entry:
     while True:
         _refuse_moved(desk, promotion, known)
         began = time.monotonic()
-        entry = desk.ledger.append(promotion, entries[-1] if entries else None)
+        entry = desk.ledger.append(promotion, entries[-1] if entries else None, desk.sign)
         if entry is not None:
             break
         entries = settle(desk, promotion.model)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from runcard import errors
 from runcard.project import Project
+from runcard.promotion import event_text
+from runcard.provenance.signing import check_signature
 from runcard.redact import redact
 from runcard.tracking.entries import Entry
 from runcard.workflow.registry.desk import Desk, Note, open_desk
@@ -21,12 +24,16 @@ class Verified:
     entries: tuple[Entry, ...]
     n_chained: int
     """Events that are chained to the one before; those at the beginning may be older than that."""
+    signers: tuple[str, ...]
+    """Who signed, of each event that is signed; somebody unknown where nothing here says whose keys count."""
 
     def __str__(self) -> str:
         """Say what was found, in a line."""
         n, old = len(self.entries), len(self.entries) - self.n_chained
         older = f"; the first {old} are of before events were chained" if old else ""
-        return f"the ledger is as it was written: {n} event{'s' * (n != 1)}, each in its place{older}"
+        by = "; ".join(f"{count} signed by {who}" for who, count in sorted(Counter(self.signers).items()))
+        signed = f"; {by}" if by else ""
+        return f"the ledger is as it was written: {n} event{'s' * (n != 1)}, each in its place{older}{signed}"
 
 
 def verify_history(
@@ -50,6 +57,12 @@ def verify_history(
         if not faults:  # what a killed process left undone is finished first
             settle(desk, model)
             entries, faults = desk.ledger.examine()
+        signatures = [
+            (entry, check_signature(desk.project.root, event_text(entry.digest), entry.signature))
+            for entry in entries
+            if entry.signature
+        ]
+        faults += [f"the signature of {entry}: {found.said}" for entry, found in signatures if found.verdict == "bad"]
         if entries or not faults:
             faults += _unlike_registry(desk, model, entries)
         if faults:
@@ -59,7 +72,8 @@ def verify_history(
                 why="\n".join(faults),
                 hint="find out who changed it: MLflow's database keeps what was deleted until `mlflow gc`",
             )
-        return Verified(tuple(entries), sum(entry.is_chained for entry in entries))
+        signers = (found.said if found.verdict == "good" else "somebody unknown" for _, found in signatures)
+        return Verified(tuple(entries), sum(entry.is_chained for entry in entries), tuple(signers))
 
 
 def _unlike_registry(desk: Desk, model: str, entries: Sequence[Entry]) -> Iterator[str]:
