@@ -12,11 +12,18 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+import alembic.command
 import pytest
+import sqlalchemy as sa
+import sqlalchemy.orm
+from mlflow.store.db.utils import _get_alembic_config
+from mlflow.store.tracking.dbmodels.initial_models import Base
 from projects import environment
 
 from runcard import errors
-from runcard.tracking.mlflow import MlflowReader, MlflowTracker
+from runcard.project import Project, Settings
+from runcard.tracking.mlflow import MlflowReader, MlflowTracker, quiet_mlflow
+from runcard.workflow.compare import compare_runs
 
 MAKE = """
 import sys
@@ -114,3 +121,34 @@ def test_reading_where_nothing_is_makes_nothing(tmp_path: Path) -> None:
     with MlflowReader(f"sqlite:///{tmp_path / 'deep' / 'mlflow.db'}") as reader:
         assert reader.experiment_names() == ["Default"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("made_by", ["0584bdc529eb", "534353b11cbc"], ids=["2.22", "3.4"])
+def test_a_database_of_an_older_mlflow_keeps_its_runs(made_by: str, tmp_path: Path) -> None:
+    """Whether it is read first or written to first, what was logged then is compared with what is logged now."""
+    db = tmp_path / "mlflow.db"
+    engine = sa.create_engine(f"sqlite:///{db}")
+    with quiet_mlflow():
+        sqlalchemy.orm.configure_mappers()
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    alembic.command.upgrade(_get_alembic_config(f"sqlite:///{db}"), made_by)
+    with closing(sqlite3.connect(db)) as connection:
+        connection.execute(
+            "INSERT INTO experiments (name, artifact_location, lifecycle_stage) VALUES ('e', '/a', 'active')"
+        )
+        connection.execute(
+            "INSERT INTO runs (run_uuid, name, source_type, user_id, status, start_time, end_time, lifecycle_stage,"
+            " artifact_uri, experiment_id) VALUES ('1', 'old', 'LOCAL', 'me', 'FINISHED', 1, 2, 'active', '/a/1', 1)"
+        )
+        connection.execute(
+            "INSERT INTO latest_metrics (key, value, timestamp, step, is_nan, run_uuid)"
+            " VALUES ('acc', 0.5, 1, 0, 0, '1')"
+        )
+        connection.commit()
+    project = Project(tmp_path, Settings(tracking_uri=f"sqlite:///{db}"))
+    read = [compare_runs(["e"], project).rows[0].run]
+    assert make_experiment(db) == "1"
+    read += [compare_runs(["e"], project).rows[0].run]
+    assert [(run.name, run.metrics) for run in read] == [("old", {"acc": 0.5})] * 2
