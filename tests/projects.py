@@ -62,6 +62,12 @@ def environment(**given: str) -> dict[str, str]:
     return {**kept, "MLFLOW_DISABLE_TELEMETRY": "true", **given}
 
 
+def can_confine() -> bool:
+    """Tell whether this machine lets anybody make namespaces, as bubblewrap needs; containers often do not."""
+    words = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "true"]
+    return subprocess.run(words, capture_output=True, check=False).returncode == 0
+
+
 def run_cli(folder: Path, *arguments: str, **given: str) -> subprocess.CompletedProcess[str]:
     """Run `runcard` in a folder."""
     return subprocess.run(

@@ -32,6 +32,7 @@ from runcard.provenance.builds import digest_own_source
 from runcard.provenance.code import Code, capture_code
 from runcard.provenance.kept import read_code
 from runcard.provenance.restore import restore_code
+from runcard.provenance.sandbox import require_sandbox
 from runcard.provenance.venv import make_venv
 from runcard.provenance.wanted import want
 from runcard.tracking import base
@@ -853,6 +854,13 @@ def nobody_answers_for_it(root: Path) -> str:
     run_id = client(root).search_runs(["1"], "tags.`runcard.kind` = 'trial'")[0].info.run_id
     said = re.sub("regression-[0-9a-f]{8}", "regression-<key>", runcard_says("reproduce", run_id))
     return re.sub("[0-9]+ packages", "<n> packages", re.sub("commit [0-9a-f]{12}", "commit <commit>", said))
+
+
+@case("RC812")
+def no_sandbox(root: Path) -> str:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PATH", str(root))
+        return python_says(require_sandbox)
 
 
 @case("RC601")

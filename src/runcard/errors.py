@@ -701,6 +701,12 @@ class CodeForeign(ReplayError):
     code = "RC811"
 
 
+class SandboxMissing(ReplayError):
+    """No sandbox can be made on this machine, as `--sandbox` asks for."""
+
+    code = "RC812"
+
+
 class PythonMissing(ReplayError):
     """The Python of a run is not to be had."""
 

@@ -251,6 +251,7 @@ def test_programs_are_started_in_known_places_only() -> None:
         *(
             "provenance/git.py",
             "provenance/hardware.py",
+            "provenance/sandbox.py",
             "provenance/signing.py",
             "provenance/uv.py",
             "provenance/venv.py",

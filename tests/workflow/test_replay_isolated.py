@@ -13,7 +13,7 @@ import pandas as pd
 import psutil
 import pytest
 from mlflow import MlflowClient
-from projects import COMMAND, environment, write_project
+from projects import COMMAND, can_confine, environment, write_project
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
@@ -114,6 +114,24 @@ def test_a_run_of_uncommitted_code_is_reproduced_from_a_clone(place: Place) -> N
     assert git(place.clone, "worktree", "list").count("\n") == 1
     assert not list(place.temporary.glob("runcard-replay-*"))
     assert len([path for path in (place.project / ".runcard" / "venvs").iterdir() if path.is_dir()]) == 1
+
+
+def test_in_a_sandbox_it_comes_out_the_same(place: Place) -> None:
+    """It reaches no server, store or home, here not even the project; MLflow is told by whoever asked."""
+    command = place.command("reproduce", place.run_id, "--json", "--allow-code", "--sandbox")
+    cache = os.environ.get("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv"))
+    command["env"] |= {"HOME": str(place.temporary.parent), "UV_CACHE_DIR": cache}
+    done = subprocess.run(**command, capture_output=True, check=False)
+    if not can_confine():
+        assert (done.returncode, done.stdout) == (3, b"")
+        assert b"error[RC812]: bubblewrap does not work here" in done.stderr
+        return
+    assert done.returncode == 0, done.stderr.decode()
+    found = json.loads(done.stdout)
+    assert (found["verdict"], found["mode"], found["sandboxed"]) == ("identical", "isolated", True)
+    original, replay = (MlflowClient(place.uri).get_run(name).data for name in (place.run_id, found["replay_run_id"]))
+    assert replay.tags["runcard.replay_sandboxed"] == "true"
+    assert replay.metrics["test_roc_auc"] == original.metrics["test_roc_auc"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -41,6 +41,11 @@ _REQUIRED = {"identical": "identical", "equivalent": "equivalent", "within-toler
     is_flag=True,
     help="Run code and install packages of the run although nobody here is known to answer for them.",
 )
+@click.option(
+    "--sandbox",
+    is_flag=True,
+    help="Run it without network, home and anything to write to but its own folder; needs bubblewrap.",
+)
 @options.tracking_uri
 @options.as_json
 def command(
@@ -50,6 +55,7 @@ def command(
     repeat: int,
     workers: int | None,
     allow_code: bool,
+    sandbox: bool,
     tracking_uri: str | None,
     as_json: bool,
 ) -> None:
@@ -71,6 +77,7 @@ def command(
         repeat=repeat,
         workers=workers,
         allow_code=allow_code,
+        sandbox=sandbox,
         ask=_ask if sys.stdin.isatty() and sys.stderr.isatty() else None,
         tracking_uri=tracking_uri,
         note=say,

@@ -10,6 +10,7 @@ when they are read: the bytes by their hash, the table by its fingerprint.
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import time
 import uuid
@@ -157,6 +158,17 @@ class Store:
                 problem = "it is not there" if found is None else "its bytes are not those that were kept"
                 raise self._damaged(f"files/{kept.file}", problem)
             yield path
+
+    def copy_to(self, digest: str, folder: Path) -> None:
+        """Copy a content, if it is kept here, to a store of its own in a folder. Raises as `find` and `open_file`."""
+        kept = self.find(digest)
+        if kept is None:
+            return
+        for name in ("contents", "files"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        with self.open_file(kept) as path:
+            shutil.copyfile(path, folder / "files" / Path(kept.file).name)
+        (folder / "contents" / f"{kept.fingerprint}.json").write_text(json.dumps(asdict(kept)), "utf-8")
 
     def read(self, kept: Kept, *, name: str, source: str) -> Table:
         """Read a content as the table it was.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -36,6 +37,17 @@ def folder_beneath(top: Path, name: str) -> Path:
     """Make a folder below another one, or find it there, and give its path. Raises as `write_beneath`."""
     with _folder_of(top, f"{name}/within"):
         return top / name
+
+
+def read_beneath(top: Path, name: str, *, most_bytes: int) -> bytes:
+    """Read a file below a folder that others could write to; no link, pipe or device. Raises as `write_beneath`."""
+    with _folder_of(top, name) as (folder, last):
+        handle = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+        with os.fdopen(handle, "rb") as file:
+            about = os.fstat(file.fileno())
+            if not stat.S_ISREG(about.st_mode) or about.st_size > most_bytes:
+                raise PermissionError(f"{name} is no file, or too large")
+            return file.read(most_bytes)
 
 
 def copy_beneath(source: Path, top: Path, name: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from runcard.replay.difference import Difference, as_dicts, read_difference
 from runcard.replay.divergence import Divergence
-from runcard.replay.judgement import Verdict, reaches
+from runcard.replay.judgement import VERDICTS, Verdict, reaches
 from runcard.replay.score import Score
 
 SCHEMA = 1
@@ -52,6 +52,8 @@ class Replay:
     notes: tuple[str, ...] = ()
     trusted: str = ""
     """Why the code of the run was run."""
+    sandboxed: bool = False
+    """Whether that had no network, no home and nothing to write to but its own folder."""
     replay_run_id: str | None = None
     """The replay's own run in MLflow; None where that could not be told."""
     kept: str | None = None
@@ -92,9 +94,11 @@ def to_json(replay: Replay) -> str:
 
 
 def read_replay(text: str) -> Replay:
-    """Read a replay back."""
+    """Read a replay back; raises ValueError, KeyError or TypeError for what is none."""
     fields = {name: value for name, value in json.loads(text).items() if name != "words"}
     divergence = fields["divergence"]
+    if fields["verdict"] not in VERDICTS:
+        raise ValueError("no verdict")
     return Replay(
         **{
             **fields,

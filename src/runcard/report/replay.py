@@ -121,7 +121,8 @@ def _verdict(replay: Replay) -> Iterator[RenderableType]:
     if replay.chosen_as:
         yield Text(printable_line(f"it is {replay.chosen_as}"))
     if replay.mode == "isolated" and replay.trusted:
-        yield Text(printable_line(f"its code was run because {replay.trusted}"))
+        where = "in a sandbox, without network" if replay.sandboxed else "with your rights, in no sandbox"
+        yield Text(printable_line(f"its code was run {where}, because {replay.trusted}"))
     for note in replay.notes:
         yield Text(printable_line(note))
     if replay.replay_run_id is not None:

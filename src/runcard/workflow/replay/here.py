@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from runcard import errors
@@ -16,6 +16,7 @@ from runcard.project import Project
 from runcard.replay import Account, Judgement, Outcome, Replay, judge, scores_beside, weakest
 from runcard.trial import stage_table
 from runcard.workflow.engines import choose_engine
+from runcard.workflow.replay.left import Left
 from runcard.workflow.replay.options import Options, present_mode, present_trust
 from runcard.workflow.replay.outcome import Again, carry_out
 from runcard.workflow.replay.present import Present, look_around, not_as_recorded, open_recorded_card, unreadable
@@ -24,17 +25,7 @@ from runcard.workflow.scratch import scratch
 from runcard.workflow.train import Bench
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Done:
-    """A replay, and what it leaves to be kept."""
-
-    replay: Replay
-    present: Present
-    again: Again
-    """The first of the repetitions."""
-
-
-def replay_here(recorded: Recorded, project: Project, options: Options) -> Done:
+def replay_here(recorded: Recorded, project: Project, options: Options) -> Left:
     """Run a recorded trial again and judge what comes out.
 
     What differs in what it is made of is looked for first: where that decides, nothing is trained. The journal, the
@@ -50,7 +41,20 @@ def replay_here(recorded: Recorded, project: Project, options: Options) -> Done:
     present, several = _compared(recorded, project, options)
     replay = _judged(recorded, present, several)
     seconds = time.time() - began
-    return Done(replace(replay, seconds=seconds), present, several[0] if several else Again(Outcome()))
+    again = several[0] if several else Again(Outcome())
+    found = present.circumstances
+    return Left(
+        replay=replace(replay, seconds=seconds),
+        files={name: text.decode("utf-8", "replace") for name, text in found.files.items() if _is_own(name)},
+        tags=found.described.get("mlflow_tags", {}),
+        folds=again.outcome.folds,
+        test=again.outcome.test,
+        predictions=again.predictions,
+    )
+
+
+def _is_own(name: str) -> bool:
+    return name.count("/") == 1 and name.endswith((".json", ".txt"))
 
 
 def _compared(recorded: Recorded, project: Project, options: Options) -> tuple[Present, list[Again]]:

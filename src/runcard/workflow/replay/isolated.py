@@ -11,18 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from runcard import errors
+from runcard.data.store import open_store
 from runcard.project import Project
 from runcard.provenance.beneath import copy_beneath
 from runcard.provenance.border import is_below
 from runcard.provenance.environment import VARIABLES
 from runcard.provenance.kept import read_code
 from runcard.provenance.restore import Restored, require_whole, restore_code
+from runcard.provenance.sandbox import bases_of, borrowed_by, confine, plain_variables, require_sandbox
 from runcard.provenance.venv import make_venv
 from runcard.provenance.wanted import want
 from runcard.replay import Replay, read_replay
 from runcard.workflow.replay.author import why_trusted
 from runcard.workflow.replay.child import run_child, unanswered
-from runcard.workflow.replay.keeping import REPLAYS
+from runcard.workflow.replay.handing import HANDED_VARIABLE, hand_over, pick_up
+from runcard.workflow.replay.keeping import REPLAYS, keep, telling
+from runcard.workflow.replay.left import Left
 from runcard.workflow.replay.options import MODE_VARIABLE, TRUSTED_VARIABLE, Options
 from runcard.workflow.replay.recorded import Recorded
 
@@ -42,6 +46,8 @@ def replay_isolated(recorded: Recorded, project: Project, options: Options) -> R
 
     Raises
     ------
+    SandboxMissing
+        This machine has none, and it was asked for.
     CodeForeign
         Nobody is known to answer for the code.
     CodeUnrecorded, CommitMissing, CodeNotRestored
@@ -52,6 +58,8 @@ def replay_isolated(recorded: Recorded, project: Project, options: Options) -> R
         What ran there ended without a verdict.
     """
     account = recorded.account
+    if options.sandbox:
+        require_sandbox()
     code = read_code(account.code, recorded.provenance)
     wanted = want(account.environment)
     require_whole(code)
@@ -68,10 +76,35 @@ def replay_isolated(recorded: Recorded, project: Project, options: Options) -> R
         shelf = project.home / VENVS
         python = make_venv(wanted, shelf=shelf, own=folder / "venv", top=restored.top, root=project.root)
         _bring_data(account.plan, project, restored)
+        about: dict[str, Any] = {"mode": "isolated", "trusted": trusted, "sandboxed": options.sandbox}
+        if options.sandbox:
+            left = _run_confined(python, recorded, project, options, restored, folder)
+            replay = replace(left.replay, **about, notes=(*left.replay.notes, *remarks))
+            with telling(project) as teller:
+                return keep(replace(left, replay=replay), recorded, project, teller)
         variables = replay_variables(recorded, project) | {TRUSTED_VARIABLE: trusted}
         said = run_child(_command(python, recorded, options), restored.root, variables)
         replay = _taken_over(said, restored, project)
-        return replace(replay, mode="isolated", trusted=trusted, notes=(*replay.notes, *remarks))
+        return replace(replay, **about, notes=(*replay.notes, *remarks))
+
+
+def _run_confined(
+    python: Path, recorded: Recorded, project: Project, options: Options, restored: Restored, folder: Path
+) -> Left:
+    """Hand the run over to a process that reaches neither MLflow nor a store, and read what it leaves."""
+    place, data = folder / "handed", folder / "data"
+    for made in (place, data, folder / "home", folder / "tmp"):
+        made.mkdir()
+    hand_over(recorded, place)
+    open_store(project).copy_to(recorded.fingerprint, data)
+    own = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'none.db'}", "RUNCARD_DATA_STORE": str(data)}
+    changed = {name: value for name, value in _told(recorded).items() if name in VARIABLES}
+    variables = {**plain_variables(folder), **changed, **own, "RUNCARD_DIRTY": "capture"}
+    variables |= {MODE_VARIABLE: "isolated", HANDED_VARIABLE: str(place)}
+    readable = [*bases_of(python), project.home / VENVS, *borrowed_by(restored.top)]
+    command = _command(python, recorded, options)
+    run_child(confine(command, folder=folder, at=restored.root, readable=readable), restored.root, variables)
+    return pick_up(place, recorded)
 
 
 def _bring_data(plan: Mapping[str, object], project: Project, restored: Restored) -> None:
@@ -94,7 +127,7 @@ def _command(python: Path, recorded: Recorded, options: Options) -> list[str]:
 def replay_variables(recorded: Recorded, project: Project) -> dict[str, str]:
     """Give the present variables, but those that change numbers as they were."""
     dropped = {*_NOT_PASSED_ON, *VARIABLES}
-    told = recorded.account.environment.get("variables") or {}
+    told = _told(recorded)
     present = {name: value for name, value in os.environ.items() if name not in dropped}
     return {
         **present,
@@ -104,6 +137,11 @@ def replay_variables(recorded: Recorded, project: Project) -> dict[str, str]:
         "RUNCARD_DIRTY": "capture",  # what was not committed then is not committed now
         MODE_VARIABLE: "isolated",
     }
+
+
+def _told(recorded: Recorded) -> Mapping[str, str]:
+    found: Mapping[str, str] = recorded.account.environment.get("variables") or {}
+    return found
 
 
 def ignored_variables(environment: Mapping[str, Any]) -> list[str]:
@@ -120,5 +158,5 @@ def _taken_over(said: bytes, restored: Restored, project: Project) -> Replay:
         raise unanswered(f"what it said is no verdict: {type(error).__name__}") from error
     left = restored.root / project.home.name / REPLAYS
     if replay.kept is not None and left.is_dir():
-        shutil.copytree(left, project.home / REPLAYS, dirs_exist_ok=True)
+        shutil.copytree(left, project.home / REPLAYS, symlinks=True, dirs_exist_ok=True)
     return replay

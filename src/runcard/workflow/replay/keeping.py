@@ -31,7 +31,7 @@ from runcard.tracking.base import (
     safe_metrics,
 )
 from runcard.tracking.logs import PREDICTIONS_FILE, param_items
-from runcard.workflow.replay.here import Done
+from runcard.workflow.replay.left import Left
 from runcard.workflow.replay.recorded import Recorded
 from runcard.workflow.sync import connect, import_polars_first
 
@@ -77,17 +77,17 @@ def telling(project: Project) -> Iterator[Teller]:
         teller.close()
 
 
-def keep(done: Done, recorded: Recorded, project: Project, teller: Teller) -> Replay:
+def keep(left: Left, recorded: Recorded, project: Project, teller: Teller) -> Replay:
     """Write a replay down here, then as a run in MLflow; what cannot be told there stays here, and it says so."""
-    replay = done.replay
+    replay = left.replay
     folder = project.home / REPLAYS / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:8]}"
     folder.mkdir(parents=True)
-    if done.again.predictions:
-        (folder / PREDICTIONS_FILE).write_bytes(done.again.predictions)
+    if left.predictions:
+        (folder / PREDICTIONS_FILE).write_bytes(left.predictions)
     (folder / REPLAY_FILE).write_text(to_json(replay), encoding="utf-8")
     try:
         with hold_card(project.home, _lock_of(folder)):
-            told = teller.ask(lambda tracker: _tell(tracker, done, recorded, folder))
+            told = teller.ask(lambda tracker: _tell(tracker, left, recorded, folder))
             teller.ask(lambda tracker: _end_killed(tracker, project.home))
     except errors.TrackingError as error:
         kept = kept_at(replay, None, f"{project.shown(folder)} ({error.what})")
@@ -97,15 +97,15 @@ def keep(done: Done, recorded: Recorded, project: Project, teller: Teller) -> Re
     return told
 
 
-def _tell(tracker: Tracker, done: Done, recorded: Recorded, folder: Path) -> Replay:
-    log = _log(done, recorded)
+def _tell(tracker: Tracker, left: Left, recorded: Recorded, folder: Path) -> Replay:
+    log = _log(left, recorded)
     (folder / _BEGUN_FILE).write_text(json.dumps([log.experiment, log.record_id]))
     run_id = tracker.open_run(log)
-    replay = kept_at(done.replay, run_id)
+    replay = kept_at(left.replay, run_id)
     files: tuple[Item, ...] = (
         TextArtifact(to_json(replay), REPLAY_FILE),
         TextArtifact(recorded.account.card, "card.yaml"),
-        *(_text(name, content) for name, content in done.present.circumstances.files.items() if _is_own(name)),
+        *(TextArtifact(text, name) for name, text in left.files.items()),
     )
     predictions = folder / PREDICTIONS_FILE
     files += (Artifact(predictions),) if predictions.is_file() else ()
@@ -127,8 +127,8 @@ def _lock_of(folder: Path) -> str:
     return f"replay-{folder.name[-8:]}"
 
 
-def _log(done: Done, recorded: Recorded) -> RunLog:
-    replay = done.replay
+def _log(left: Left, recorded: Recorded) -> RunLog:
+    replay = left.replay
     ended = int(time.time() * 1000)
     return RunLog(
         record_id=uuid.uuid4().hex,
@@ -140,20 +140,21 @@ def _log(done: Done, recorded: Recorded) -> RunLog:
         ended_ms=ended,
         parent_run_id=replay.run_id,
         items=(
-            *_tags(done, recorded),
+            *_tags(left, recorded),
             *param_items(replay.model, replay.params),
-            *safe_metrics(_metrics(done, ended)),
+            *safe_metrics(_metrics(left, ended)),
         ),
     )
 
 
-def _tags(done: Done, recorded: Recorded) -> list[Tag]:
-    replay = done.replay
+def _tags(left: Left, recorded: Recorded) -> list[Tag]:
+    replay = left.replay
     tags = {
         REPLAY_OF_TAG: replay.run_id,
         "runcard.replay_of_card": replay.card_run_id,
         "runcard.replay_mode": replay.mode,
         "runcard.replay_trusted": replay.trusted,
+        "runcard.replay_sandboxed": str(replay.sandboxed).lower(),
         VERDICT_TAG: replay.verdict,
         "runcard.environment_same": str(replay.same_environment).lower(),
         "runcard.deterministic": "" if replay.is_deterministic is None else str(replay.is_deterministic).lower(),
@@ -162,24 +163,15 @@ def _tags(done: Done, recorded: Recorded) -> list[Tag]:
         "runcard.card_digest": recorded.card_digest,
         "runcard.replayed_key": replay.trial_key,
         "mlflow.note.content": f"**{replay.words}**: {in_markdown(replay.why)}",
-        **done.present.circumstances.described.get("mlflow_tags", {}),
+        **left.tags,
     }
     return [Tag(name, value) for name, value in tags.items() if value]
 
 
-def _metrics(done: Done, at: int) -> list[Metric]:
-    outcome = done.again.outcome
+def _metrics(left: Left, at: int) -> list[Metric]:
     found = []
-    for name, scores in outcome.folds.items():
+    for name, scores in left.folds.items():
         found += [Metric(f"cv_{name}", score, fold, at) for fold, score in enumerate(scores)]
         found.append(Metric(f"cv_{name}_mean", sum(scores) / len(scores), 0, at))
-    found += [Metric(f"test_{name}", score, 0, at) for name, score in outcome.test.items()]
+    found += [Metric(f"test_{name}", score, 0, at) for name, score in left.test.items()]
     return found
-
-
-def _is_own(name: str) -> bool:
-    return name.count("/") == 1 and name.endswith((".json", ".txt"))
-
-
-def _text(name: str, content: bytes) -> TextArtifact:
-    return TextArtifact(content.decode("utf-8", "replace"), name)

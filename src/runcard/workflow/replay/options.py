@@ -37,5 +37,7 @@ class Options:
     """Told, in a line, what is being done."""
     allow_code: bool = False
     """Whether code of the run may run that nobody is known to answer for."""
+    sandbox: bool = False
+    """Whether it runs without network, home and anything to write to but its own folder."""
     ask: Callable[[str], bool] | None = None
     """Asked whether such code may run, told what it is; None where nobody can be asked."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
+from runcard import errors
 from runcard.project import Project, find_project
 from runcard.replay import Replay
+from runcard.workflow.replay.handing import handed, leave, take_over
 from runcard.workflow.replay.here import replay_here
 from runcard.workflow.replay.isolated import replay_isolated
 from runcard.workflow.replay.keeping import keep, telling
@@ -22,6 +25,7 @@ def reproduce(
     repeat: int = 1,
     workers: int | None = None,
     allow_code: bool = False,
+    sandbox: bool = False,
     ask: Callable[[str], bool] | None = None,
     tracking_uri: str | None = None,
     project: Project | None = None,
@@ -42,6 +46,8 @@ def reproduce(
         How many processes train; default: the setting, else one for each core.
     allow_code
         Isolated: whether code and packages of the run may run that nobody is known to answer for.
+    sandbox
+        Isolated: run it without network, home and anything to write to but its own folder.
     ask
         Asked whether they may, told what they are; default: nobody is, and they may not.
 
@@ -55,8 +61,12 @@ def reproduce(
         Isolated: its code or environment cannot be made again, or may not be run.
     """
     project = (project or find_project()).with_settings(tracking_uri=tracking_uri, workers=workers)
+    if sandbox and not isolated:
+        raise _no_sandbox()
+    if (place := handed()) is not None:
+        return _replay_handed(place, project, Options(repeat, workers, note))
     recorded = find_recorded(name, project)
-    options = Options(repeat, workers, note, allow_code, ask)
+    options = Options(repeat, workers, note, allow_code, sandbox, ask)
     if isolated and not recorded.altered:
         return replay_isolated(recorded, project, options)
     with telling(project) as teller:
@@ -68,3 +78,20 @@ def find_recorded(name: str, project: Project) -> Recorded:
     """Find what a name stands for, and read all that it takes to run it again."""
     with open_reader(project) as reader:
         return read_recorded(find_trial(name, reader, project), reader, project)
+
+
+def _replay_handed(place: Path, project: Project, options: Options) -> Replay:
+    """Run a run again that another process has handed over, and leave it what came out."""
+    recorded = take_over(place)
+    left = replay_here(recorded, project, options)
+    leave(left, place)
+    return left.replay
+
+
+def _no_sandbox() -> errors.UsageError:
+    return errors.UsageError(
+        "`--sandbox` has no meaning with `--here`",
+        where="command line",
+        why="there this project's own code is run, in this environment and work tree",
+        hint="leave one of them out",
+    )

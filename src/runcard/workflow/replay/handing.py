@@ -1,0 +1,115 @@
+"""A recorded run handed to a process that cannot reach MLflow, and what that leaves, as plain files.
+
+What comes back was written by code of the run: it is checked into its form before it is used.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from runcard.provenance.beneath import read_beneath
+from runcard.provenance.border import is_below
+from runcard.replay import Account, Outcome, Replay, read_replay, to_json
+from runcard.tracking.base import RunRow
+from runcard.workflow.replay.child import unanswered
+from runcard.workflow.replay.left import Left
+from runcard.workflow.replay.outcome import read_table
+from runcard.workflow.replay.recorded import Recorded
+
+HANDED_VARIABLE = "RUNCARD_REPLAY_HANDED"
+"""Set, for a process without MLflow, to the folder that the run was handed over in."""
+_RECORDED, _TABLE = "recorded.json", "recorded.parquet"
+_LEFT, _PREDICTIONS = "left.json", "left.parquet"
+_MOST_BYTES = 1 << 30
+
+
+def handed() -> Path | None:
+    """Give the folder that the run was handed over in; None where MLflow is asked."""
+    place = os.environ.get(HANDED_VARIABLE)
+    return Path(place) if place else None
+
+
+def hand_over(recorded: Recorded, folder: Path) -> None:
+    """Write down all of a recorded run that it takes to judge it."""
+    account = recorded.account
+    outcome = {name: getattr(account.outcome, name) for name in ("folds", "test", "outputs", "test_outputs")}
+    parts = {name: getattr(account, name) for name in Account.__dataclass_fields__ if name != "outcome"}
+    plain = {name: getattr(recorded, name) for name in Recorded.__dataclass_fields__}
+    plain |= {"run": asdict(recorded.run), "card_run": asdict(recorded.card_run), "provenance": {}}
+    plain |= {"account": {**parts, "outcome": outcome}}
+    if account.outcome.predictions is not None:
+        account.outcome.predictions.to_parquet(folder / _TABLE)
+    (folder / _RECORDED).write_text(json.dumps(plain, default=dict), "utf-8")
+
+
+def take_over(folder: Path) -> Recorded:
+    """Read a run that was handed over."""
+    found = json.loads((folder / _RECORDED).read_text("utf-8"))
+    account, table = found["account"], folder / _TABLE
+    outcome = Outcome(
+        **{**account["outcome"], "folds": {name: tuple(each) for name, each in account["outcome"]["folds"].items()}},
+        predictions=read_table(table.read_bytes()) if table.is_file() else None,
+    )
+    rows = {name: RunRow(**found[name]) for name in ("run", "card_run")}
+    outcome = replace(outcome, outputs=tuple(outcome.outputs))
+    return Recorded(**{**found, **rows, "account": Account(**{**account, "outcome": outcome}), "altered": ()})
+
+
+def leave(left: Left, folder: Path) -> None:
+    """Write down what a replay came to."""
+    if left.predictions:
+        (folder / _PREDICTIONS).write_bytes(left.predictions)
+    parts = {name: getattr(left, name) for name in ("files", "tags", "folds", "test")}
+    text = json.dumps({**parts, "replay": to_json(left.replay), "has_predictions": bool(left.predictions)})
+    (folder / _LEFT).write_text(text, "utf-8")
+
+
+def pick_up(folder: Path, recorded: Recorded) -> Left:
+    """Read what a replay came to, which code of the run could have written.
+
+    Raises
+    ------
+    ReplayUnanswered
+        It is not what runcard writes.
+    """
+    try:
+        found = json.loads(read_beneath(folder, _LEFT, most_bytes=_MOST_BYTES))
+        predictions = read_beneath(folder, _PREDICTIONS, most_bytes=_MOST_BYTES) if found["has_predictions"] else b""
+        return Left(
+            replay=_of(recorded, read_replay(found["replay"])),
+            files={str(name): str(text) for name, text in found["files"].items() if _is_file(name)},
+            tags={str(name): str(text) for name, text in found["tags"].items() if _is_tag(name)},
+            folds={str(name): tuple(map(float, scores)) for name, scores in found["folds"].items()},
+            test={str(name): float(score) for name, score in found["test"].items()},
+            predictions=predictions,
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise unanswered(f"what it left is no verdict: {type(error).__name__}") from error
+
+
+def _of(recorded: Recorded, replay: Replay) -> Replay:
+    """Keep what the replay is of as we know it, whatever it says."""
+    account = recorded.account
+    return replace(
+        replay,
+        run_id=recorded.run.run_id,
+        run_name=recorded.run.name,
+        card_run_id=recorded.card_run.run_id,
+        experiment=recorded.experiment,
+        model=account.model,
+        params=account.params,
+        trial_key=account.trial_key,
+        chosen_as=recorded.chosen_as,
+    )
+
+
+def _is_file(name: Any) -> bool:
+    return is_below(name) and str(name).startswith("provenance/")
+
+
+def _is_tag(name: Any) -> bool:
+    return isinstance(name, str) and name.startswith(("mlflow.source.", "mlflow.user"))
