@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from runcard import errors
+from runcard.bounds import read_bounded
 
 CARD_FOLDER = "configs"
 HOME = ".runcard"
@@ -202,11 +203,10 @@ def _no_module(name: str, root: Path) -> errors.ProjectModuleFailed:
 
 def _tool_table(path: Path) -> dict[str, Any] | None:
     try:
-        with path.open("rb") as file:
-            found = tomllib.load(file).get("tool", {}).get("runcard")
+        found = tomllib.loads(read_bounded(path).decode()).get("tool", {}).get("runcard")
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         why = getattr(error, "strerror", None) or str(error)
         raise errors.SettingInvalid(
             "pyproject.toml cannot be read", where=str(path), why=why, hint="mend the file"

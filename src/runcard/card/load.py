@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from runcard import errors
+from runcard.bounds import open_file
 from runcard.card.check import check_card
 from runcard.card.faults import Faults
 from runcard.card.kinds import keys_of, shown
 from runcard.card.sections import SECTIONS, Card
+from runcard.data.looks import what_it_is
 from runcard.keyed import is_keyed_by_label
 from runcard.project import CARD_FOLDER, Project, find_project
 from runcard.yaml import MAX_BYTES, MAX_DEPTH, Document, dotted, parse
@@ -75,6 +77,14 @@ def find_card(name: str | Path, project: Project | None = None) -> Path:
 
 
 def _missing(path: Path, folder: Path) -> errors.CardMissing:
+    for place in (path, folder / path) if path.suffix in _SUFFIXES else ():
+        if kind := what_it_is(place):
+            return errors.CardMissing(
+                f"`{shown(path.name)}` is {kind}",
+                where=shown_path(place),
+                why="a card is a file, which can be read again",
+                hint="write what it gives to a file, and name that",
+            )
     places = list(dict.fromkeys(place.absolute() for place in (path.parent, folder)))
     found = sorted({card.stem for place in places for card in _cards_in(place)})
     near = errors.nearest(path.stem, found)
@@ -103,7 +113,7 @@ def _is_file(path: Path) -> bool:
 def _read_bytes(path: Path) -> bytes:
     """Read as much of a file as a card may have, and one byte to tell that there is more."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise errors.CardMissing(

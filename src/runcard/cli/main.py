@@ -16,7 +16,7 @@ import click
 
 from runcard import __version__, errors
 from runcard.cli.answer import prepare_streams, say_error
-from runcard.cli.refusal import refusal_of
+from runcard.cli.refusal import allow_files, refusal_of
 from runcard.redact import redact
 
 _COMMANDS = {
@@ -76,10 +76,12 @@ class _Commands(click.Group):
         if ctx.params.get("debug"):
             return super().invoke(ctx)
         try:
+            allow_files()
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except errors.RuncardError as error:
+            error = refusal_of(error) or error
             _leave(error, error.exit_code)
         except KeyboardInterrupt:
             _leave(errors.Interrupted("interrupted"), errors.EXIT_INTERRUPTED)
@@ -135,6 +137,12 @@ def _unexpected(error: Exception) -> errors.RuncardError:
     refusal = refusal_of(error)
     if refusal is not None:
         return refusal
+    if isinstance(error, RecursionError):
+        return errors.RecordUnsafe(
+            "something that was read has too many levels",
+            why="what runcard writes has a few; who wrote this wanted more of whoever reads it",
+            hint="`runcard --debug ...` shows what was being read",
+        )
     text = redact(str(error)).strip().splitlines()
     return errors.RuncardError(
         f"something went wrong that runcard did not expect: {type(error).__name__}",

@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from runcard import errors
+from runcard.bounds import read_bounded
 from runcard.data.locked import DvcVersion
 from runcard.redact import redact
 
@@ -108,10 +109,10 @@ def _read(file: Path, tracked: Path, path: Path, root: Path) -> Tracked | None:
     from ruamel.yaml.error import YAMLError
 
     try:
-        found = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+        found = YAML(typ="safe", pure=True).load(read_bounded(file).decode())
         (out,) = [out for out in found["outs"] if out.get("path") == tracked.name]
         md5 = str(out["md5"])
-    except (OSError, YAMLError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, YAMLError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None  # a download or a stage of another kind: nothing that could be given back
     inside = path.relative_to(tracked).as_posix() if path != tracked else ""
     return Tracked(path, root, file, md5, inside, is_legacy=out.get("hash") != "md5")

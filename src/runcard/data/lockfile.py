@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from runcard import errors
+from runcard.bounds import read_bounded
 from runcard.data.fingerprint import ColumnFingerprint, Fingerprint
 from runcard.data.locked import DvcVersion, FileContent, Locked
 from runcard.durable import write_whole
@@ -46,7 +47,7 @@ def read_lock(root: Path) -> Lock:
     """
     path = root / NAME
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bounded(path).decode()
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
@@ -55,7 +56,7 @@ def read_lock(root: Path) -> Lock:
         raise _conflict(path, text.count("\n", 0, marker.start()) + 1)
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise _unreadable(path, str(error)) from None
     _check_version(path, tables.pop("version", None))
     return {name: _read_entry(path, name, table) for name, table in sorted(tables.items())}

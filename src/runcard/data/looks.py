@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import re
-import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from runcard.bounds import kind_of
 from runcard.data.textfile import RaggedRow, first_lines
 
 _OTHERS = (";", "\t", "|")
 _SHOWN = 60
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+\s*")
-_KINDS = (
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a pipe (FIFO)"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
-)
 _MONEY = r"[€$£¥₹₽]|[A-Z]{3}"
 _NUMBER = r"[+-]?\s*[\d.,' \u00a0\u202f]*\d"
 _FORMS = {
@@ -62,7 +55,7 @@ def what_it_is(path: Path) -> str | None:
         mode = path.stat().st_mode
     except (OSError, ValueError):
         return "a link that leads in a circle" if _is_loop(path) else None
-    return next((words for is_of, words in _KINDS if is_of(mode)), None)
+    return kind_of(mode)
 
 
 def other_separator(names: Sequence[str], path: Path) -> Looked | None:

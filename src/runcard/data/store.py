@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from runcard import errors
+from runcard.bounds import read_bounded
 from runcard.data.file import suffix_of
 from runcard.data.fingerprint import fingerprint
 from runcard.data.locked import FileContent, copy_bytes, read_bytes
@@ -81,7 +82,7 @@ class Store:
             kept = Kept(**{**found, "na_values": tuple(found["na_values"])})
             if kept.fingerprint != digest or kept.file != kept.sha256 + kept.suffix or "/" in kept.file:
                 raise ValueError("it is of another content")
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise self._damaged(f"contents/{digest}.json", str(error)) from None
         return kept
 
@@ -230,7 +231,7 @@ class _Folder:
     protocol = "file"
 
     def cat_file(self, path: str) -> bytes:
-        return Path(path).read_bytes()
+        return read_bounded(Path(path))
 
     def size(self, path: str) -> int:
         return Path(path).stat().st_size

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runcard import errors
+from runcard.bounds import unzipped
 from runcard.provenance.border import check_code
 from runcard.provenance.code import Code
 
@@ -112,7 +113,7 @@ def _content(tar: tarfile.TarFile, entry: tarfile.TarInfo) -> bytes:
 
 def _unzipped(packed: bytes | None) -> bytes | None:
     try:
-        return None if packed is None else gzip.decompress(packed)
+        return None if packed is None else unzipped(packed)
     except (OSError, EOFError, zlib.error):  # cut off: its digest would not fit
         return None
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from runcard import errors
+from runcard.bounds import open_file
 from runcard.card.check import Names, check_stopping
 from runcard.card.faults import Faults
 from runcard.card.kinds import Anything, ListOf, MappingOf, Part, Plain, any_text, key, one_of, shown, whole
@@ -120,7 +121,7 @@ def read_sweep(
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return file.read(MAX_BYTES + 1)
     except OSError as error:
         raise errors.UsageError(

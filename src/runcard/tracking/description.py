@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from runcard import errors
+from runcard.bounds import read_bounded
 from runcard.data.signature import Kind
 
 _KINDS: Mapping[str, Kind] = {
@@ -40,7 +41,7 @@ class ModelDescription:
     def example_row(self) -> dict[str, list[Any]] | None:
         """Give one row of the input example as `{"columns": [...], "data": [[...]]}`, null being missing."""
         file = self.folder / _EXAMPLE
-        found = json.loads(file.read_text(encoding="utf-8")).get("dataframe_split") if file.is_file() else None
+        found = json.loads(read_bounded(file).decode()).get("dataframe_split") if file.is_file() else None
         if found is None:
             return None
         return {"columns": found["columns"], "data": found["data"][:1]}
@@ -64,7 +65,7 @@ def describe_model(folder: Path, name: str) -> ModelDescription:
             columns={column["name"]: _kind(column) for column in json.loads(found["signature"]["inputs"])},
             code=_within(folder, code) if (code := flavor.get("code") or plain.get("code")) else None,
         )
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise errors.ModelDamaged(
             f"`{name}` is no scikit-learn model with a signature of named columns",
             where=name,
@@ -90,6 +91,6 @@ def _read_yaml(path: Path) -> Any:
     from ruamel.yaml.error import YAMLError
 
     try:
-        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except YAMLError as error:
+        return YAML(typ="safe", pure=True).load(read_bounded(path).decode())
+    except (YAMLError, RecursionError) as error:
         raise ValueError(str(error).partition("\n")[0]) from None

@@ -20,6 +20,13 @@ def translated(uri: str, what: str) -> Iterator[None]:
     except Exception as error:
         if reach.is_away(error):
             raise reach.away(uri, reach.reason(error)) from None
+        if why := reach.unreadable(error):
+            raise errors.TrackingError(
+                "the answer of what should be MLflow's server cannot be read",
+                where=redact(uri),
+                why=why,
+                hint="correct the address if it is another server's; look at what stands between, such as a proxy",
+            ) from None
         hint = "" if reach.is_server(uri) or reach.is_database(uri) or reach.is_sqlite(uri) else reach.remedy(uri)
         if "mlflow db upgrade" in str(error):
             hint = f"back up the database, then run `mlflow db upgrade {redact(uri)}`"

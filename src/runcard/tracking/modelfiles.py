@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from runcard import errors
+from runcard.bounds import read_bounded
 
 _GIVEN_BY_MLFLOW = ("run_id", "model_id", "model_uuid", "artifact_path")
 """What stands in the description from the moment that the model has a place in MLflow."""
@@ -59,6 +60,6 @@ def check_model(folder: Path, expected: str, name: str) -> None:
 def _description(path: Path) -> bytes:
     from ruamel.yaml import YAML
 
-    found = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    found = YAML(typ="safe", pure=True).load(read_bounded(path).decode())
     kept = {key: value for key, value in found.items() if key not in _GIVEN_BY_MLFLOW}
     return json.dumps(kept, sort_keys=True, default=str).encode()

@@ -254,6 +254,14 @@ def is_away(error: Exception) -> bool:
     return False
 
 
+def unreadable(error: Exception) -> str:
+    """Say why an answer could be made nothing of, if that is what an error comes from."""
+    import requests
+
+    kinds = (requests.exceptions.InvalidJSONError, requests.exceptions.ContentDecodingError)
+    return next((redact(str(cause)) for cause in _causes(error) if isinstance(cause, kinds)), "")
+
+
 def is_refusal(error: Exception) -> bool:
     """Tell a database that answers and lets nobody in with this address from one that is away."""
     import sqlalchemy.exc as sql

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path, PurePosixPath
 
+from runcard.bounds import MOST_RECORD_BYTES, read_bounded
 from runcard.tracking import faults
 from runcard.tracking.base import RunReader
 from runcard.tracking.moved import local_path
@@ -52,4 +53,4 @@ def local_folder(address: str) -> Path | None:
 def _below(root: Path, name: str) -> dict[str, bytes]:
     place = root.joinpath(*PurePosixPath(name).parts)
     files = [place] if place.is_file() else sorted(path for path in place.rglob("*") if path.is_file())
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
+    return {path.relative_to(root).as_posix(): read_bounded(path, MOST_RECORD_BYTES) for path in files}

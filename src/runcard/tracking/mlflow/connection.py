@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Self
 from runcard import errors
 from runcard.tracking import faults, reach
 from runcard.tracking.judged import judge_server
+from runcard.tracking.mlflow.answers import bounded_answers
 from runcard.tracking.mlflow.opening import let_go, open_store
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def quiet_mlflow() -> Iterator[None]:
         for handler in handlers:
             handler.addFilter(from_elsewhere)
         try:
-            yield
+            with bounded_answers():
+                yield
         finally:
             for handler in handlers:
                 handler.removeFilter(from_elsewhere)

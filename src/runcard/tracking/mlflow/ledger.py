@@ -24,6 +24,7 @@ from runcard.redact import redact
 from runcard.tracking import reach
 from runcard.tracking.base import KIND_TAG, NAME_LIMIT, TAG_LIMIT, storable
 from runcard.tracking.entries import LEDGER, SIGNATURE_TAG, Entry, linked, this_process
+from runcard.tracking.mlflow.answers import pages_of
 from runcard.tracking.mlflow.connection import PAGE, Connection
 
 if TYPE_CHECKING:
@@ -273,16 +274,12 @@ class MlflowLedger(Connection):
     def _runs(self, experiment_id: str) -> list[Run]:
         from mlflow.entities import ViewType
 
-        found: list[Run] = []
-        token: str | None = None
-        while True:
-            page = self.client.search_runs(
+        pages = pages_of(
+            lambda token: self.client.search_runs(
                 [experiment_id], run_view_type=ViewType.ALL, max_results=PAGE, page_token=token
             )
-            found += page
-            token = page.token
-            if not token:
-                return found
+        )
+        return [run for page in pages for run in page]
 
     def read_text(self, run_id: str, name: str) -> str:
         """Read a text among the files of a run."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from runcard.tracking import base, reach, tables
 from runcard.tracking.judged import judge_server
+from runcard.tracking.mlflow.answers import pages_of
 from runcard.tracking.mlflow.connection import PAGE, Connection
 from runcard.tracking.mlflow.filters import parse_filter
 
@@ -73,6 +74,8 @@ class MlflowReader(Connection):
             if len(name) >= _SHORTEST_ID and name.isalnum():
                 where.append(f"attributes.run_id LIKE '{name}%'")
             ids = self._all_experiments()
+            if not ids:
+                self.probe()  # nothing is what another server has, too
             found = {run.info.run_id: run for each in where for run in islice(self._search(ids, each, size=10), 10)}
             newest = sorted(found.values(), key=lambda run: (-run.info.start_time, run.info.run_id))
             return [_ours(run_row(run, self._name_of(run))) for run in newest[:10]]
@@ -185,28 +188,21 @@ class MlflowReader(Connection):
         return bool(next(self._search(ids, same, size=1)).info.run_id == run.info.run_id)
 
     def _search(self, experiment_ids: list[str], where: str, order: Sequence[str] = (), size: int = 0) -> Iterator[Run]:
-        token: str | None = None
-        while True:
-            page = self.client.search_runs(
+        for page in pages_of(
+            lambda token: self.client.search_runs(
                 experiment_ids, where, max_results=size or PAGE, order_by=list(order) or None, page_token=token
             )
+        ):
             yield from page
-            token = page.token
-            if not token:
-                return
 
     def _ids_of(self, scope: base.RunScope) -> list[str]:
         found = [self.client.get_experiment_by_name(name) for name in scope.experiments]
         return [experiment.experiment_id for experiment in found if experiment is not None]
 
     def _all_experiments(self) -> list[str]:
-        token: str | None = None
-        while True:
-            page = self.client.search_experiments(max_results=PAGE, page_token=token)
+        for page in pages_of(lambda token: self.client.search_experiments(max_results=PAGE, page_token=token)):
             self._experiments |= {experiment.experiment_id: experiment for experiment in page}
-            token = page.token
-            if not token:
-                return list(self._experiments)
+        return list(self._experiments)
 
     def _name_of(self, run: Run) -> str:
         experiment_id = run.info.experiment_id

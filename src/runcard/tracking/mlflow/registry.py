@@ -11,6 +11,7 @@ from runcard import errors
 from runcard.redact import redact
 from runcard.tracking import reach
 from runcard.tracking.base import RunRow, storable
+from runcard.tracking.mlflow.answers import pages_of
 from runcard.tracking.mlflow.connection import PAGE, Connection
 from runcard.tracking.mlflow.reader import run_row
 from runcard.tracking.versions import ModelRef, ModelVersion
@@ -50,14 +51,12 @@ class MlflowRegistry(Connection):
         with self.translated("the model registry could not be read"):
             model = self._model(ModelRef(name))
             quoted = name.replace("'", "''")
-            found: list[ModelVersion] = []
-            token: str | None = None
-            while True:
-                page = self.client.search_model_versions(f"name = '{quoted}'", max_results=PAGE, page_token=token)
-                found += [_version(version, model) for version in page]
-                token = page.token
-                if not token:
-                    return sorted(found, key=lambda version: version.version, reverse=True)
+            wanted = f"name = '{quoted}'"
+            pages = pages_of(
+                lambda token: self.client.search_model_versions(wanted, max_results=PAGE, page_token=token)
+            )
+            found = [_version(version, model) for page in pages for version in page]
+            return sorted(found, key=lambda version: version.version, reverse=True)
 
     def fetch(self, version: ModelVersion, folder: Path) -> Path:
         """Copy the files of a version into a folder; give the folder that they lie in."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runcard import errors
+from runcard.bounds import open_file
 from runcard.card.gates import read_gates
 from runcard.card.sections import Gates
 from runcard.project import CARD_FOLDER, Project
@@ -63,7 +64,7 @@ def _cards_of(project: Project, experiment: str) -> list[tuple[str, Mapping[str,
 def _read(path: Path) -> Mapping[str, Any]:
     """Read a card that may be broken: it is not the one that is asked for then."""
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             return _mapping(file.read(MAX_BYTES + 1))
     except (OSError, errors.RuncardError):
         return {}
