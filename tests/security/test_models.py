@@ -27,7 +27,8 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
 from runcard import errors
-from runcard.tracking.description import ModelDescription
+from runcard.tracking.description import ModelDescription, describe_model
+from runcard.tracking.mlflow import signature_of
 from runcard.tracking.modelzip import MAX_RATIO
 from runcard.tracking.named import Named
 from runcard.tracking.owncode import OwnCode
@@ -307,6 +308,37 @@ def test_two_schemas_are_one_too_many(tmp_path: Path) -> None:
     with pytest.raises(errors.ModelDamaged, match="RC508") as caught:
         load(tmp_path / "model.skops")
     assert "two files of one name" in caught.value.why
+
+
+# Descriptions
+
+FLAVORS = "flavors: {sklearn: {pickled_model: %s}, python_function: {}}\nsignature: {inputs: '%s'}\n"
+DESCRIPTIONS = {
+    "a list": "[]",
+    "nothing": "",
+    "nested deeply": "[" * 3000,
+    "a signature that is a number": FLAVORS.partition("{inputs")[0] % "model.skops" + "3",
+    "a signature nested deeply": FLAVORS % ("model.skops", "[" * 100_000),
+    "no text": "\ufffe\0",
+    "a call": "!!python/object/apply:os.system [touch canary]",
+    "a model elsewhere": FLAVORS % ("../../../etc/passwd", "[]"),
+    "a model that is a folder": FLAVORS % (".", "[]"),
+    "a model with a zero in its name": FLAVORS % ('"a\\0b"', "[]"),
+    "a signature of an unknown type": FLAVORS % ("model.skops", '[{"type": "x", "name": "a"}]'),
+}
+
+
+@pytest.mark.parametrize("name", DESCRIPTIONS)
+def test_a_description_of_another_kind_is_one_clear_error(name: str, tmp_path: Path) -> None:
+    (tmp_path / "model.skops").write_text("model")
+    (tmp_path / "MLmodel").write_text(DESCRIPTIONS[name])
+    (tmp_path / "serving_input_example.json").write_text("[" * 100_000)
+    if name == "a signature of an unknown type":
+        assert describe_model(tmp_path, "churn/1").example_row() is None
+    else:
+        with pytest.raises(errors.ModelDamaged, match="RC508"):
+            describe_model(tmp_path, "churn/1")
+    assert signature_of(tmp_path) is None
 
 
 # What the project registered

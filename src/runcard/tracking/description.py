@@ -22,6 +22,7 @@ _KINDS: Mapping[str, Kind] = {
     "datetime": "date",
 }
 _EXAMPLE = "serving_input_example.json"
+_NOT_AS_WRITTEN = (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,12 @@ class ModelDescription:
     """Code that is kept with the model, to be imported when it is loaded."""
 
     def example_row(self) -> dict[str, list[Any]] | None:
-        """Give one row of the input example as `{"columns": [...], "data": [[...]]}`, null being missing."""
-        file = self.folder / _EXAMPLE
-        found = json.loads(read_bounded(file).decode()).get("dataframe_split") if file.is_file() else None
-        if found is None:
+        """Give one row of the input example as `{"columns": [...], "data": [[...]]}`, null being missing; or None."""
+        try:
+            found = json.loads(read_bounded(self.folder / _EXAMPLE).decode())["dataframe_split"]
+            return {"columns": found["columns"], "data": found["data"][:1]}
+        except _NOT_AS_WRITTEN:
             return None
-        return {"columns": found["columns"], "data": found["data"][:1]}
 
 
 def describe_model(folder: Path, name: str) -> ModelDescription:
@@ -62,10 +63,12 @@ def describe_model(folder: Path, name: str) -> ModelDescription:
             folder=folder,
             file=_within(folder, flavor["pickled_model"]),
             format=str(flavor.get("serialization_format", "pickle")),
-            columns={column["name"]: _kind(column) for column in json.loads(found["signature"]["inputs"])},
+            columns={str(column["name"]): _kind(column) for column in json.loads(found["signature"]["inputs"])},
             code=_within(folder, code) if (code := flavor.get("code") or plain.get("code")) else None,
         )
-    except (OSError, KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        if not description.file.is_file():
+            raise ValueError("its model is no file")
+    except _NOT_AS_WRITTEN as error:
         raise errors.ModelDamaged(
             f"`{name}` is no scikit-learn model with a signature of named columns",
             where=name,

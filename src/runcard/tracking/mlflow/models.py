@@ -98,15 +98,16 @@ def import_writer(model_format: ModelFormat) -> None:
 
 
 def signature_of(folder: Path) -> dict[str, Any] | None:
-    """Read what a model's folder says goes in and comes out, lists of column specifications; None if nothing."""
+    """Read what a model's folder says goes in and comes out, lists of column specifications; None if nothing sound."""
     from mlflow.models import Model
 
     with _without_advice():
-        signature = Model.load(str(folder / "MLmodel")).signature
-    if signature is None or signature.inputs is None:
-        return None
-    outputs = signature.outputs.to_dict() if signature.outputs else []
-    return {"inputs": signature.inputs.to_dict(), "outputs": outputs}
+        try:
+            signature = Model.load(str(folder / "MLmodel")).signature
+            outputs = signature.outputs.to_dict() if signature.outputs else []
+            return {"inputs": signature.inputs.to_dict(), "outputs": outputs}
+        except Exception:  # there is none, or the description is damaged, which may make its reader raise anything
+            return None
 
 
 def load_with_code(folder: Path) -> Any:

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from runcard import errors
 from runcard.tracking.mlflow.connection import quiet_mlflow
 
 
@@ -38,7 +39,15 @@ def serve_pipeline(pipeline: Any, folder: Path, listener: socket.socket, on_read
                 if self.started:
                     on_ready()
 
-        described = Model.load(str(folder / "MLmodel"))
+        try:
+            described = Model.load(str(folder / "MLmodel"))
+        except Exception as error:  # a damaged description may make its reader raise anything
+            raise errors.ModelDamaged(
+                "the model's signature cannot be read",
+                where="MLmodel",
+                why=f"{type(error).__name__}: {error}",
+                hint="register a model that `runcard run` made",
+            ) from None
         app = scoring_server.init(PyFuncModel(described, _Predictor(pipeline)))
         server = Server(uvicorn.Config(app, log_level="warning", lifespan="off"))
         with suppress(KeyboardInterrupt):
