@@ -11,10 +11,9 @@ from mlflow import MlflowClient
 from runcard.tracking.seal import content_digest
 
 
-def reseal(client: MlflowClient, run_id: str) -> None:
-    """Write the seals of a run over, with the scores by fold and the files that it has."""
+def reseal(client: MlflowClient, run_id: str, *new: str) -> None:
+    """Write the seals of a run over, with the scores by fold and the files that it has, new ones too."""
     run = client.get_run(run_id)
-    folder = Path(run.info.artifact_uri.removeprefix("file://"))
     for tag in ("runcard.seal", "runcard.seal_end"):
         if tag not in run.data.tags:
             continue
@@ -23,7 +22,7 @@ def reseal(client: MlflowClient, run_id: str) -> None:
             if isinstance(value, list):
                 points = sorted(client.get_metric_history(run_id, name), key=lambda point: point.step)
                 body["metrics"][name] = [point.value for point in points]
-        for name in body.get("files", {}):
-            body["files"][name] = content_digest((folder / name).read_bytes())
+        for name in [*body["files"], *new] if body.get("files") else []:
+            body["files"][name] = content_digest(Path(client.download_artifacts(run_id, name)).read_bytes())
         text = json.dumps(body, separators=(",", ":"), sort_keys=True)
         client.set_tag(run_id, tag, sha256(text.encode()).hexdigest() + text)

@@ -125,19 +125,19 @@ def _account(
     run: RunRow, card: RunRow, files: RunFiles, kept: Mapping[str, bytes], reader: RunReader, project: Project
 ) -> Account:
     own = RunFiles(project.tracking_uri, run.run_id, reader)
-    plan = _mapping(files.read("plan.json"))
+    plan = _mapping(files.read("plan.json"), "data", "parts", "split")
     is_trial = run.run_id != card.run_id
     return Account(
         name=run.name,
         card=(files.read("card.yaml") or b"").decode("utf-8", "replace"),
         plan=plan,
-        code=_mapping(kept.get("code.json")),
+        code=_mapping(kept.get("code.json"), "changed", "untracked", "left_out", "line_endings", "modules"),
         modules={
             name.removeprefix(_MODULES): content.decode("utf-8", "replace")
             for name, content in kept.items()
             if name.startswith(_MODULES)
         },
-        environment=_mapping(kept.get("environment.json")),
+        environment=_mapping(kept.get("environment.json"), "packages", "sources", "locks", "variables"),
         hardware=_mapping(kept.get("hardware.json")),
         model=run.tags.get("runcard.model", ""),
         params=_exact(run, own, EXACT_PARAMS_TAG, EXACT_PARAMS_FILE, {}) if is_trial else {},
@@ -168,13 +168,20 @@ def _exact(run: RunRow, own: RunFiles, tag: str, file: str, absent: Any) -> Any:
         return absent
 
 
-def _mapping(content: bytes | None) -> Mapping[str, Any]:
-    """Read a part of the record; one that was damaged is none, and is named where the record is checked."""
+def _mapping(content: bytes | None, *tables: str) -> Mapping[str, Any]:
+    """Read a part of the record; one that was damaged is none, and is named where the record is checked.
+
+    Parameters
+    ----------
+    tables
+        What in it must be a table, where it is there.
+    """
     try:
         found = json.loads(content) if content else {}
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    is_sound = isinstance(found, dict) and all(isinstance(found.get(name) or {}, dict) for name in tables)
+    return found if is_sound else {}
 
 
 def _table(content: bytes | None) -> pd.DataFrame | None:
