@@ -7,8 +7,9 @@ What is removed is chosen to be too much rather than too little: clients disagre
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-REMOVED = "***"
+from runcard.tokens import REMOVED, names_secret, without_tokens
 
 _SEPARATOR = re.compile(r":\\?/\\?/|%3A%2F%2F", re.IGNORECASE)
 _SCHEME = re.compile(r"[\w+.\-]*\Z")
@@ -38,8 +39,8 @@ def redact(text: str) -> str:
 
     `postgresql://user:password@host/db` becomes `postgresql://***@host/db`, and the values of query
     parameters such as `token` or `X-Amz-Signature` become `***`. The lone user of an SSH address
-    (`ssh://git@host`) stays: it opens nothing. Works on any text: logs, JSON, patches; redacting twice
-    changes nothing more.
+    (`ssh://git@host`) stays: it opens nothing. Tokens, keys and webhooks of known forms become `***` wherever
+    they stand. Works on any text: logs, JSON, patches; redacting twice changes nothing more.
     """
     text = _SECRET_PARAMETER.sub(_without_value, text)
     pieces: list[str] = []
@@ -49,7 +50,21 @@ def redact(text: str) -> str:
         kept_from = _userinfo_length(text, found, run)
         pieces += [text[done : found.end()], REMOVED if kept_from else "", run[kept_from:]]
         done = found.end() + len(run)
-    return "".join(pieces) + text[done:]
+    return without_tokens("".join(pieces) + text[done:])
+
+
+def redact_command(words: Sequence[str]) -> list[str]:
+    """Remove secrets from the words of a command: `--password x`, `--token=x`, `PASSWORD=x`, and what `redact` does."""
+    clean = []
+    is_value = False
+    for word in words:
+        name, sign, _ = word.partition("=")
+        if is_value and not word.startswith("--"):
+            clean.append(REMOVED)
+        else:
+            clean.append(f"{name}={REMOVED}" if sign and names_secret(name) else redact(word))
+        is_value = word.startswith("-") and not sign and names_secret(name)
+    return clean
 
 
 def _without_value(found: re.Match[str]) -> str:

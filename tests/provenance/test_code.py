@@ -177,11 +177,11 @@ def test_secrets_stay_here(repository, name, content):
     (repository / name).write_text(content)
     untracked = capture_code(repository)
     assert untracked.untracked == {}
-    assert untracked.left_out == {name: "untracked; looks like a secret"}
+    assert untracked.left_out[name].startswith("untracked; looks like a secret")
     git(repository, "add", "--force", name)
     (repository / "model.py").write_text("line = 1\n")
     tracked = capture_code(repository)
-    assert tracked.left_out == {name: "changed; looks like a secret"}
+    assert tracked.left_out[name].startswith("changed; looks like a secret")
     assert name.encode() not in tracked.diff
     assert b"line = 1" in tracked.diff
 

@@ -196,7 +196,7 @@ def test_what_was_left_out_is_told(repository, tmp_path):
     assert sorted(restored.remarks) == [
         ".env was not kept with the run (untracked; looks like a secret)",
         "`new.py` lack the credentials they had",
-        "table.bin was not kept with the run (changed; looks like a secret)",
+        "table.bin was not kept with the run (changed; looks like a secret: a private key)",
         "vendored/ was not kept with the run (untracked; a git repository of its own)",
     ]
     assert (restored.root / "table.bin").read_bytes() == BINARY

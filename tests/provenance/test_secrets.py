@@ -1,6 +1,6 @@
 import pytest
 
-from runcard.provenance.secrets import holds_secret, named_like_secret
+from runcard.provenance.secrets import named_like_secret, secret_in
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,11 @@ def test_names_of_plain_files(name):
     ],
 )
 def test_contents_that_are_secret(content):
-    assert holds_secret(b"x = 1\n" + content.encode() + b"\n")
+    assert secret_in(b"x = 1\n" + content.encode() + b"\n")
 
 
 @pytest.mark.parametrize(
     "content", ["-----BEGIN " + "PUBLIC KEY-----", "sk-learn-pipeline-with-a-long-name", "AKIA", ""]
 )
 def test_contents_that_are_not(content):
-    assert not holds_secret(content.encode())
+    assert not secret_in(content.encode())

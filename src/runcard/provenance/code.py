@@ -15,7 +15,8 @@ from runcard.provenance.git import GitSilent, ask_git, is_pushed, settings_like
 from runcard.provenance.index import plain_index
 from runcard.provenance.patch import read_patch
 from runcard.provenance.untracked import read_sources
-from runcard.redact import REMOVED, redact
+from runcard.redact import redact
+from runcard.tokens import REMOVED
 
 # What runcard and MLflow write themselves is no code, even where somebody committed it.
 _OUTPUTS = ("**/.runcard/**", "**/mlflow.db*", "**/mlartifacts/**", "**/mlruns/**")

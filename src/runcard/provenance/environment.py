@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from runcard.provenance.builds import digest_own_source, normalised, sources_of
-from runcard.redact import redact
+from runcard.redact import redact, redact_command
 
 _LOCKS = (
     "uv.lock",
@@ -101,7 +101,7 @@ def capture_environment(root: Path, *, top: Path | None = None) -> Environment:
         packages=_installed(packages),
         sources=sources_of(packages, top or root),
         locks=_locks(root),
-        argv=tuple(redact(word) for word in sys.argv),
+        argv=tuple(redact_command(sys.argv)),
         locale=locale.setlocale(locale.LC_ALL),  # with one argument it only reads
         encoding=locale.getpreferredencoding(do_setlocale=False),
         timezone=_timezone(),

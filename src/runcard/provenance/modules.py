@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runcard.provenance.secrets import holds_secret, named_like_secret
+from runcard.provenance.secrets import named_like_secret, secret_in
 
 _LARGEST_BYTES = 512 * 1024
 
@@ -25,12 +25,20 @@ class Modules:
         """Path -> sha256, 64 hex digits."""
         return {name: hashlib.sha256(content).hexdigest() for name, content in self.files.items()}
 
+    def left_out(self) -> dict[str, str]:
+        """Name those that look like secrets, and say why."""
+        found = {
+            name: "looks like a secret" if named_like_secret(name) else secret_in(content)
+            for name, content in self.files.items()
+        }
+        return {name: why for name, why in found.items() if why}
+
     def kept(self) -> dict[str, bytes]:
         """Give the files to keep with a run: none that is huge or looks like a secret."""
         return {
             name: content
             for name, content in self.files.items()
-            if len(content) <= _LARGEST_BYTES and not (named_like_secret(name) or holds_secret(content))
+            if len(content) <= _LARGEST_BYTES and name not in self.left_out()
         }
 
 

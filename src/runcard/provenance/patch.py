@@ -11,7 +11,7 @@ from pathlib import Path
 
 from runcard.provenance.cleaned import Cleaned, text_of
 from runcard.provenance.git import GitSilent, ask_git
-from runcard.provenance.secrets import holds_secret, named_like_secret
+from runcard.provenance.secrets import left_out_as, named_like_secret, secret_in
 
 # Every switch undoes a setting that would make a patch `git apply` does not take.
 _DIFF = (
@@ -34,8 +34,10 @@ def read_patch(top: Path, *paths: str, variables: Mapping[str, str]) -> Cleaned:
     for section in sections_of(diff):
         old, name = names_of(section)
         binary = _BINARY in section
-        if named_like_secret(old) or named_like_secret(name) or holds_secret(_text_in(section, top / name)):
+        if named_like_secret(old) or named_like_secret(name):
             clean.left_out[name] = "changed; looks like a secret"
+        elif kind := secret_in(_text_in(section, top / name)):
+            clean.left_out[name] = f"changed; {left_out_as(kind)}"
         elif binary:  # what looks like credentials in base 85 is none
             clean.kept[name] = clean.kept.get(name, b"") + section
         else:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from runcard.provenance.cleaned import Cleaned
-from runcard.provenance.secrets import holds_secret, named_like_secret
+from runcard.provenance.secrets import left_out_as, named_like_secret, secret_in
 
 LARGEST_TEXT_BYTES = 1024 * 1024
 """Of a file that may be data as well, such as JSON; code is kept whatever its length."""
@@ -88,7 +88,8 @@ def _why_left_out(name: str, content: bytes) -> str:
         return f"larger than {largest // 1024 // 1024} MB"
     if b"\0" in content:
         return "not text"
-    return "looks like a secret" if holds_secret(content) else ""
+    kind = secret_in(content)
+    return left_out_as(kind) if kind else ""
 
 
 def _is_source(top: Path, name: str) -> bool:

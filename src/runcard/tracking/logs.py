@@ -14,7 +14,9 @@ from typing import Any
 from runcard.execution import Execution
 from runcard.provenance.modules import text_digest
 from runcard.record import FinalRecord, Record
+from runcard.redact import redact
 from runcard.stats import deviation
+from runcard.tokens import REMOVED, find_secret
 from runcard.tracking.base import (
     DECISION_FILE,
     DECISION_TAG,
@@ -290,7 +292,12 @@ def param_items(model: str, params: Mapping[str, Any]) -> tuple[Param | TextArti
 
 
 def _tags(tags: Mapping[str, str]) -> list[Tag]:
-    return [Tag(name, value) for name, value in tags.items() if value]
+    return [Tag(name, _without_secret(name, value)) for name, value in tags.items() if value]
+
+
+def _without_secret(name: str, value: str) -> str:
+    """Take out of a tag, which may be the card's own, what opens something."""
+    return REMOVED if find_secret(f'{name}="{value}"') == f"a value of `{name}`" else redact(value)
 
 
 def _end_ms(told: Execution | Record | FinalRecord) -> int:

@@ -47,8 +47,9 @@ def capture_circumstances(project: Project, *, seed: int, card: Path | None = No
     modules = capture_modules(project.root, project.settings.modules)
     environment = capture_environment(project.root, top=code.top_above(project.root)).as_dict()
     container = capture_container()
+    left_out = modules.left_out()
     parts = {
-        "code": code.as_dict() | {"modules": modules.digests},
+        "code": code.as_dict() | {"modules": modules.digests} | ({"modules_left_out": left_out} if left_out else {}),
         "environment": environment,
         "hardware": capture_hardware().as_dict(),
         "container": container.as_dict() if container else None,
