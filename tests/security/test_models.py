@@ -433,3 +433,14 @@ def test_what_pipelines_usually_hold_comes_back(model: Any, tmp_path: Path) -> N
     x, y = np.arange(1, 41, dtype=float).reshape(20, 2), np.arange(20) % 2
     path = write(model.fit(x, y), tmp_path / "model.skops")
     assert (load(path).predict(x) == model.predict(x)).all()
+
+
+def test_models_are_loaded_in_one_place() -> None:
+    source = Path(errors.__file__).parent
+    words = ("skops.io.load", "sklearn.load_model", "pyfunc.load_model")
+    found = {
+        path.relative_to(source).as_posix()
+        for path in source.rglob("*.py")
+        if any(word in path.read_text(encoding="utf-8") for word in words)
+    }
+    assert found == {"tracking/trust.py", "tracking/mlflow/models.py"}  # the latter with --allow-code alone

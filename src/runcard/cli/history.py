@@ -28,7 +28,8 @@ def command(model: str, verify: bool, tracking_uri: str | None, as_json: bool) -
     found = read_history(model, tracking_uri=tracking_uri, note=say)
     if as_json:
         events = [{"event": entry.event_id, **asdict(entry.promotion)} for entry in found.entries]
-        answer_json({"model": model, "events": events, "moved_by_hand": list(found.moved)})
+        told = {} if verified is None else {"verified": str(verified)}
+        answer_json({"model": model, "events": events, "moved_by_hand": list(found.moved), **told})
         return
     from runcard.cli.console import results_console
     from runcard.report.events import events_table
