@@ -171,11 +171,15 @@ def test_a_terminal_is_asked(places: Places, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "change", "doubt"),
     [
-        ("environment", lambda about: about["packages"].update({"evil-package": "1.0"}), "not installed here"),
+        (
+            "environment",
+            lambda about: about["packages"].update({"evil-package": "1.0"}),
+            "neither installed here",
+        ),
         (
             "environment",
             lambda about: about["sources"].update({"numpy": {"url": "https://host.example/numpy.whl"}}),
-            "not installed here",
+            "neither installed here",
         ),
         ("code", lambda about: about["left_out"].update({"a.py": "looks like a secret"}), "not all of it is committed"),
         ("code", lambda about: about.update(folder="configs"), "not all of it is committed"),
@@ -189,6 +193,27 @@ def test_a_pushed_commit_vouches_for_nothing_else(
     with pytest.raises(errors.CodeForeign) as caught:
         why(forged(recorded, file, change), project)
     assert doubt in caught.value.why
+
+
+def test_a_pushed_commit_vouches_for_the_packages_that_it_declares(places: Places, tmp_path: Path) -> None:
+    clone = shutil.copytree(places.clone, tmp_path / "clone")
+    (clone / "uv.lock").write_text('[[package]]\nname = "new-one"\nversion = "2.0"\n')
+    (clone / "requirements.txt").write_text("# word\nnew.two[extra] >= 1\nnew_three \\\n    --hash=sha256:0\n")
+    project = project_at(clone, places.made)
+    git(clone, "add", ".")
+    git(clone, "commit", "-qm", "locks")
+    git(clone, "update-ref", "refs/remotes/origin/main", "HEAD")
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=clone, capture_output=True, text=True, check=True)
+    found = find_recorded(places.clean, project)
+    recorded = forged(found, "code", lambda about: about.update(commit=head.stdout.strip()))
+
+    def naming(*packages: str) -> Recorded:
+        return forged(recorded, "environment", lambda about: about["packages"].update(dict.fromkeys(packages, "1.0")))
+
+    assert why(naming("new-one", "new-two", "new-three"), project).startswith("its commit is on origin/main")
+    for word in ("word", "hash", "extra", "package"):
+        with pytest.raises(errors.CodeForeign, match="nobody here"):
+            why(naming(word), project)
 
 
 def test_a_commit_on_no_branch_of_a_remote_vouches_for_nothing(places: Places, tmp_path: Path) -> None:

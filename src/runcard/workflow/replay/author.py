@@ -16,6 +16,7 @@ from runcard.journal.book import FILE
 from runcard.printable import printable_line
 from runcard.project import Project
 from runcard.provenance.builds import normalised, sources_of
+from runcard.provenance.declared import declared_by
 from runcard.provenance.git import GitSilent, ask_git, author_of, remote_branch_of
 from runcard.provenance.patch import Extent, extent_of
 from runcard.provenance.restore import commit_missing
@@ -49,7 +50,7 @@ class Foreign:
     """Added, removed or new in them."""
     n_packages: int
     unknown: tuple[str, ...]
-    """The packages among them that are not installed here."""
+    """The packages among them that are neither installed here nor declared by the commit."""
 
     def __str__(self) -> str:
         """Describe it in a line for each kind of code, whatever its author is called."""
@@ -77,8 +78,8 @@ def why_trusted(recorded: Recorded, code: Code, environment: Mapping[str, Any], 
     """
     if _is_own(recorded, project):
         return OF_JOURNAL
-    unknown = _unknown_packages(environment, project)
     branch, extent = remote_branch_of(project.root, str(code.commit)), _extent_of(code, project)
+    unknown = _unknown_packages(environment, project, str(code.commit) if branch else None)
     if branch and _is_committed(code, extent) and not unknown:
         return f"its commit is on {branch} of this clone and nothing was uncommitted"
     if opts.allow_code:
@@ -110,24 +111,22 @@ def _came_along(project: Project) -> bool:
         return False
 
 
-def _unknown_packages(environment: Mapping[str, Any], project: Project) -> tuple[str, ...]:
-    """Name the packages that are not installed here, or from another source: a record may name anybody's."""
+def _unknown_packages(environment: Mapping[str, Any], project: Project, commit: str | None) -> tuple[str, ...]:
+    """Name the packages that are neither installed here nor declared by the commit: a record may name anybody's."""
     here = list(importlib.metadata.distributions())
     names = {normalised(package.name) for package in here if package.name}
     known, recorded = sources_of(here, project.root), environment.get("sources") or {}
-    return tuple(
-        f"{name}=={version}" if name not in recorded else f"{name} from {redact(str(recorded[name].get('url')))}"
-        for name, version in environment["packages"].items()
-        if version and not _is_known(name, recorded.get(name), names, known)
+    packages = {name: version for name, version in environment["packages"].items() if version}
+    # A folder of the commit is code of the commit.
+    foreign = [name for name in recorded if "folder" not in recorded[name] and known.get(name) != recorded[name]]
+    missing = [name for name in packages if name not in recorded and normalised(name) not in names]
+    if missing and commit:
+        declared = declared_by(commit, project.root)
+        missing = [name for name in missing if normalised(name) not in declared]
+    return (
+        *(f"{name} from {redact(str(recorded[name].get('url')))}" for name in foreign if name in packages),
+        *(f"{name}=={packages[name]}" for name in missing),
     )
-
-
-def _is_known(
-    name: str, source: Mapping[str, Any] | None, names: set[str], known: Mapping[str, Mapping[str, Any]]
-) -> bool:
-    if source is None:
-        return name in names
-    return "folder" in source or known.get(name) == source  # a folder of the commit is code of the commit
 
 
 def _extent_of(code: Code, project: Project) -> Extent | None:
@@ -150,7 +149,7 @@ def _doubts(branch: str | None, unknown: tuple[str, ...], *, is_committed: bool)
         "this project's journal has no run with this code and these packages": True,
         "its commit is on no branch of a remote that this clone knows": branch is None,
         "not all of it is committed": not is_committed,
-        "it names packages that are not installed here": bool(unknown),
+        "it names packages that are neither installed here nor declared by its commit": bool(unknown),
     }
     return tuple(doubt for doubt, holds in found.items() if holds)
 
