@@ -134,11 +134,10 @@ def test_in_a_sandbox_it_comes_out_the_same(place: Place) -> None:
     assert replay.metrics["test_roc_auc"] == original.metrics["test_roc_auc"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_leaves_nothing_behind(place: Place, number: signal.Signals) -> None:
-    with subprocess.Popen(
-        **place.command("reproduce", place.run_id, "--allow-code"), stderr=subprocess.PIPE, text=True
-    ) as process:
+@pytest.mark.parametrize(("number", "asked"), [(signal.SIGINT, ["--sandbox"]), (signal.SIGTERM, [])])
+def test_an_interruption_leaves_nothing_behind(place: Place, number: signal.Signals, asked: list[str]) -> None:
+    command = place.command("reproduce", place.run_id, "--allow-code", *(asked if can_confine() else []))
+    with subprocess.Popen(**command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
         for line in process.stderr:
             if line.startswith("Running"):
