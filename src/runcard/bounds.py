@@ -43,6 +43,14 @@ _KINDS = (
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0)
 
 
+def memory_bytes() -> int | None:
+    """Tell how much memory the machine has; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
 def kind_of(mode: int) -> str | None:
     """Say what something is that is no file, by its mode; None if it is one."""
     return next((words for is_of, words in _KINDS if is_of(mode)), None)

@@ -16,6 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 from projects import environment
@@ -145,6 +146,21 @@ def test_a_patch_unpacks_to_its_bound_and_no_further() -> None:
         unzipped(gzip.compress(b"text" * 100)[:-4])
     with pytest.raises(zlib.error):
         unzipped(b"no gzip")
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "feather"])
+def test_a_table_that_unpacks_beyond_the_memory_is_not_read(
+    folder: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pyarrow import feather, parquet
+
+    table = pa.table({"a": [0] * 10_000, "y": [0, 1] * 5_000})
+    write = {"parquet": parquet.write_table, "feather": feather.write_feather}[suffix]
+    write(table, folder / f"t.{suffix}", compression="zstd")
+    (folder / "configs" / "card.yaml").write_text(CARD.replace("t.csv", f"t.{suffix}"))
+    assert CliRunner().invoke(main, ["check", "card"]).exit_code == 0
+    monkeypatch.setattr("runcard.data.unpacked.memory_bytes", lambda: 10_000)
+    assert said_by("check", "card").startswith(f"error[RC213]: `t.{suffix}` unpacks to")
 
 
 @pytest.mark.parametrize("limit", [12, 16, 24, 32, 48])

@@ -23,7 +23,7 @@ from runcard.data.textfile import (
     find_ragged_row,
     may_have_padded_numbers,
 )
-from runcard.data.unpacked import refuse_bomb
+from runcard.data.unpacked import refuse_beyond_memory, refuse_bomb
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,7 +49,7 @@ def read_file(path: Path, *, na_values: Sequence[str], where: str) -> pa.Table:
         refuse_bomb(path, where)
         if suffix in DELIMITERS:
             return _read_csv(path, DELIMITERS[suffix], na_values, where)
-        return _read_json(path) if suffix in _JSON_SUFFIXES else _read_columnar(path, suffix)
+        return _read_json(path) if suffix in _JSON_SUFFIXES else _read_columnar(path, suffix, where)
 
 
 def check_file(path: Path, suffixes: Sequence[str], where: str) -> None:
@@ -162,21 +162,35 @@ def open_text(path: Path) -> Any:
     return pa.input_stream(str(path), compression="gzip" if _is_packed(path) else None)
 
 
-def _read_columnar(path: Path, suffix: str) -> pa.Table:
+def _read_columnar(path: Path, suffix: str, where: str) -> pa.Table:
     """Read Parquet or Feather; never memory-mapped, since the file may be edited while the run is on."""
     import pyarrow as pa
     from pyarrow import parquet
 
     with pa.OSFile(str(path)) as file:
-        table = (
-            parquet.ParquetFile(file, pre_buffer=False).read()
-            if suffix == ".parquet"
-            else pa.ipc.open_file(file).read_all()
-        )
+        if suffix == ".parquet":
+            opened = parquet.ParquetFile(file, pre_buffer=False)
+            about = opened.metadata
+            packed = sum(about.row_group(n).total_byte_size for n in range(about.num_row_groups))
+            refuse_beyond_memory(max(packed, about.num_rows * about.num_columns), path, where)
+            table = opened.read()
+        else:
+            table = pa.Table.from_batches(*_batches(pa.ipc.open_file(file), path, where))
     table.validate(full=True)  # a damaged file may hold text that is not UTF-8
     # pandas keeps an index without a name beside the columns; it is none of the data
     kept = [name for name in table.column_names if not name.startswith("__index_level_")]
     return table if len(kept) == table.num_columns else table.select(kept)
+
+
+def _batches(file: Any, path: Path, where: str) -> tuple[list[pa.RecordBatch], pa.Schema]:
+    """Read the parts of a Feather file, which may each be packed."""
+    found: list[pa.RecordBatch] = []
+    n_bytes = 0
+    for number in range(file.num_record_batches):
+        found.append(file.get_batch(number))
+        n_bytes += found[-1].nbytes
+        refuse_beyond_memory(n_bytes, path, where)
+    return found, file.schema
 
 
 def refuse_open_quote(table: pa.Table, path: Path, where: str) -> None:

@@ -1,4 +1,4 @@
-"""What a gzip file unpacks to, as long as it is in proportion: a megabyte may unpack to a gigabyte of nothing."""
+"""What a packed table unpacks to, as long as it is in proportion: a megabyte may unpack to a gigabyte of nothing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from runcard import errors
+from runcard.bounds import memory_bytes
 
 MOST_BYTES = 1 << 28
 MOST_TIMES = 200
@@ -36,3 +37,18 @@ def refuse_bomb(path: Path, where: str) -> None:
                     why=f"text of a table unpacks to some ten times its size; this is beyond {MOST_TIMES} times",
                     hint="if it is the right file, unpack it: `gzip -d`",
                 )
+
+
+def refuse_beyond_memory(n_bytes: int, path: Path, where: str) -> None:
+    """Raise FileUnreadable if what a file says it unpacks to, or holds at the least, is more than the machine's memory.
+
+    The columns of Parquet and Feather may be all of one value, which takes next to nothing: no proportion tells.
+    """
+    memory = memory_bytes()
+    if memory is not None and n_bytes > memory:
+        raise errors.FileUnreadable(
+            f"`{path.name}` unpacks to {n_bytes / 1e9:,.0f} GB or more",
+            where=where,
+            why=f"this machine has {memory / 1e9:,.0f} GB of memory, and a table is held in it",
+            hint="take the rows and columns that are needed into another file",
+        )

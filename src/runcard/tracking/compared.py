@@ -203,7 +203,7 @@ def _places(ranking: RunRanking, yardstick: Yardstick, folds: Mapping[str, tuple
     """Give runs their ranks; those with equal values stand in the order of their plan."""
     key, sign = yardstick.key, -1 if yardstick.greater_is_better else 1
     valued = [(run, value) for run in ranking.rows if (value := run.value(key)) is not None]
-    valued.sort(key=lambda pair: (sign * pair[1], _index(pair[0])))
+    valued.sort(key=lambda pair: (sign * pair[1], index_of(pair[0])))
     ranks = shared_ranks([value for _, value in valued])
     rows = [
         ComparedRun(rank, run, value, folds.get(run.run_id, ()))
@@ -233,6 +233,7 @@ def _in_common(params: Sequence[Mapping[str, str]]) -> dict[str, str]:
     return {name: value for name, value in first.items() if all(other.get(name) == value for other in rest)}
 
 
-def _index(run: RunRow) -> int:
+def index_of(run: RunRow) -> int:
+    """Give the place of a trial in its plan; 0 where it is not known."""
     text = run.tags.get(f"{OUR_TAGS}index", "")
     return int(text) if text.isdecimal() else 0

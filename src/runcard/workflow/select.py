@@ -18,7 +18,7 @@ from runcard.plan.copies import Copies
 from runcard.project import Project
 from runcard.redact import redact
 from runcard.tracking.base import KIND_TAG, N_TEST_TAG, RunRow, RunScope, Tracker
-from runcard.tracking.compared import Apart
+from runcard.tracking.compared import Apart, index_of
 from runcard.tracking.logs import decision_items, distinction
 from runcard.workflow.agreement import altered, part, require_agreement, strays
 from runcard.workflow.candidates import candidates_in, failed_in, missing_in, plain_candidates
@@ -160,7 +160,7 @@ def _trials(rows: Sequence[RunRow], protocol: str | None) -> list[RunRow]:
     for row in rows:  # newest first
         if row.tags.get(PROTOCOL) == protocol:
             latest.setdefault(row.tags.get("runcard.trial_key", row.run_id), row)
-    return sorted(latest.values(), key=lambda row: int(row.tags.get("runcard.index", "0")))
+    return sorted(latest.values(), key=index_of)
 
 
 def _choice_of(run: RunRow, card: Card | None) -> Choice:
