@@ -113,7 +113,11 @@ _PLAIN = re.compile(
 _BEFORE = re.compile(r"(?i)[+\- ]?[ \t]*(?:(?:export|set|setenv|env|arg)[ \t]+|-[ \t]+|\"|#[ \t]*)*(?P<name>[\w.\-]*)")
 _NAME = re.compile(r"[\w.\-]*\Z")
 _LONGEST_NAME = 60
-_WORDS = ("passwor", "passwd", "passphrase", "pwd", "secret", "token", "credential", "auth", "key")
+_KEYS = ("api", "access", "private", "secret", "signing", "encryption", "account")
+_WORDS = (
+    *("passwor", "passwd", "passphrase", "pwd", "secret", "token", "credential", "auth"),
+    *(f"{of}{sign}key" for of in _KEYS for sign in ("", "_", "-")),
+)
 _PLACEHOLDER = re.compile(
     r"(?i)[<\[{(%$].*|.*[>\]})%]|\*+|x+|\.+|-+|_+"
     r"|(?:your|my|the|an?|some|any|new|old|no|add|insert|enter)[ _\-].*"
@@ -135,9 +139,7 @@ def find_secret(text: str) -> str | None:
     for kind, (words, form) in _COMPILED.items():
         if any(word in lowered for word in words) and form.search(text):
             return kind
-    if any(word in lowered for word in _WORDS):
-        return next(_assigned(text, lowered), None)
-    return None
+    return next(_assigned(text, lowered), None)
 
 
 def without_tokens(text: str) -> str:
@@ -158,7 +160,7 @@ def _assigned(text: str, lowered: str) -> Iterator[str]:
     """Find values that are assigned to names of secrets, quoted or as in a shell, an INI or YAML file."""
     if len(lowered) != len(text):  # a few letters are longer in lower case
         text = lowered
-    for found in _WORD.finditer(lowered):
+    for found in _named(lowered):
         name = _name_before(text, found.start()) + text[found.start() : found.end()]
         quoted = _QUOTED.match(text, found.end())
         value = quoted or _PLAIN.match(text, found.end())
@@ -166,6 +168,16 @@ def _assigned(text: str, lowered: str) -> Iterator[str]:
             continue
         if _is_secret(found[1], value["value"]):
             yield f"a value of `{name}`"
+
+
+def _named(lowered: str) -> Iterator[re.Match[str]]:
+    """Find the words; to search for each of them takes a tenth of the time that one search for all takes."""
+    for word in _WORDS:
+        start = lowered.find(word)
+        while start >= 0:
+            if found := _WORD.match(lowered, start):
+                yield found
+            start = lowered.find(word, start + 1)
 
 
 def _name_before(text: str, start: int) -> str:
