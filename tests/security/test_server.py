@@ -6,18 +6,26 @@ import hashlib
 import json
 import subprocess
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import skops.io
 from mlflow import MlflowClient
+from numpy.testing._private.utils import runstring
 from projects import environment, write_project
 from sealing import reseal
+from sklearn.preprocessing import FunctionTransformer
 
 import runcard
 from runcard import errors
 from runcard.project import Project, find_project
+from runcard.tracking.modelfiles import model_digest
+from runcard.workflow.fetching import fetch
+from runcard.workflow.predict import predict
+from runcard.workflow.registry.register import register
 from runcard.workflow.replay import diff_runs, reproduce
 
 pytestmark = pytest.mark.slow
@@ -102,3 +110,25 @@ def test_a_run_that_was_edited_and_sealed_anew_runs_nothing(shared: Shared) -> N
     assert shared.canary.read_text() == "kept"
     assert not (shared.clone.root / ".runcard" / "venvs").exists()
     assert not list(shared.clone.root.rglob("it-ran"))
+
+
+def test_a_registered_model_with_a_digest_of_its_own_runs_nothing(shared: Shared, tmp_path: Path) -> None:
+    """Whoever may write to the server may take a model that was registered, change it, and tag the digest of that."""
+    made = register(shared.card, project=shared.clone).version
+    fetched = fetch(f"{made.name}/{made.version}", shared.clone.tracking_uri, tmp_path)
+    files = fetched.folder
+    code = f"open({str(tmp_path / 'it-ran')!r}, 'w')"
+    (files / "model.skops").write_bytes(skops.io.dumps(FunctionTransformer(partial(runstring, code))))
+    run = shared.client.create_run(shared.client.get_run(shared.card).info.experiment_id).info.run_id
+    shared.client.log_artifacts(run, str(files), "model")
+    version = shared.client.create_model_version(made.name, f"runs:/{run}/model", run)
+    shared.client.set_model_version_tag(made.name, version.version, "runcard.model_digest", model_digest(files))
+    with pytest.raises(errors.TypesUntrusted, match="runstring"):
+        predict(
+            f"{made.name}/{version.version}",
+            shared.clone.root / "table.csv",
+            tmp_path / "said.csv",
+            project=shared.clone,
+        )
+    assert not (tmp_path / "it-ran").exists()
+    assert not (tmp_path / "said.csv").exists()

@@ -248,7 +248,7 @@ def missing_file(path: Path, where: str) -> errors.RuncardError:
     if path.parent.is_dir():
         why = "there is no file of that name in the folder"
         close = errors.nearest(path.name, (file.name for file in path.parent.iterdir() if file.is_file()))
-    hint = f"did you mean `{close}`?" if close else "check the path; it is taken from the project's root"
+    hint = f"did you mean `{close}`?" if close else "check the path; a card's begins at the project's root"
     return errors.FileMissing(f"no such file: `{path.name}`", where=where, why=why, hint=hint)
 
 
