@@ -288,7 +288,8 @@ def test_mlflow_that_goes_away_meanwhile(kept: Again) -> None:
     assert (replay.verdict, replay.replay_run_id) == ("identical", None)
     (folder,) = (kept.folder / ".runcard" / "replays").iterdir()
     assert replay.kept.startswith(f".runcard/replays/{folder.name} (")
-    assert {file.name for file in folder.iterdir()} == {"replay.json", "predictions.parquet"}
+    kept_files = {file.name for file in folder.iterdir()}
+    assert kept_files == {"replay.json", "predictions.parquet", "begun.json"}  # whose run the next replay ends
 
 
 def test_the_command_says_it_and_its_exit_code_does(kept: Again, monkeypatch: pytest.MonkeyPatch) -> None:

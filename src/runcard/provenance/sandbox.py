@@ -16,6 +16,8 @@ _CONFINED = (
     *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
 )
 _HIDDEN = ("/home", "/root", "/run", "/tmp", "/var/tmp", "/mnt", "/media")
+_OWN_MEMORY = "/dev/shm"
+"""Goes with the sandbox. Sockets are made there, whose names may have a hundred characters."""
 _PASSED_ON = ("PATH", "LANG", "LANGUAGE", "TZ", "TERM", "COLUMNS", "LD_LIBRARY_PATH")
 _TIMEOUT_SECONDS = 20.0
 
@@ -51,7 +53,7 @@ def confine(command: Sequence[str], *, folder: Path, at: Path, readable: Iterabl
     Parameters
     ----------
     folder
-        All that it may write to.
+        All that it may write to, but for memory of its own.
     at
         Where it runs, in that folder.
     readable
@@ -75,7 +77,7 @@ def confine(command: Sequence[str], *, folder: Path, at: Path, readable: Iterabl
 def plain_variables(folder: Path) -> dict[str, str]:
     """Give the environment variables that a sandbox is given of the present ones: none that could hold a secret."""
     kept = {name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith("LC_")}
-    return {**kept, "HOME": str(folder / "home"), "TMPDIR": str(folder / "tmp")}
+    return {**kept, "HOME": str(folder / "home"), "TMPDIR": _OWN_MEMORY}
 
 
 def bases_of(python: Path) -> list[Path]:

@@ -93,7 +93,7 @@ def _run_confined(
 ) -> Left:
     """Hand the run over to a process that reaches neither MLflow nor a store, and read what it leaves."""
     place, data = folder / "handed", folder / "data"
-    for made in (place, data, folder / "home", folder / "tmp"):
+    for made in (place, data, folder / "home"):
         made.mkdir()
     hand_over(recorded, place)
     open_store(project).copy_to(recorded.fingerprint, data)
