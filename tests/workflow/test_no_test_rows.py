@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from projects import call_cli, customers_card, make_customers, run_cli, write_project
+from projects import call_cli, customers_card, make_customers, write_project
 
 import runcard
 from runcard import errors
@@ -46,7 +46,7 @@ def test_every_command_says_that_its_score_is_the_one_it_was_chosen_by(tmp_path:
     folder = path.parents[1]
 
     def say(*arguments: str, code: int = 0) -> str:
-        answer = run_cli(folder, *arguments)
+        answer = call_cli(folder, *arguments)
         assert answer.returncode == code, (arguments, answer.stdout, answer.stderr)
         return " ".join((answer.stdout + answer.stderr).split())
 
