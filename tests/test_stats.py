@@ -45,6 +45,7 @@ PUBLISHED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pair", "printed"), PUBLISHED.items(), ids=str)
 def test_scikit_learns_example(kernels: Any, pair: tuple[str, str], printed: tuple[float, float]) -> None:
     found = paired_difference(*(kernels[name] for name in pair), test_share=1 / 9)
@@ -52,6 +53,7 @@ def test_scikit_learns_example(kernels: Any, pair: tuple[str, str], printed: tup
     assert round(min(1.0, 6 * found.p_value() / 2), 3) == printed[1]
 
 
+@pytest.mark.slow
 def test_scikit_learns_example_the_bayesian_way(kernels: Any) -> None:
     found = paired_difference(kernels["rbf"], kernels["linear"], test_share=1 / 9)
     assert round(found.posterior(0.0)[2], 3) == 0.773

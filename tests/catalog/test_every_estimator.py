@@ -16,6 +16,8 @@ from runcard.tracking.description import ModelDescription
 from runcard.tracking.owncode import OwnCode
 from runcard.tracking.trust import load_trusted
 
+pytestmark = pytest.mark.slow
+
 # What estimators say of themselves whatever the data; everything else is an error as in all tests.
 OUTSPOKEN = {
     "passive_aggressive": FutureWarning,  # deprecated by scikit-learn

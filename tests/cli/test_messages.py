@@ -42,6 +42,7 @@ def test_the_way_to_write_it_is_shown(tmp_path: Path, changes: dict[str, Any], w
     assert hint in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["by_city", "by_city_alone"])
 def test_a_set_that_looks_for_the_group_is_told_that_it_is_withheld(tmp_path: Path, name: str) -> None:
     evaluation = {"metrics": ["accuracy"], "cv_folds": 2}

@@ -223,6 +223,7 @@ def in_chunks(table, size):
     return pa.concat_tables(pieces)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(tables(), st.integers(1, 5))
 def test_chunks_and_libraries_do_not_matter(table, size):
@@ -233,6 +234,7 @@ def test_chunks_and_libraries_do_not_matter(table, size):
     assert fingerprint(to_table(table, name="x").frame) == expected
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(tables(), st.data())
 def test_any_change_of_a_cell_matters(table, data):

@@ -15,6 +15,7 @@ from runcard.data.splitfile import read_folds, write_split
 RNG = np.random.default_rng(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n_rows", "options", "most_bytes"),
     [

@@ -294,6 +294,7 @@ def test_git_missing(repository, monkeypatch):
     assert capture_code(repository).reason == "git is not installed"
 
 
+@pytest.mark.slow
 def test_git_hanging(repository, tmp_path, monkeypatch):
     slow = tmp_path / "bin" / "git"
     slow.parent.mkdir()

@@ -76,6 +76,7 @@ def test_versions_of_what_is_installed():
     assert versions_of(["numpy", "no-such-package"]) == {"numpy": np.__version__}
 
 
+@pytest.mark.slow
 def test_requirements_are_exact_pins():
     versions = installed()
     found = requirements_for({"sklearn", "numpy", "my_project"})

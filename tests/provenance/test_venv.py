@@ -17,6 +17,8 @@ from runcard.provenance.environment import capture_environment
 from runcard.provenance.venv import make_venv
 from runcard.provenance.wanted import want
 
+pytestmark = pytest.mark.slow
+
 BACKEND = """
 import os, zipfile
 

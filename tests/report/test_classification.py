@@ -23,6 +23,7 @@ def views(draw):
     return view_of(draw(st.lists(st.tuples(code, code), min_size=1, max_size=30)), k)
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # a machine at work is slow
 @given(views())
 def test_equal_to_scikit_learn(view):

@@ -95,6 +95,7 @@ def test_a_bayesian_search_goes_over_them_reproducibly() -> None:
     assert Counter(point.params["kernel"] for point in points).most_common(1)[0][0] == "poly"
 
 
+@pytest.mark.slow
 def test_a_bayesian_search_ends_when_all_are_known() -> None:
     search = BayesianSearch([space(SVC)], seed=3, greater_is_better=True, identify=repr)
     for number in range(14):

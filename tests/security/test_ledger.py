@@ -23,6 +23,8 @@ from runcard.workflow.registry import verify_history
 from runcard.workflow.registry.desk import open_desk
 from runcard.workflow.registry.settle import settle
 
+pytestmark = pytest.mark.slow
+
 MODEL = "churn"
 
 

@@ -328,6 +328,7 @@ DESCRIPTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DESCRIPTIONS)
 def test_a_description_of_another_kind_is_one_clear_error(name: str, tmp_path: Path) -> None:
     (tmp_path / "model.skops").write_text("model")

@@ -21,6 +21,8 @@ from runcard.provenance.restore import restore_code
 from runcard.replay import Account
 from runcard.workflow.replay.diff import commits_apart
 
+pytestmark = pytest.mark.slow
+
 IDENTITY = ("-c", "user.name=M", "-c", "user.email=m@example.org", "-c", "commit.gpgsign=false")
 
 

@@ -133,6 +133,7 @@ def test_the_source_of_runcard_its_examples_and_its_locks_hold_none() -> None:
     assert (time.monotonic() - begun) / n_bytes < 20e-6  # seconds a byte, with room for a slow machine
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["a", "password", "token=", f"{HEX} ", "eyJ", 'token="a', "auth: ", "-----BEGIN "])
 def test_no_text_takes_long(word: str) -> None:
     begun = time.monotonic()

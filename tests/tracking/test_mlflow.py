@@ -49,6 +49,8 @@ from runcard.tracking.mlflow import MlflowTracker, quiet_mlflow, save_model
 from runcard.tracking.mlflow import reader as subject
 from runcard.tracking.owncode import OwnCode
 
+pytestmark = pytest.mark.slow
+
 ADDRESSES = [
     "sqlite_uri",
     pytest.param("mlflow_server", marks=pytest.mark.slow),

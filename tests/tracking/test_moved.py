@@ -17,6 +17,8 @@ from runcard.tracking.moved import bring_up_to_date, local_path
 from runcard.tracking.runfiles import RunFiles
 from runcard.tracking.tables import open_tables
 
+pytestmark = pytest.mark.slow
+
 LOG = RunLog("r1", "trial", "n", "e", 1, "FINISHED", 2, items=(TextArtifact("old", "a.txt"),))
 
 

@@ -90,6 +90,7 @@ def scores_by_trial(result: FitResult) -> dict[str, Any]:
     return {stage.key: dict(stage.scores) for stage in result.stages}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["label", "amount"])
 def test_trials_read_off_a_shared_fit_equal_separate_fits(tmp_path: Path, target: str) -> None:
     plan = plan_for(tmp_path, [{"name": n, "params": p} for n, p in STAGED.items()], target)
@@ -158,6 +159,7 @@ def test_what_goes_wrong_is_told_in_one_line_without_passwords(tmp_path: Path) -
 # Learning curves
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["label", "amount"])
 def test_a_learning_curve_is_what_separate_fits_give(tmp_path: Path, target: str) -> None:
     names = ("gradient_boosting", "hist_gradient_boosting", "ada_boost", "xgboost", "lightgbm")

@@ -182,6 +182,7 @@ OWN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OWN)
 def test_an_own_model_sees_the_labels_of_the_data_on_both_roads(name: str, tmp_path: Path) -> None:
     final = assert_one_model(roads_for(tmp_path, "text"), OWN[name])

@@ -16,6 +16,8 @@ from runcard.data.target import encode_target
 from runcard.promotion import Duel
 from runcard.workflow.registry.rows import Contender, Rows, compare_on
 
+pytestmark = pytest.mark.slow
+
 
 def duel(metric: str, good: Any, bad: Any, truth: pd.Series[Any], task: Any) -> Duel:
     """Let a model that learnt something challenge one that did not."""
