@@ -292,6 +292,20 @@ def test_mlflow_that_goes_away_meanwhile(kept: Again) -> None:
     assert kept_files == {"replay.json", "predictions.parquet", "begun.json"}  # whose run the next replay ends
 
 
+@pytest.mark.parametrize("lost", ["deleted", "never there"])
+def test_a_killed_replay_of_an_experiment_that_is_gone_holds_up_no_other(kept: Again, lost: str) -> None:
+    if lost == "deleted":
+        kept.client.delete_experiment(kept.client.create_experiment(lost))
+    killed = kept.folder / ".runcard" / "replays" / "20260101-000000-01234567"
+    killed.mkdir(parents=True)
+    (killed / "begun.json").write_text(json.dumps([lost, "0" * 32]))
+    replay = kept.again(kept.run_of("logistic_regression"))
+    assert (replay.verdict, replay.kept) == ("identical", None)
+    assert replay.replay_run_id is not None
+    assert (killed / "begun.json").exists() is (lost == "deleted")
+    assert (kept.client.get_experiment_by_name(lost) is None) is (lost == "never there")
+
+
 def test_the_command_says_it_and_its_exit_code_does(kept: Again, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(kept.folder)
     run = kept.run_of("logistic_regression")

@@ -112,8 +112,10 @@ class MlflowTracker(MlflowReader):
 
     def end_killed(self, experiment: str, record_id: str) -> None:
         """End the run of a record whose process was killed while it wrote it; one that ended stays as it is."""
-        run_id = self.find_run(experiment, record_id)
-        with self.translated(f"run `{run_id}` could not be ended"):
+        with self.translated(f"the run of `{record_id}` could not be ended"):
+            if self.client.get_experiment_by_name(experiment) is None:  # which looking for a run would make
+                return
+            run_id = self.find_run(experiment, record_id)
             if run_id is not None and self.client.get_run(run_id).info.status == "RUNNING":
                 self.client.set_terminated(run_id, "KILLED")
 

@@ -117,7 +117,11 @@ def _tell(tracker: Tracker, left: Left, recorded: Recorded, folder: Path) -> Rep
 def _end_killed(tracker: Tracker, home: Path) -> None:
     """End the runs of replays whose process was killed while it told MLflow; what they found stays in their folder."""
     for begun in (home / REPLAYS).glob(f"*/{_BEGUN_FILE}"):
-        with suppress(errors.CardBusy, OSError, ValueError), hold_card(home, _lock_of(begun.parent), patience=0):
+        # What cannot be ended now is for whoever comes next: this replay is told, and stands.
+        with (
+            suppress(errors.CardBusy, errors.TrackingError, OSError, ValueError),
+            hold_card(home, _lock_of(begun.parent), patience=0),
+        ):
             experiment, record_id = json.loads(begun.read_text())
             tracker.end_killed(experiment, record_id)
             begun.unlink()
