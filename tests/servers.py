@@ -224,8 +224,9 @@ class DaskCluster:
     """Its process id."""
 
     def leftovers(self) -> list[Path]:
-        """List what runcard has in the workers' folders."""
-        return [path for path in self.folder.rglob("runcard-*") if path.is_dir()]
+        """List what runcard has in the workers' folders, while the workers may be removing it."""
+        walk = os.walk(self.folder)  # unlike `rglob`, does not fail on a folder that has just gone
+        return [Path(at, name) for at, folders, _ in walk for name in folders if name.startswith("runcard-")]
 
 
 @contextlib.contextmanager
