@@ -3,9 +3,9 @@
     python crashes.py FOLDER EMPTY_MLFLOW_DB run|sync|reproduce
 
 Every run is a fork of one process that has imported everything, so hundreds of them take half a minute. A step is
-a commit in the journal or in MLflow's database, a file renamed or removed, the first one written in a folder, or,
-of a replay, a task that trains; at the n-th of them the process kills itself with SIGKILL. What it prints is one JSON
-line a run: the calm one first.
+a commit in the journal or in MLflow's database, a file renamed or removed, the first one written in a folder, a task
+of finalists, or, of a replay, any task that trains; at the n-th of them the process kills itself with SIGKILL. What it
+prints is one JSON line a run: the calm one first.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from runcard.project import find_project
 from runcard.tracking import delivery
 from runcard.tracking.mlflow import MlflowTracker
 from runcard.workflow import execute
+from runcard.workflow.finals import _refit_or_draw
 from runcard.workflow.replay import here, reproduce
 from runcard.workflow.sync import sync
 
@@ -51,6 +52,8 @@ def main(folder: Path, db: Path, what: str) -> None:
 def kill_runs(project: Path, db: Path) -> None:
     """Kill `runcard run` at every step of a card: its trials, its finalists, and their way into MLflow."""
     card = moody_project(project, MODELS, db=db)
+    engine = Watched(only=_refit_or_draw)
+    execute.choose_engine = engine  # type: ignore[assignment,misc]
     runcard.run(card)
     say({"calm": state_of(project)})
 
@@ -58,7 +61,7 @@ def kill_runs(project: Path, db: Path) -> None:
         shutil.rmtree(project)
         moody_project(project, MODELS, db=db)
 
-    at_every_step(project, begin, lambda: runcard.run(card), lambda step: go_on(step, project, card))
+    at_every_step(project, begin, lambda: runcard.run(card), lambda step: go_on(step, project, card), engine)
 
 
 def kill_syncs(project: Path, db: Path) -> None:
@@ -100,17 +103,24 @@ def kill_replays(project: Path, db: Path) -> None:
 
 
 class Watched(HereEngine):
-    """Counts every task that it does, before and after."""
+    """Counts tasks before and after they are done: those of one function, or all, none of which it remembers."""
 
     count: Callable[[], None] = staticmethod(lambda: None)
 
+    def __init__(self, only: Callable[[Any], Any] | None = None) -> None:
+        super().__init__()
+        self._only = only
+
     def run(self, function: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[tuple[int, Any]]:
-        """Call a function on every task, none of which it has done before."""
-        self._known.clear()
+        """Call a function on every task."""
+        if self._only is None:
+            self._known.clear()
         for number, found in super().run(function, tasks):
-            self.count()
+            if self._only in (None, function):
+                self.count()
             yield number, found
-            self.count()
+            if self._only in (None, function):
+                self.count()
 
 
 def remembered(project: Path) -> Callable[[], None]:

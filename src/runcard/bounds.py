@@ -19,9 +19,12 @@ MOST_TEXT_BYTES = 64_000_000
 """Of a file that says what something is: `pyproject.toml`, `runcard.lock`, `X.dvc`, `MLmodel`. With 26,000 columns one
 has some megabytes."""
 MOST_RECORD_BYTES = 2_000_000_000
-"""Of what a run kept of itself: predictions of some ten million rows, sources, a patch. It is held in memory."""
+"""Of what is read at once of what a run kept of itself: predictions of some ten million rows, all sources, a patch. It
+is held in memory."""
 MOST_MODEL_BYTES = 50_000_000_000
-"""Of a model, or of any one file of a run: more than a machine that trains it has memory for."""
+"""Of all files of a model, or of any one file of a run: more than a machine that trains it has memory for."""
+MOST_FILES = 20_000
+"""Of a model, with the project's code in it, or of the sources of a run."""
 MOST_ANSWER_BYTES = 256_000_000
 """Of one answer of a tracking server; a page of a thousand runs has some ten megabytes."""
 SILENT_SECONDS = 30.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,10 @@ def test_a_kill_at_any_step_of_a_run_loses_and_doubles_nothing(tmp_path: Path, e
         assert found["state"] == calm["calm"], found["step"]
         assert (found["n_left"], found["n_again"]) == (0, 0), found["step"]
     # They were killed all along the way: with nothing, with some, and with all of it there.
-    there = {tuple(found["found"].values()) for found in others}
-    assert {(), (1, 0, 0), (1, 2, 0), (1, 2, 1)} <= there
+    there = Counter(tuple(found["found"].values()) for found in others)
+    assert {(), (1, 0, 0), (1, 2, 0), (1, 2, 1)} <= there.keys()
+    assert there[1, 2, 0] >= 20  # while the finalist is made
+    assert there[1, 2, 1] >= 20  # while it is delivered
 
 
 def test_a_kill_at_any_step_of_a_delivery_loses_and_doubles_nothing(tmp_path: Path, empty_mlflow_db: Path) -> None:

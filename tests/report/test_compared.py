@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console
 
 from runcard.report.cells import neutral
-from runcard.report.compared import as_csv, as_json, as_markdown, as_rows, compared_table, notes
+from runcard.report.compared import apart_of, as_csv, as_json, as_markdown, as_rows, compared_table, notes
 from runcard.tracking.base import RunRanking, RunRow
-from runcard.tracking.compared import RunComparison, Yardstick, compare_ranking
+from runcard.tracking.compared import Apart, RunComparison, Yardstick, compare_ranking
 
 KEY = "cv_roc_auc_mean"
 FOLDS = {"r0": (0.9, 0.8, 0.85), "r1": (0.89, 0.81, 0.84), "r2": (0.5, 0.41, 0.44), "r3": (0.85, 0.86, 0.81)}
@@ -168,3 +168,9 @@ def test_what_others_logged_steers_no_terminal() -> None:
     assert "[bold]x[/nope]" in text
     assert "\x1b" not in text
     assert "\a" not in text
+
+
+def test_of_very_many_runs_the_first_are_described() -> None:
+    rows = [RunRow(str(k), f"m-{k}", "FINISHED", 0, 1, {}, {}, {}) for k in range(1_000)]
+    found = apart_of([Apart(row, ("it has no seal",)) for row in rows])
+    assert [each["name"] for each in found] == [f"m-{k}" for k in range(20)]

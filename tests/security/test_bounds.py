@@ -19,10 +19,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
+from mlflow import MlflowClient
 from projects import environment
 
-from runcard.bounds import open_file, read_bounded, unzipped
+from runcard import errors
+from runcard.bounds import MOST_MODEL_BYTES, open_file, read_bounded, unzipped
 from runcard.cli import main
+from runcard.tracking.mlflow import quiet_mlflow
+from runcard.workflow.fetching import fetch
 
 CARD = json.dumps(
     {"data": {"raw_path": "t.csv"}, "features": {"target": "y"}, "models": [{"name": "logistic_regression"}]}
@@ -262,3 +266,41 @@ def test_what_answers_in_the_place_of_mlflow_is_no_deleted_experiment(
 @pytest.mark.slow
 def test_a_list_without_end_has_one(folder: Path, pretender: str) -> None:
     assert "its list has no end" in said_by("diff", "abcdef12", "abcdef13", "--tracking-uri", f"{pretender}/pages")
+
+
+def of_sizes(folder: Path, *sizes: int) -> None:
+    for number, size in enumerate(sizes):
+        with (folder / f"{number}.bin").open("wb") as file:
+            file.truncate(size)
+
+
+MODELS: dict[str, tuple[Callable[[Path], None], str]] = {
+    "large files": (lambda at: of_sizes(at, MOST_MODEL_BYTES - 1, 2), "its files have more than 50,000 MB"),
+    "many files": (lambda at: of_sizes(at, *[0] * 50), "there are more than 50 files"),
+    "a device": (lambda at: no_file(at / "model.skops", "device"), "`model/model.skops` is a device"),
+    "a pipe": (lambda at: no_file(at / "model.skops", "pipe"), "`model/model.skops` is a pipe (FIFO)"),
+    "folders in circles": (lambda at: (at / "a").symlink_to("."), "there are more than 50"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_model_is_counted_and_summed_before_it_is_fetched(
+    kind: str, sqlite_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runcard.tracking.mlflow.downloads.MOST_FILES", 50)
+    make, why = MODELS[kind]
+    model = tmp_path / "store" / "model"
+    model.mkdir(parents=True)
+    (model / "MLmodel").write_text("flavors: {}\n")
+    make(model)
+    with quiet_mlflow():
+        client = MlflowClient(sqlite_uri, sqlite_uri)
+        client.create_registered_model("churn")
+        client.create_model_version("churn", model.as_uri())
+    (place := tmp_path / "place").mkdir()
+    with pytest.raises(errors.TrackingError) as caught:
+        fetch("churn/1", sqlite_uri, place)
+    assert caught.value.what == "the files of `churn/1` could not be fetched"
+    assert caught.value.why.startswith(why)
+    assert not list(place.rglob("*.*"))

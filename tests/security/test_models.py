@@ -403,6 +403,31 @@ def test_own_is_what_the_project_defines(own: OwnCode, role: str, name: str, is_
     assert not OwnCode(("other",), own.root, own.import_all).has(Named(role, f"gadget_own.{name}"))
 
 
+def test_what_is_installed_is_not_the_project_s_whatever_it_names(own: OwnCode, tmp_path: Path) -> None:
+    own.import_all()
+    elsewhere = OwnCode(own.modules, tmp_path / "project", own.import_all)
+    assert not elsewhere.has(Named("FunctionNode", "gadget_own.double"))
+    packages = tmp_path / "project" / ".venv" / "lib" / "site-packages"
+    packages.mkdir(parents=True)
+    sys.modules["gadget_own"].__file__ = str(packages / "gadget_own.py")
+    assert not elsewhere.has(Named("FunctionNode", "gadget_own.double"))
+
+
+def test_no_program_of_the_project_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "gadget_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "models.py").write_text("class Net: ...\n")
+    (package / "__main__.py").write_text(f"open({str(tmp_path / CANARY)!r}, 'w').close()\nclass Net: ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    own = OwnCode(("gadget_package",), tmp_path, lambda: __import__("gadget_package"))
+    assert not own.has(Named("ObjectNode", "gadget_package.__main__.Net"))
+    assert not (tmp_path / CANARY).exists()
+    assert own.has(Named("ObjectNode", "gadget_package.models.Net"))  # which nothing has imported yet
+    for name in [name for name in sys.modules if name.partition(".")[0] == "gadget_package"]:
+        del sys.modules[name]
+
+
 def test_a_function_of_the_project_loads_in_that_project_only(own: OwnCode, tmp_path: Path) -> None:
     own.import_all()
     double = sys.modules["gadget_own"].double

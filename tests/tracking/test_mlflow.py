@@ -557,7 +557,7 @@ def test_a_model_of_the_project_s_own_types_loads_without_the_project(
     drop = importlib.import_module("own_steps").Drop()
     target = np.where(table["tenure"] > 30, "No", "Yes")
     pipeline = make_pipeline(drop, RandomForestClassifier(5, random_state=0)).fit(table, target)
-    folder = write_model(pipeline, table, tmp_path / "model", own=OwnCode(("own_steps",)), code_paths=[own])
+    folder = write_model(pipeline, table, tmp_path / "model", own=OwnCode(("own_steps",), own.parent), code_paths=[own])
     own.unlink()
     command = [sys.executable, "-c", LOAD, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)

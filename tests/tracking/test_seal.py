@@ -129,6 +129,15 @@ def test_what_was_changed_is_named(part: str, name: str, value: Any, said: str) 
     assert len(found) == (2 if name == "runcard.seal_end" else 1)
 
 
+def test_of_very_much_the_first_is_named_and_the_rest_counted() -> None:
+    many = replace(LOG, items=(*ITEMS, *(Param(f"p{k}", "1") for k in range(500))))
+    row = row_of(many)
+    found = unlike(replace(row, params=dict.fromkeys(row.params, "2")))
+    assert len(found) == 21
+    assert found[-1] == "and 482 more"
+    assert len(unlike_files(row, {f"kept/{k}.py": b"" for k in range(500)})) == 21
+
+
 def test_the_run_itself_is_sealed() -> None:
     row = row_of(LOG)
     assert unlike(replace(row, status="FAILED")) == ("its status is FAILED, its record says FINISHED",)

@@ -67,4 +67,4 @@ def test_types_of_the_project_are_trusted_and_others_named(tmp_path: Path) -> No
         trusted_types(file, OwnCode(("other",)))
     assert f"`{Shift.__module__}.Shift`" in caught.value.what
     assert "--model-format cloudpickle" in caught.value.hint
-    assert f"{Shift.__module__}.Shift" in trusted_types(file, OwnCode((Shift.__module__,)))
+    assert f"{Shift.__module__}.Shift" in trusted_types(file, OwnCode((Shift.__module__,), Path(__file__).parent))

@@ -235,6 +235,7 @@ def test_the_command_line_says_it(store: Store) -> None:
     assert "metric `cv_roc_auc_mean` is 0.9999, its record says 0." in " ".join(said.split())
     document = json.loads(call_cli(store.folder, "compare", "customers", "--format", "json", *at).stdout)
     assert [each["run_id"] for each in document["not_as_recorded"]] == [store.loser]
+    assert document["n_not_as_recorded"] == 1
     answer = call_cli(store.folder, "select", "customers", "--json", *at)
     assert [each["run_id"] for each in json.loads(answer.stdout)["not_as_recorded"]] == [store.loser]
     assert "not as recorded: " in call_cli(store.folder, "select", "customers", "--dry-run", *at).stderr

@@ -82,8 +82,10 @@ def command(
 
 def _show(found: Any, *, as_json: bool, is_written: bool) -> None:
     if as_json:
-        apart = [{"run_id": each.run.run_id, "name": each.run.name, "why": list(each.why)} for each in found.apart]
-        more = {"not_as_recorded": apart} if apart else {}
+        from runcard.report.compared import apart_of
+
+        apart = found.apart
+        more = {"not_as_recorded": apart_of(apart), "n_not_as_recorded": len(apart)} if apart else {}
         answer_json({"experiment": found.experiment, **found.decision.as_dict(), **more})
         return
     from runcard.cli.console import results_console

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import JustifyMethod
 from rich.table import Table
 
 from runcard.comparison import LEVEL, Beside
+from runcard.errors import MOST_SHOWN
 from runcard.printable import in_markdown, printable_line
 from runcard.report.cells import csv_cell
 from runcard.report.tables import number, plain_table
 from runcard.tracking.base import N_TEST_TAG
-from runcard.tracking.compared import COSTS, MODEL_PARAM, ComparedRun, RunComparison
+from runcard.tracking.compared import COSTS, MODEL_PARAM, Apart, ComparedRun, RunComparison
 
 TIED = "≈"
 _PARAMETERS, _DIFFERENCE, _INTERVAL, _SHARES = "parameters", "difference", "95% interval", "worse/equal/better %"
@@ -52,9 +54,8 @@ def as_json(found: RunComparison) -> str:
         "has_uncertainty": bool(found.besides),
         "test_openings": found.test_openings,
         "notes": notes(found),
-        "not_as_recorded": [
-            {"run_id": each.run.run_id, "name": each.run.name, "why": list(each.why)} for each in found.apart
-        ],
+        "not_as_recorded": apart_of(found.apart),
+        "n_not_as_recorded": len(found.apart),
         "runs": [
             _places(found, row)
             | {name: row.run.value(name) for name in costs}
@@ -63,6 +64,11 @@ def as_json(found: RunComparison) -> str:
         ],
     }
     return json.dumps(document, indent=2, default=str, allow_nan=False)
+
+
+def apart_of(apart: Sequence[Apart]) -> list[dict[str, Any]]:
+    """Describe runs that are not as they were recorded, for JSON: as many as are shown of anything."""
+    return [{"run_id": each.run.run_id, "name": each.run.name, "why": list(each.why)} for each in apart[:MOST_SHOWN]]
 
 
 def as_csv(found: RunComparison) -> str:

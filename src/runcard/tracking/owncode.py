@@ -31,7 +31,7 @@ _OF_TYPES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class OwnCode:
-    """The modules that a project names as its own, and what lies in its folder in the same packages."""
+    """The modules that a project names as its own and has in its folder, and what lies there in the same packages."""
 
     modules: tuple[str, ...] = ()
     root: Path = Path()
@@ -57,21 +57,22 @@ class OwnCode:
         return module.partition(".")[0] in {name.partition(".")[0] for name in self.modules}
 
     def _module(self, name: str) -> Any:
-        """Give a module that is named by the project, or lies in its folder in the same package; None for others."""
-        if not self._may_be(name):
+        """Give a module that lies in the project's folder and is named there, or in a package of such; None for others.
+
+        A program (`__main__`) is never one: to import it is to run it.
+        """
+        if not self._may_be(name) or "__main__" in name.split("."):
             return None
         self.import_all()
-        loaded = sys.modules.get(name)
-        if name in self.modules:
-            return loaded
-        if loaded is None:
+        if name not in sys.modules:
             try:
                 spec = importlib.util.find_spec(name)
             except (ImportError, ValueError):
                 return None
             if spec is None or not self._is_below(spec.origin):
                 return None
-            loaded = importlib.import_module(name)
+            importlib.import_module(name)
+        loaded = sys.modules.get(name)
         return loaded if self._is_below(getattr(loaded, "__file__", None)) else None
 
     def _is_below(self, file: str | None) -> bool:

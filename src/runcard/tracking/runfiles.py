@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from pathlib import Path, PurePosixPath
 
@@ -53,4 +54,6 @@ def local_folder(address: str) -> Path | None:
 def _below(root: Path, name: str) -> dict[str, bytes]:
     place = root.joinpath(*PurePosixPath(name).parts)
     files = [place] if place.is_file() else sorted(path for path in place.rglob("*") if path.is_file())
+    if sum(path.stat().st_size for path in files) > MOST_RECORD_BYTES:
+        raise OSError(errno.EINVAL, f"its files are larger than {MOST_RECORD_BYTES:,} bytes together", str(place))
     return {path.relative_to(root).as_posix(): read_bounded(path, MOST_RECORD_BYTES) for path in files}

@@ -17,6 +17,7 @@ from hashlib import sha256
 from pathlib import PurePosixPath
 from typing import Any, cast
 
+from runcard.errors import MOST_SHOWN
 from runcard.tracking.base import (
     DECISION_FILE,
     DECISION_TAG,
@@ -212,9 +213,16 @@ def unlike(row: RunRow, folds: Mapping[str, Sequence[float]] = NO_FOLDS) -> tupl
         sealed = read_seals(row)
     except ValueError as error:
         return (str(error),)
-    if found := tuple(_unlike(row, sealed)):
+    if found := _first(_unlike(row, sealed)):
         return found
-    return tuple(said for name, scores in folds.items() if (said := _unlike_folds(sealed, f"cv_{name}", scores)))
+    return _first(_unlike_folds(sealed, f"cv_{name}", scores) for name, scores in folds.items())
+
+
+def _first(found: Iterable[str | None]) -> tuple[str, ...]:
+    """Keep what was found; of very much the first, and how much more there is."""
+    said = tuple(each for each in found if each is not None)
+    n_more = len(said) - MOST_SHOWN
+    return (*said[:MOST_SHOWN], f"and {n_more:,} more") if n_more > 0 else said
 
 
 def _unlike_folds(sealed: Sealed, name: str, folds: Sequence[float]) -> str | None:
@@ -248,7 +256,7 @@ def unlike_files(row: RunRow, files: Mapping[str, bytes | None], *, below: str =
         return ()
     gone = [name for name in recorded if below and name.startswith(below)]
     every = {**dict.fromkeys(gone), **files}
-    return tuple(said for name, content in every.items() if (said := _unlike_file(name, content, recorded.get(name))))
+    return _first(_unlike_file(name, content, recorded.get(name)) for name, content in every.items())
 
 
 def _unlike_file(name: str, content: bytes | None, recorded: str | None) -> str | None:

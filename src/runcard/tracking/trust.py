@@ -141,5 +141,5 @@ def refusal(what: str, why: str) -> errors.TypesUntrusted:
         what,
         why=why,
         hint="if you trust them, use `--model-format cloudpickle`; a class of your own is trusted when its\n"
-        'module is named in `[tool.runcard] modules = ["..."]`',
+        'module lies in the project and is named in `[tool.runcard] modules = ["..."]`',
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runcard.tracking.mlflow.connection import Connection
+from runcard.tracking.mlflow.downloads import download
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
@@ -27,7 +28,6 @@ class MlflowDetails(Connection):
 
     def fetch_model(self, run_id: str, folder: Path) -> Path | None:
         """Copy the files of a run's model into a folder and give the one they lie in; None if they are gone."""
-        from mlflow.artifacts import download_artifacts
         from mlflow.exceptions import MlflowException
 
         model = self._model(run_id)
@@ -35,19 +35,13 @@ class MlflowDetails(Connection):
             return None
         with self.translated(f"the model of the run {run_id} could not be fetched"):
             try:
-                place = download_artifacts(
-                    artifact_uri=model.artifact_location,
-                    dst_path=str(folder),
-                    tracking_uri=self.client.tracking_uri,
-                    registry_uri=self.client.tracking_uri,
-                )
+                return download(model.artifact_location, folder, self.client.tracking_uri)
             except MlflowException as error:
                 if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                     raise
                 return None
             except OSError:  # deleted behind MLflow's back, where its files lie in a folder
                 return None
-        return Path(place)
 
     def _model(self, run_id: str) -> LoggedModel | None:
         with self.translated(f"the models of the run {run_id} could not be listed"):

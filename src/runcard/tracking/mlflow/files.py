@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from runcard.bounds import MOST_RECORD_BYTES
 from runcard.tracking.mlflow.connection import Connection
+from runcard.tracking.mlflow.downloads import download
 
 
 class MlflowFiles(Connection):
@@ -16,10 +17,8 @@ class MlflowFiles(Connection):
         with self.translated(f"`{name}` of the run {run_id} could not be fetched"):
             above = str(PurePosixPath(name).parent)
             listed = self.client.list_artifacts(run_id, None if above == "." else above)
-            there = {file.path: file.file_size or 0 for file in listed}
-            if name not in there:
+            if name not in {file.path for file in listed}:
                 return False
-            if there[name] > MOST_RECORD_BYTES:
-                raise ValueError(f"it is larger than {MOST_RECORD_BYTES / 1e6:,.0f} MB")
-            self.client.download_artifacts(run_id, name, str(folder))
+            address = f"{self.client.get_run(run_id).info.artifact_uri}/{name}"
+            download(address, folder / above, self.client.tracking_uri, most=MOST_RECORD_BYTES)
             return True

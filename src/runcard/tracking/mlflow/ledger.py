@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runcard import errors
+from runcard.bounds import MOST_TEXT_BYTES
 from runcard.promotion import Promotion, event_text, read_promotion, to_json
 from runcard.redact import redact
 from runcard.tracking import reach
@@ -26,6 +27,7 @@ from runcard.tracking.base import KIND_TAG, NAME_LIMIT, TAG_LIMIT, storable
 from runcard.tracking.entries import LEDGER, SIGNATURE_TAG, Entry, linked, this_process
 from runcard.tracking.mlflow.answers import pages_of
 from runcard.tracking.mlflow.connection import PAGE, Connection
+from runcard.tracking.mlflow.downloads import download
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -287,7 +289,9 @@ class MlflowLedger(Connection):
             self.translated(f"the file `{name}` of the run {run_id} could not be read"),
             tempfile.TemporaryDirectory(prefix="runcard-") as folder,
         ):
-            return Path(self.client.download_artifacts(run_id, name, folder)).read_text(encoding="utf-8")
+            address = f"{self.client.get_run(run_id).info.artifact_uri}/{name}"
+            file = download(address, Path(folder), self.client.tracking_uri, most=MOST_TEXT_BYTES)
+            return file.read_text(encoding="utf-8")
 
     def _unusable(self, why: str, hint: str = "") -> errors.LedgerUnusable:
         return errors.LedgerUnusable(

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runcard.bounds import MOST_TEXT_BYTES
 from runcard.tracking import seal
 from runcard.tracking.base import PARENT_TAG
+from runcard.tracking.mlflow.downloads import download
 from runcard.tracking.mlflow.reader import run_row
 from runcard.tracking.mlflow.registry import MlflowRegistry
 from runcard.tracking.versions import ModelOrigin, ModelVersion
@@ -26,7 +28,7 @@ def read_origin(registry: MlflowRegistry, version: ModelVersion) -> ModelOrigin:
         run = _run(registry.client, version.run_id)
         tags = run.data.tags if run else {}
         parent = _run(registry.client, tags.get(PARENT_TAG))
-        card = _card(registry.client, parent.info.run_id) if parent else None
+        card = _card(registry.client, parent) if parent else None
         return ModelOrigin(
             digest=version.digest or tags.get("runcard.model_digest"),
             card=card,
@@ -53,8 +55,10 @@ def _run(client: MlflowClient, run_id: str | None) -> Run | None:
     return None
 
 
-def _card(client: MlflowClient, run_id: str) -> str | None:
-    if not any(file.path == _CARD for file in client.list_artifacts(run_id)):
+def _card(client: MlflowClient, run: Run) -> str | None:
+    if not any(file.path == _CARD for file in client.list_artifacts(run.info.run_id)):
         return None
     with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
-        return Path(client.download_artifacts(run_id, _CARD, folder)).read_bytes().decode("utf-8", "replace")
+        address = f"{run.info.artifact_uri}/{_CARD}"
+        file = download(address, Path(folder), client.tracking_uri, most=MOST_TEXT_BYTES)
+        return file.read_bytes().decode("utf-8", "replace")

@@ -13,6 +13,7 @@ from runcard.tracking import reach
 from runcard.tracking.base import RunRow, storable
 from runcard.tracking.mlflow.answers import pages_of
 from runcard.tracking.mlflow.connection import PAGE, Connection
+from runcard.tracking.mlflow.downloads import download
 from runcard.tracking.mlflow.reader import run_row
 from runcard.tracking.versions import ModelRef, ModelVersion
 
@@ -60,15 +61,12 @@ class MlflowRegistry(Connection):
 
     def fetch(self, version: ModelVersion, folder: Path) -> Path:
         """Copy the files of a version into a folder; give the folder that they lie in."""
-        from mlflow.artifacts import download_artifacts
-
         with self.translated(f"the files of `{version}` could not be fetched"):
             # Given `models:/name/version`, MLflow asks the registry of its global address, whatever it is told.
             uri = self.client.get_model_version_download_uri(version.name, str(version.version))
             if logged := re.fullmatch("models:/(m-[^/]+)", uri):
                 uri = self.client.get_logged_model(logged[1]).artifact_location
-            at = self.client.tracking_uri
-            return Path(download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=at, registry_uri=at))
+            return download(uri, folder, self.client.tracking_uri)
 
     # Making and marking versions
 
