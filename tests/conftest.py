@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from flushes import flushed  # noqa: F401
 from projects import customers_run  # noqa: F401
 from servers import (  # noqa: F401
     dask_cluster,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
+from dataclasses import replace
 
 import pytest
 from projects import customers_card, make_customers, write_project
@@ -54,8 +56,22 @@ def test_folds_may_come_in_any_order(plan: Plan) -> None:
     assert first.fit_seconds == (1.0, 2.0, 3.0)
     assert (first.started, first.ended) == (8.0, 22.0)
     assert (first.predict_ms_p95, first.model_mb, first.status) == (3.0, 2.0, "done")
+    assert (first.cpu_seconds, first.n_fits, first.n_warned) == (3.0, 3, 3)
     assert set(first.warnings) == {f"UserWarning: {fold}" for fold in range(3)}
-    assert all(found.scores == first.scores for found in records)
+    same = [replace(found, record_id="", warnings=()) for found in records]
+    assert all(found == same[0] for found in same)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_points_of_a_curve_may_come_in_any_order(plan: Plan, order: tuple[int, ...]) -> None:
+    draft = Draft(plan.trials[0], plan.n_folds)
+    for fold in order:
+        draft.add_point("roc_auc", 10 - fold, 0.5 + fold, result(plan, fold, stages=()))
+    draft.stopped_at = 10
+    found = make_record(draft, plan)
+    assert (found.started, found.ended, found.cpu_seconds) == (9.0, 21.0, 2.0)
+    assert list(found.curves["roc_auc"].items()) == [(9, 1.5), (10, 0.5)]
+    assert (found.status, found.stopped_at, found.scores) == ("stopped", 10, {})
 
 
 def test_a_failed_fold_fails_the_trial_at_once(plan: Plan) -> None:
@@ -74,7 +90,25 @@ def test_a_lost_fold_is_lost_and_not_failed(plan: Plan) -> None:
     draft.lose(2, "the worker died")
     found = make_record(draft, plan)
     assert (found.status, found.error) == ("lost", "fold 3: the worker died")
-    assert found.ended >= found.started
+    assert (found.started, found.ended) == (10.0, 20.0)
+
+
+def test_a_trial_that_is_lost_before_anything_came_in_ends_as_it_starts(plan: Plan) -> None:
+    draft = Draft(plan.trials[0], plan.n_folds)
+    before = time.time()
+    draft.lose(0, "the worker died")
+    draft.lose(1, "another one died")
+    found = make_record(draft, plan)
+    assert before <= found.started == found.ended
+    assert (found.status, found.error) == ("lost", "fold 1: the worker died")
+
+
+def test_the_first_error_counts(plan: Plan) -> None:
+    draft = Draft(plan.trials[0], plan.n_folds)
+    for fold in (2, 0):
+        draft.add(result(plan, fold, stages=(), error=f"ValueError: {fold}", trace=f"trace {fold}"))
+    found = make_record(draft, plan)
+    assert (found.error, found.trace) == ("fold 3: ValueError: 2", "trace 2")
 
 
 def test_records_are_read_back_to_the_last_digit(plan: Plan) -> None:

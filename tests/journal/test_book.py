@@ -247,3 +247,20 @@ def test_what_is_missing_in_it_is_named(journal: Journal) -> None:
 
 def test_its_folder_is_kept_out_of_git(journal: Journal, tmp_path: Path) -> None:
     assert (tmp_path / ".gitignore").read_text() == "*\n"
+
+
+def test_a_step_is_on_the_disk_when_it_returns(journal: Journal) -> None:
+    """In WAL mode FULL (2) has every commit flushed; NORMAL would lose the last ones in a power cut."""
+    asked = {
+        name: journal._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "journal_mode")
+    }
+    assert asked == {"synchronous": 2, "journal_mode": "wal"}
+
+
+def test_the_next_format_is_a_newer_one(tmp_path: Path) -> None:
+    with open_journal(tmp_path):
+        pass
+    with closing(sqlite3.connect(tmp_path / "journal.db")) as connection:
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    with pytest.raises(errors.JournalUnusable, match=f"format {VERSION + 1}"):
+        open_journal(tmp_path)

@@ -76,3 +76,11 @@ def test_harm_is_noticed(tmp_path: Path, harm: str) -> None:
     with pytest.raises(errors.FileDamaged, match=f"a kept file is {word}") as raised:
         check_files(tmp_path, "r1", manifest)
     assert raised.value.where == str(path)
+
+
+def test_files_are_on_the_disk_before_the_folder_takes_its_place(
+    tmp_path: Path, flushed: list[tuple[str, int]]
+) -> None:
+    keep(tmp_path)
+    aside = file_folder(tmp_path, "r1.part")
+    assert flushed == [(str(aside / "model" / "weights"), 3), (str(aside / "notes.txt"), 5), (str(aside.parent), -1)]

@@ -342,3 +342,10 @@ def test_tags_equal_those_of_mlflow(repository, monkeypatch):
     ours = mlflow_tags(capture_code(repository), entry)
     theirs = {tag: value for tag, value in resolve_tags().items() if tag in ours}
     assert ours == theirs
+
+
+@pytest.mark.parametrize("name", [".env", "table.json"])
+def test_a_file_that_is_left_out_is_an_uncommitted_one_too(repository, name):
+    (repository / name).write_text(" " * (LARGEST_TEXT_BYTES + 1))
+    code = capture_code(repository)
+    assert (code.dirty, code.uncommitted, code.untracked, list(code.left_out)) == (True, (name,), {}, [name])

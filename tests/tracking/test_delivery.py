@@ -277,6 +277,24 @@ def test_two_processes_worth_of_threads_deliver_each_thing_once(book: Book, sqli
     assert_complete(sqlite_uri)
 
 
+def test_nothing_is_delivered_while_another_process_delivers(book: Book, sqlite_uri: str, tmp_path: Path) -> None:
+    reports: list[DeliveryReport] = []
+
+    def act() -> None:
+        with track(sqlite_uri, tmp_path) as tracker:
+            reports.append(deliver(book, tracker, sqlite_uri))
+
+    thread = threading.Thread(target=act)
+    with book.delivering(sqlite_uri):
+        thread.start()
+        thread.join(2)
+        assert thread.is_alive()
+        assert len(book.pending(sqlite_uri)) == len(NEWS)
+    thread.join(60)
+    assert (reports[0].delivered, reports[0].left) == (len(NEWS), 0)
+    assert_complete(sqlite_uri)
+
+
 def test_an_error_in_the_work_does_not_wait_for_long(book: Book, tmp_path: Path) -> None:
     with run_silent_server() as port:
         uri = f"http://127.0.0.1:{port}"

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import importlib
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +21,10 @@ from sklearn.svm import SVC
 from xgboost import XGBClassifier
 
 from runcard import errors
+from runcard.tracking.description import ModelDescription
+from runcard.tracking.named import Named
 from runcard.tracking.owncode import OwnCode
-from runcard.tracking.trust import trusted_types
+from runcard.tracking.trust import known_types, load_trusted, trusted_types
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(80, 4))
@@ -68,3 +73,68 @@ def test_types_of_the_project_are_trusted_and_others_named(tmp_path: Path) -> No
     assert f"`{Shift.__module__}.Shift`" in caught.value.what
     assert "--model-format cloudpickle" in caught.value.hint
     assert f"{Shift.__module__}.Shift" in trusted_types(file, OwnCode((Shift.__module__,), Path(__file__).parent))
+
+
+SHIFT = """
+from sklearn.preprocessing import StandardScaler
+
+
+class Scaler(StandardScaler):
+    pass
+"""
+
+
+@pytest.fixture
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Give a folder with a project's module and others whose names begin as one that is trusted does."""
+    names = ("shop", "shop_evil", "sklearn_evil")
+    for name in names:
+        (tmp_path / f"{name}.py").write_text(SHIFT)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize(("name", "is_trusted"), [("shop", True), ("shop_evil", False), ("sklearn_evil", False)])
+def test_a_name_that_begins_as_a_trusted_one_is_not_trusted(name: str, is_trusted: bool, modules: Path) -> None:
+    own = OwnCode(("shop",), modules, lambda: importlib.import_module("shop"))
+    file = modules / "model.skops"
+    skops.io.dump(importlib.import_module(name).Scaler().fit(X), file)
+    assert own.has(Named("ObjectNode", f"{name}.Scaler")) is is_trusted
+    model = ModelDescription(modules, file, "skops", {}, None)
+    if is_trusted:
+        assert type(load_trusted(model, own, "churn/1")).__name__ == "Scaler"
+        return
+    for refused in (lambda: trusted_types(file, own), lambda: load_trusted(model, own, "churn/1")):
+        with pytest.raises(errors.TypesUntrusted, match=f"`{name}.Scaler`"):
+            refused()
+
+
+@pytest.mark.parametrize("name", ["sklearn_evil.Scaler", "sklearn.evil.Scaler", "sklearn.svm._classes.SVC.more"])
+def test_names_are_known_one_by_one(name: str) -> None:
+    assert Named("ObjectNode", "sklearn.svm._classes.SVC") in known_types()
+    assert Named("ObjectNode", name) not in known_types()
+
+
+@pytest.mark.parametrize(
+    ("here", "is_loaded"), [({}, False), ({"shop.py": "x = 2"}, False), ({"shop.py": "x = 1", "more.py": ""}, True)]
+)
+def test_code_that_is_kept_with_a_model_must_be_that_of_the_project(
+    here: dict[str, str], is_loaded: bool, tmp_path: Path
+) -> None:
+    code, root, file = tmp_path / "code", tmp_path / "root", tmp_path / "model.skops"
+    for folder in (code, root):
+        folder.mkdir()
+    (code / "shop.py").write_text("x = 1")
+    for name, text in here.items():
+        (root / name).write_text(text)
+    skops.io.dump(LogisticRegression().fit(X, Y), file)
+    model = ModelDescription(tmp_path, file, "skops", {}, code)
+    own = OwnCode((), root)
+    assert isinstance(load_trusted(model, own, "churn/1", any_version=True), LogisticRegression)
+    if is_loaded:
+        assert isinstance(load_trusted(model, own, "churn/1"), LogisticRegression)
+        return
+    with pytest.raises(errors.TypesUntrusted, match=r"not that of this project: `shop\.py`"):
+        load_trusted(model, own, "churn/1")
