@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from runcard.record import FinalRecord, Record
-from runcard.stats import Difference, deviation, holm, holm_levels, paired_difference
+from runcard.stats import Difference, holm, holm_levels, paired_difference
 
 _UNTRIED = ("stopped", "impossible")
 LEVEL = 0.05
@@ -28,12 +28,6 @@ class Standing:
     def mean(self) -> float | None:
         """The mean over the folds; None where there are none."""
         return self.record.mean(self.metric)
-
-    @property
-    def std(self) -> float | None:
-        """The standard deviation over the folds, ddof 1; None where there is not one score for each."""
-        scores = self.record.scores.get(self.metric, ())
-        return deviation(scores) if len(scores) > 1 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from runcard.cli.answer import Command, answer, answer_json
 from runcard.cli.console import PlainConsole, results_console
 from runcard.cli.main import _COMMANDS, main
 from runcard.cli.refusal import refusal_of
-from runcard.report.tables import plain_table
+from runcard.report.blocks import Column, Table
+from runcard.report.terminal import InTerminal
 
 LOUD = """
 import ctypes, os, subprocess, sys
@@ -142,19 +143,18 @@ def test_streams_that_are_closed_matter_to_no_file(tmp_path: Path, closed: str) 
 
 
 def test_names_are_no_markup_and_do_nothing_to_a_terminal() -> None:
-    table = plain_table("[b]:smile:\x1b[31m")
-    table.add_column("[red]head[/b]")
-    table.add_row("[/nope] \x1b[2J\u202eevil\nline")
+    cell = "[/nope] \x1b[2J\u202eevil\nline"
+    table = Table([Column[str]("[red]head[/b]", lambda row: row)], [cell], "[b]:smile:\x1b[31m")
     console = PlainConsole(width=80, highlight=False)
     with console.capture() as shown:
-        console.print(table)
+        console.print(InTerminal(table))
         console.print("[/x] \x9b5m :smile:")
     said = shown.get()
     for words in ("[b]:smile:\\x1b[31m", "[red]head[/b]", "[/nope] \\x1b[2J\\u202eevil\\nline", "[/x] \\x9b5m :smile:"):
         assert words in said
     plain = Console(width=80)
     with plain.capture() as shown:
-        plain.print(plain_table("[/b]"))
+        plain.print(InTerminal(Table((), (), "[/b]")))
 
 
 def test_errors_show_what_would_act_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

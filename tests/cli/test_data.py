@@ -61,9 +61,9 @@ def test_list_tells_what_is_locked_and_kept(project: Path) -> None:
     (project / "data" / "table.csv").write_text(TABLE + "99,y\n")
     call("lock", "data/table.csv", "--update", "--reason", "one [more] row")
     head, row = call("data", "list").stdout.splitlines()[1:]
-    assert head.split() == ["name", "rows", "columns", "fingerprint", "locked", "kept", "DVC", "why", "updated"]
+    assert head.split() == ["name", "rows", "columns", "fingerprint", "locked", "kept", "why", "updated"]
     assert row.split()[:3] == ["data/table.csv", "61", "2"]
-    assert row.rstrip().endswith("yes        one [more] row")
+    assert row.rstrip().endswith("yes   one [more] row")
     (found,) = json.loads(call("data", "list", "--json").stdout)
     assert found["columns"] == {"age": "int64", "left": "string"}
     assert (found["n_rows"], found["n_bytes"], found["dvc"]) == (61, len(TABLE) + 5, None)

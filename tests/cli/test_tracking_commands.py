@@ -18,7 +18,10 @@ from servers import free_port
 import runcard
 from runcard.cli import main
 from runcard.comparison import set_beside
+from runcard.report.compared import comparison_table
+from runcard.report.ranked import ranking_report
 from runcard.stats import standard_error
+from runcard.workflow.compare import compare_runs
 
 
 @pytest.fixture
@@ -49,6 +52,16 @@ def test_compare_prints_the_ranking_and_how_sure_it_is(result: runcard.Result) -
     assert f"got {result.best.final.scores['roc_auc']:.4f}." in said.stdout
 
 
+def test_run_and_compare_show_the_same_of_a_trial(result: runcard.Result) -> None:
+    table, *_ = ranking_report(result.comparison)
+    ours = {column.name: cells for column, cells in table.to_show()}
+    theirs = {column.name: cells for column, cells in comparison_table(compare_runs()).to_show()}
+    assert all("±" in cell for cell in ours["cv_roc_auc_mean"])
+    for name in ("model", "params", "cv_roc_auc_mean", "fit_seconds"):
+        assert ours[name] == theirs[name], name
+    assert table.title == comparison_table(compare_runs()).title.partition("; beside")[0]
+
+
 def test_compare_says_of_tracked_folds_what_the_journals_say(result: runcard.Result) -> None:
     said = CliRunner().invoke(main, ["compare", "--format", "json", "--baseline", result.table["run_id"][3]])
     rows = json.loads(said.stdout)["runs"]
@@ -69,7 +82,7 @@ def test_compare_in_other_formats(result: runcard.Result) -> None:
     told = CliRunner().invoke(main, ["compare", "customers", "--format", "csv", "--top", "2"]).stdout.splitlines()
     assert (len(told), told[0].split(",")[:2]) == (3, ["rank", "run_id"])
     told = CliRunner().invoke(main, ["compare", "customers", "--format", "markdown"]).stdout.splitlines()
-    assert told[0].startswith("| rank | model | parameters | roc_auc |")
+    assert told[2].startswith("| rank | model | parameters | roc_auc |")
 
 
 def test_compare_with_an_unknown_experiment(result: runcard.Result) -> None:

@@ -26,7 +26,8 @@ from runcard.data.looks import form_of
 from runcard.data.source import read_table, stat_source
 from runcard.data.textfile import find_bad_byte, may_have_padded_numbers
 from runcard.data.types import with_numbers
-from runcard.report.plan import describe_plan
+from runcard.report.plan import plan_report
+from runcard.report.terminal import InTerminal
 from runcard.workflow.resolve import resolve
 
 ROWS = [(n, "a", n % 2) for n in range(30)]
@@ -260,7 +261,7 @@ def test_parquet_with_nested_columns_is_read_and_shown(tmp_path: Path) -> None:
     assert resolved.plan.columns.categorical == ("code",)
     console = Console(width=120)
     with console.capture() as shown:
-        console.print(describe_plan(resolved.plan, resolved.table.frame))
+        console.print(InTerminal(*plan_report(resolved.plan, resolved.table.frame)))
     assert "struct" in shown.get()
     for name in ("struct", "list", "map", "when"):
         card["features"] = {"target": "y", "numerical": ["x"], "categorical": [name]}

@@ -20,8 +20,8 @@ from projects import (
 
 import runcard
 from runcard.project import find_project
-from runcard.report.compared import compared_table
-from runcard.report.tables import ranking_table
+from runcard.report.compared import comparison_table
+from runcard.report.ranked import ranking_report
 from runcard.tracking.base import RunRow
 from runcard.tracking.mlflow import MlflowTracker
 from runcard.workflow.compare import compare_runs
@@ -151,5 +151,7 @@ def test_the_tables_name_the_stopped(calm: tuple[Path, runcard.Result]) -> None:
     assert n_stopped > 0
     assert result.comparison.n_failed == 0
     tracked = compare_runs(["card"], find_project(folder), limit=None)
-    for table in (ranking_table(result.comparison, width=150), compared_table(tracked, width=150)):
-        assert [str(cell) for cell in table.columns[0].cells].count("stopped") == n_stopped
+    ranking, *_ = ranking_report(result.comparison)
+    for table in (ranking, comparison_table(tracked)):
+        rank, cells = table.to_show()[0]
+        assert (rank.name, cells.count("stopped")) == ("rank", n_stopped)

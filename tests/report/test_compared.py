@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from runcard.report.cells import neutral
-from runcard.report.compared import apart_of, as_csv, as_json, as_markdown, as_rows, compared_table, notes
+from runcard.report.blocks import Excerpt, plain_text
+from runcard.report.cells import as_csv, as_records, neutral
+from runcard.report.compared import apart_of, as_json, comparison_report, comparison_table, notes
+from runcard.report.markdown import as_markdown
+from runcard.report.terminal import InTerminal
 from runcard.tracking.base import RunRanking, RunRow
 from runcard.tracking.compared import Apart, RunComparison, Yardstick, compare_ranking
 
@@ -45,9 +48,13 @@ def comparison(runs: list[RunRow] | None = None, **given: Any) -> RunComparison:
     return compare_ranking(ranking, yardstick, FOLDS, **({"card": CARD} | given))
 
 
+def said(found: RunComparison) -> list[str]:
+    return [line for note in notes(found) for line in (note.lines if isinstance(note, Excerpt) else [plain_text(note)])]
+
+
 def printed(found: RunComparison, width: int) -> list[str]:
     console = Console(width=width, file=io.StringIO(), highlight=False)
-    console.print(compared_table(found, width=width))
+    console.print(InTerminal(comparison_table(found)))
     return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
 
 
@@ -67,7 +74,7 @@ def test_a_baseline_takes_the_place_of_the_best() -> None:
     assert [row.rank for row in found.rows] == [1, 2, 3, None]
     assert [row.beside is None for row in found.rows] == [False, True, False, True]
     assert found.rows[0].beside.difference.mean == pytest.approx(0.85 - 0.846666, abs=1e-5)
-    assert "1 of the other 2 is tied with the baseline" in " ".join(notes(found))
+    assert "1 of the other 2 is tied with the baseline" in " ".join(said(found))
     assert any(line.startswith("2 base") for line in printed(found, 120))
 
 
@@ -84,26 +91,26 @@ def test_equal_means_share_a_rank_in_the_order_of_the_plan() -> None:
 
 
 def test_the_notes_say_what_is_tied_and_how_far_the_best_is_to_be_believed() -> None:
-    said = " ".join(notes(comparison(others=("0123456789",))))
-    assert "1 of 4 have no score" in said
-    assert "The same in all: seed=7" in said
-    assert "1 of the other 2 is tied with the best" in said
-    assert "on 3 folds is 0.05 or more, and the interval holds 0. Both p and the intervals are corrected" in said
-    assert "for 2 comparisons (Holm). Up to 0.01 apart counts as equal." in said
-    assert "The score of the best of 48 trials is optimistic" in said
-    assert "On the test rows, which were opened 3 times, it got 0.8300." in said
-    assert "`runcard compare 01234567` shows" in said
+    text = " ".join(said(comparison(others=("0123456789",))))
+    assert "1 of 4 have no score" in text
+    assert "The same in all: seed=7" in text
+    assert "1 of the other 2 is tied with the best" in text
+    assert "on 3 folds is 0.05 or more, and the interval holds 0. Both p and the intervals are corrected" in text
+    assert "for 2 comparisons (Holm). Up to 0.01 apart counts as equal." in text
+    assert "The score of the best of 48 trials is optimistic" in text
+    assert "On the test rows, which were opened 3 times, it got 0.8300." in text
+    assert "`runcard compare 01234567` shows" in text
 
 
 def test_what_is_not_known_is_not_shown() -> None:
     plain = comparison(card=None, yardstick=Yardstick(KEY, KEY, True), ranking=RunRanking(tuple(RUNS[:3]), None, None))
-    said = " ".join(notes(plain))
-    assert "No uncertainty is known" in said
-    assert "The first 3 are shown, and there are more" in said
-    assert "optimistic" not in said
-    assert not {"se", "p", "tied"} & set(as_rows(plain)[0])
+    text = " ".join(said(plain))
+    assert "No uncertainty is known" in text
+    assert "The first 3 are shown, and there are more" in text
+    assert "optimistic" not in text
+    assert not {"se", "p", "tied"} & set(as_records(comparison_table(plain))[0])
     assert comparison([]).best is None
-    assert as_csv(comparison([])) == ""
+    assert as_csv(comparison_table(comparison([]))) == ""
     assert json.loads(as_json(comparison([])))["runs"] == []
     assert printed(comparison([]), 80)
 
@@ -112,16 +119,16 @@ def test_parameters_that_are_the_same_in_a_model_are_said_once() -> None:
     runs = [run(k, 0.9 - k / 100, model="svc" if k > 1 else "forest") for k in range(4)]
     runs = [replace(row, params={**row.params, **({"kernel": "rbf"} if k > 1 else {})}) for k, row in enumerate(runs)]
     found = comparison(runs)
-    assert "The same in all: seed=7; in svc: kernel=rbf." in notes(found)
+    assert "The same in all: seed=7; in svc: kernel=rbf." in said(found)
     text = "\n".join(printed(found, 160))
     assert "depth=2" in text
     assert "rbf" not in text
 
 
 def test_csv_has_all_columns_and_every_digit() -> None:
-    rows = list(csv.DictReader(io.StringIO(as_csv(comparison()))))
+    rows = list(csv.DictReader(io.StringIO(as_csv(comparison_table(comparison())))))
     expected = ["rank", "run_id", "name", "experiment", "status", "model", KEY, "se", "difference", "low", "high", "p"]
-    expected += ["p_worse", "p_equal", "p_better", "tied", "fit_seconds", "test_roc_auc"]
+    expected += ["p_worse", "p_equal", "p_better", "tied", "fit_seconds", "predict_ms_p95", "model_mb", "test_roc_auc"]
     assert list(rows[0]) == [*expected, "param_depth", "param_seed"]
     beside = comparison().rows[1].beside
     assert float(rows[1]["p"]) == beside.p
@@ -134,7 +141,7 @@ def test_csv_has_all_columns_and_every_digit() -> None:
 def test_cells_that_begin_like_a_formula_are_neutralised(text: str) -> None:
     assert neutral(text) == f"'{text}"
     found = comparison([run(0, 0.9, model=text), run(1, 0.8)])
-    (first, _) = csv.DictReader(io.StringIO(as_csv(found), newline=""))
+    (first, _) = csv.DictReader(io.StringIO(as_csv(comparison_table(found)), newline=""))
     assert first["model"] == f"'{text}"
 
 
@@ -154,7 +161,9 @@ def test_json_is_one_document_without_nan() -> None:
 
 
 def test_markdown_is_a_pipe_table_whatever_the_cells_hold() -> None:
-    lines = as_markdown(comparison([run(0, 0.9, model="a|b\n*c*<script>"), *RUNS[1:]])).splitlines()
+    found = comparison([run(0, 0.9, model="a|b\n*c*<script>"), *RUNS[1:]])
+    title, _, *lines = as_markdown(comparison_report(found)).splitlines()
+    assert title.startswith("Trials by roc_auc (greater is better): mean ± standard error over the folds")
     n_columns = lines[0].count(" | ")
     table = lines[: lines.index("")]
     assert len(table) == 6

@@ -8,7 +8,9 @@ from rich.console import Console
 
 from runcard.decision import Candidate, FinalScore, decide
 from runcard.plan import Choice, read_constraint
-from runcard.report.decision import describe_decision, legend, marks_of
+from runcard.report.blocks import Block
+from runcard.report.decision import decision_report, legend, marks_of, pareto_report
+from runcard.report.terminal import InTerminal
 
 FOLDS = {
     "random_forest n_estimators=300": ((0.85, 0.84, 0.86), 9.25, 12.0),
@@ -59,9 +61,9 @@ Pareto view: beaten by no other in all of these together
 """
 
 
-def said(part: object) -> str:
+def said(blocks: list[Block]) -> str:
     console = Console(file=io.StringIO(), width=80)
-    console.print(part)
+    console.print(InTerminal(*blocks))
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
 
@@ -70,7 +72,7 @@ def test_all_is_said_the_most_important_first() -> None:
     from dataclasses import replace
 
     found = replace(DECISION, test=FinalScore(0.83124, 4))
-    assert said(describe_decision(found, width=80, with_pareto=True)) == SAID
+    assert said([*decision_report(found), *pareto_report(found)]) == SAID
 
 
 def test_a_table_marks_the_chosen_one_and_those_that_nobody_beats() -> None:
@@ -80,6 +82,5 @@ def test_a_table_marks_the_chosen_one_and_those_that_nobody_beats() -> None:
 
 
 def test_what_to_do_about_a_winner_without_a_test_score_is_said_in_its_place() -> None:
-    text = said(describe_decision(DECISION, width=80, with_pareto=False, advice="none: run it"))
+    text = said(decision_report(DECISION, advice="none: run it"))
     assert "\ntest        none: run it\n" in text
-    assert "Pareto" not in text

@@ -44,12 +44,10 @@ def command(name: str | None, require: int | None, tracking_uri: str | None, as_
     if as_json:
         answer_json(audit.as_dict())
     else:
-        from runcard.cli.console import results_console
-        from runcard.report.audit import audit_summary, audit_table
+        from runcard.cli.console import show
+        from runcard.report.audit import audit_report
 
-        console = results_console()
-        console.print(audit_table(audit))
-        console.print(audit_summary(audit))
+        show(*audit_report(audit))
     if require is not None and audit.n_held < require:
         raise _failed(audit, require)
 

@@ -29,15 +29,15 @@ def command(card: str, schema: bool, as_json: bool) -> None:
         _write_schema(path)
     found = load_card(path)
 
-    from runcard.cli.console import results_console
-    from runcard.report.plan import describe_plan
+    from runcard.cli.console import show
+    from runcard.report.plan import plan_report
     from runcard.workflow.resolve import resolve
 
     resolved = resolve(found)
     if as_json:
         answer_json(resolved.plan.as_dict())
     else:
-        results_console().print(describe_plan(resolved.plan, resolved.table.frame))
+        show(*plan_report(resolved.plan, resolved.table.frame))
 
 
 def _write_schema(card: Path) -> None:

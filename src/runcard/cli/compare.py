@@ -66,17 +66,16 @@ def command(
 
 
 def _show(found: RunComparison, form: str) -> None:
-    from runcard.cli.console import results_console
-    from runcard.report import compared
+    from runcard.cli.console import show
+    from runcard.report.cells import as_csv
+    from runcard.report.compared import as_json, comparison_report, comparison_table
+    from runcard.report.markdown import as_markdown
 
     if form == "json":
-        answer_document(compared.as_json(found))
+        answer_document(as_json(found))
     elif form == "csv":
-        answer(compared.as_csv(found), nl=False)
+        answer(as_csv(comparison_table(found)), nl=False)
     elif form == "markdown":
-        answer(compared.as_markdown(found), nl=False)
+        answer(as_markdown(comparison_report(found)), nl=False)
     else:
-        console = results_console()
-        console.print(compared.compared_table(found, width=console.width))
-        for note in compared.notes(found):
-            console.print(note)
+        show(*comparison_report(found))

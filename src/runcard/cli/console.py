@@ -12,6 +12,8 @@ from rich.text import Text
 
 from runcard.cli.answer import answers
 from runcard.printable import printable
+from runcard.report.blocks import Block
+from runcard.report.terminal import InTerminal
 
 _FILE_WIDTH = 160
 
@@ -40,6 +42,11 @@ def results_console() -> Console:
     """Make the console for results: as wide as the terminal, or as tables want in a file or a pipe."""
     stream = answers()
     return PlainConsole(file=stream, highlight=False, width=None if stream.isatty() else _FILE_WIDTH)
+
+
+def show(*blocks: Block) -> None:
+    """Print a report to standard output."""
+    results_console().print(InTerminal(*blocks))
 
 
 def progress_console() -> Console:

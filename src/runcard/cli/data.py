@@ -32,10 +32,10 @@ def list_command(as_json: bool) -> None:
     if not rows:
         say(_NOTHING)
         return
-    from runcard.cli.console import results_console
-    from runcard.report.datasets import datasets_table
+    from runcard.cli.console import show
+    from runcard.report.listings import datasets_table
 
-    results_console().print(datasets_table([(row.locked, row.kept is not None) for row in rows]))
+    show(datasets_table([(row.locked, row.kept is not None) for row in rows]))
 
 
 @command.command("verify", cls=Command)
@@ -56,11 +56,11 @@ def verify_command(name: str | None, as_json: bool) -> None:
     elif not found:
         say(_NOTHING)
     else:
-        from runcard.cli.console import results_console
-        from runcard.report.datasets import verdicts_table
+        from runcard.cli.console import show
+        from runcard.report.listings import verdicts_table
 
         rows = [(verdict.name, verdict.tree, verdict.store, verdict.problems) for verdict in found]
-        results_console().print(verdicts_table(rows))
+        show(verdicts_table(rows))
     if not all(verdict.is_good for verdict in found):
         raise click.exceptions.Exit(errors.EXIT_GATE)
 

@@ -25,7 +25,7 @@ def command(first: str, second: str, tracking_uri: str | None, as_json: bool) ->
     if as_json:
         answer_json(found.as_dict())
         return
-    from runcard.cli.console import results_console
-    from runcard.report.replay import describe_beside
+    from runcard.cli.console import show
+    from runcard.report.replay import diff_report
 
-    results_console().print(describe_beside(found))
+    show(*diff_report(found))

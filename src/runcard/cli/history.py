@@ -31,10 +31,10 @@ def command(model: str, verify: bool, tracking_uri: str | None, as_json: bool) -
         told = {} if verified is None else {"verified": str(verified)}
         answer_json({"model": model, "events": events, "moved_by_hand": list(found.moved), **told})
         return
-    from runcard.cli.console import results_console
-    from runcard.report.events import events_table
+    from runcard.cli.console import show
+    from runcard.report.listings import events_table
 
-    results_console().print(events_table(model, [entry.promotion for entry in found.entries]))
+    show(events_table(model, [entry.promotion for entry in found.entries]))
     say_all(found.moved)
     if verified is not None:
         say(str(verified))

@@ -35,7 +35,7 @@ def command(kind: str, as_json: bool) -> None:
     if as_json:
         answer_json([asdict(row) for row in rows])
         return
-    from runcard.cli.console import results_console
-    from runcard.report.tables import catalog_table
+    from runcard.cli.console import show
+    from runcard.report.listings import catalog_table
 
-    results_console().print(catalog_table(kind, rows))
+    show(catalog_table(kind, rows))

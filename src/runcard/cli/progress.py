@@ -15,10 +15,13 @@ from runcard.errors import MOST_SHOWN
 from runcard.plan import Plan
 from runcard.printable import printable_line, shortened
 from runcard.record import Record
-from runcard.report.decision import describe_decision, legend, marks_of
+from runcard.report.blocks import Text
+from runcard.report.decision import decision_report, legend, marks_of
 from runcard.report.noted import missing_metrics, warned
 from runcard.report.plan import split_sizes
-from runcard.report.tables import parameters, ranking_table, test_table
+from runcard.report.ranked import finalists_table, ranking_report
+from runcard.report.terminal import InTerminal
+from runcard.report.wording import parameters
 from runcard.workflow.listener import Counts, Listener
 from runcard.workflow.result import Result
 
@@ -108,10 +111,8 @@ class Show(Listener):
             self.note(f"Nothing to run: {f'all {n_trials} trials are' if n_trials > 1 else 'the trial is'} done.")
             if best is not None and best.mean is not None:
                 self._rank(comparison, result.decision)
-        width, marks = self._results.width, marks_of(result.decision)
-        self._results.print(test_table(comparison, width=width, marks=marks))
-        if result.decision is not None:
-            self._results.print(describe_decision(result.decision, width=width, with_pareto=False))
+        decided = decision_report(result.decision) if result.decision else []
+        self._results.print(InTerminal(finalists_table(comparison, marks_of(result.decision)), *decided))
         for text in (*missing_metrics(comparison), *warned(comparison)):
             self.warn(text)
         if comparison.n_failed:
@@ -124,10 +125,8 @@ class Show(Listener):
             self.note(f"Recorded in MLflow, experiment `{result.experiment}`. Open it: runcard ui")
 
     def _rank(self, comparison: Comparison, decision: Decision | None) -> None:
-        table = ranking_table(comparison, width=self._results.width, marks=marks_of(decision))
-        self._results.print(table)
-        if decision is not None and (explained := legend(decision)):
-            self._results.print(explained)
+        explained = [Text(words)] if decision and (words := legend(decision)) else []
+        self._results.print(InTerminal(*ranking_report(comparison, marks_of(decision)), *explained))
 
 
 def _say_impossible(comparison: Comparison) -> str:

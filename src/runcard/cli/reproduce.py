@@ -100,11 +100,10 @@ def _show(replay: Replay, *, as_json: bool) -> None:
     if as_json:
         answer_document(to_json(replay))
         return
-    from runcard.cli.console import results_console
-    from runcard.report.replay import describe_replay
+    from runcard.cli.console import show
+    from runcard.report.replay import replay_report
 
-    console = results_console()
-    console.print(describe_replay(replay, width=console.width))
+    show(*replay_report(replay))
 
 
 def _refused(replay: Replay, require: str) -> errors.NotReproduced:

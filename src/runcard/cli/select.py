@@ -88,11 +88,10 @@ def _show(found: Any, *, as_json: bool, is_written: bool) -> None:
         more = {"not_as_recorded": apart_of(apart), "n_not_as_recorded": len(apart)} if apart else {}
         answer_json({"experiment": found.experiment, **found.decision.as_dict(), **more})
         return
-    from runcard.cli.console import results_console
-    from runcard.report.decision import describe_decision
+    from runcard.cli.console import show
+    from runcard.report.decision import decision_report, pareto_report
 
-    console = results_console()
-    console.print(describe_decision(found.decision, width=console.width, with_pareto=True, advice=found.advice))
+    show(*decision_report(found.decision, advice=found.advice), *pareto_report(found.decision))
     say_all(f"not as recorded: {each}" for each in found.apart)
     say("Written to MLflow." if is_written else "Nothing was written: --dry-run.")
 

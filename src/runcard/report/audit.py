@@ -1,41 +1,43 @@
-"""An audit for the terminal."""
+"""An audit: the items by group, each with its evidence."""
 
 from __future__ import annotations
 
-from rich.table import Table
-from rich.text import Text
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 
 from runcard.audit import Audit, Item
-from runcard.printable import printable_line
-from runcard.report.tables import plain_table
+from runcard.report.blocks import Block, Cell, Column, Table, Text, Tone
 
-_MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "not applicable": ("–", "dim")}
-
-
-def audit_table(audit: Audit) -> Table:
-    """List the items by group, each with its evidence; below one that failed, what mends it."""
-    table = plain_table(f"Audit of {audit.name} ({audit.run_id[:8]}) in {audit.experiment}")
-    table.add_column("")
-    table.add_column("item", no_wrap=True)
-    table.add_column("evidence", overflow="fold")
-    group = ""
-    for item in audit.items:
-        if item.group != group:
-            group = item.group
-            table.add_row("", Text(group, style="bold"), "")
-        mark, style = _MARKS[item.finding.verdict]
-        table.add_row(Text(mark, style=style), Text(item.name), _evidence(item))
-    return table
+_MARKS: dict[str, tuple[str, Tone]] = {
+    "passed": ("✓", "good"),
+    "failed": ("✗", "bad"),
+    "not applicable": ("–", "faint"),
+}
 
 
-def audit_summary(audit: Audit) -> str:
-    """Count the verdicts in one line."""
-    counts = [f"{audit.count(verdict)} {verdict}" for verdict in _MARKS]
-    return f"{audit.n_held} of {len(audit.items)} hold: {', '.join(counts)}"
+def audit_report(audit: Audit) -> list[Block]:
+    """List the items, below one that failed what mends it, and count the verdicts."""
+    counts = ", ".join(f"{audit.count(verdict)} {verdict}" for verdict in _MARKS)
+    title = f"Audit of {audit.name} ({audit.run_id[:8]}) in {audit.experiment}"
+    columns = [
+        Column("verdict", itemgetter(0), ""),
+        Column("item", itemgetter(1)),
+        Column("evidence", itemgetter(2), folds=True),
+    ]
+    return [
+        Table(columns, list(_rows(audit)), title),
+        Text(f"{audit.n_held} of {len(audit.items)} hold: {counts}"),
+    ]
 
 
-def _evidence(item: Item) -> Text:
-    text = Text(printable_line(item.finding.evidence))
-    if item.finding.mend:
-        text.append("\nmend: ", style="bold").append(printable_line(item.finding.mend))
-    return text
+def _rows(audit: Audit) -> Iterator[tuple[Cell, Cell, Cell]]:
+    for group, items in groupby(audit.items, lambda item: item.group):
+        yield "", Text((group, "strong")), ""
+        for item in items:
+            yield Text(_MARKS[item.finding.verdict]), item.name, _evidence(item)
+
+
+def _evidence(item: Item) -> Cell:
+    found = item.finding
+    return (found.evidence, Text(("mend: ", "strong"), found.mend)) if found.mend else found.evidence

@@ -1,14 +1,41 @@
-"""Cells of CSV files that a spreadsheet will open."""
+"""Tables as CSV that a spreadsheet will open, and as plain values for JSON."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from runcard.printable import printable
+from runcard.report.blocks import Table
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the beginning of a formula."""
 _TO_QUOTE = re.compile(r'[,"\r\n]')
+
+
+def as_records(table: Table[Any]) -> list[dict[str, Any]]:
+    """Give the rows in plain values, by the names of the columns."""
+    return [{column.name: column.value(row) for column in table.columns} for row in table.rows]
+
+
+def as_csv(table: Table[Any]) -> str:
+    """Write all columns of all rows, with every digit."""
+    if not table.rows:
+        return ""
+    names, columns = zip(*_csv_columns(table), strict=True)
+    lines = [names, *zip(*columns, strict=True)]
+    return "".join(",".join(map(csv_cell, line)) + "\n" for line in lines)
+
+
+def _csv_columns(table: Table[Any]) -> Iterator[tuple[str, list[Any]]]:
+    for column in table.columns:
+        values = [column.value(row) for row in table.rows]
+        if isinstance(values[0], Mapping):
+            for name in dict.fromkeys(name for value in values for name in value):
+                yield f"{column.prefix}{name}", [value.get(name) for value in values]
+        elif not isinstance(values[0], tuple):
+            yield column.name, values
 
 
 def neutral(value: object) -> object:

@@ -1,37 +1,31 @@
-"""A decision for the terminal."""
+"""A decision: what was chosen and why, and what was not."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
+from operator import attrgetter
 
 from runcard.decision import Candidate, Decision, Rejection, shown
-from runcard.printable import printable_line
-from runcard.report.tables import CHOSEN, UNBEATEN, PlainTable, fitted_table, number
+from runcard.report.blocks import Block, Column, Facts, Table, Text
+from runcard.report.ranked import CHOSEN, UNBEATEN
+from runcard.report.wording import number, times
 
 NO_TEST_ROWS = "none: the card keeps no rows for the test, so the score is the one that it was chosen by"
 MAX_NAMED = 3
 MAX_PARETO = 12
 
 
-def describe_decision(decision: Decision, *, width: int, with_pareto: bool, advice: str | None = None) -> Group:
-    """Show what was chosen and why, and what was not; with the Pareto view unless a table has its marks already.
+def decision_report(decision: Decision, *, advice: str = "") -> list[Block]:
+    """Show what was chosen and why, and what was not.
 
     `advice` is what to do about a winner without a test score.
     """
-    title = f"Decision by {decision.metric}, rule {decision.choice.rule}"
-    grid = PlainTable.grid(padding=(0, 2))
-    grid.add_column(style="bold", no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, text in _facts(decision, advice or ""):
-        grid.add_row(name, text)
-    parts: list[RenderableType] = [Text(printable_line(title), style="bold"), grid]
-    if with_pareto and len(decision.pareto) > 1:
-        parts += [Text(""), _pareto_table(decision, width)]
-    return Group(*parts)
+    return [Facts(_facts(decision, advice), f"Decision by {decision.metric}, rule {decision.choice.rule}")]
+
+
+def pareto_report(decision: Decision) -> list[Block]:
+    """Show the candidates that no other beats in all of what is looked at, if there are several."""
+    return [Text(), _pareto_table(decision)] if len(decision.pareto) > 1 else []
 
 
 def legend(decision: Decision) -> str:
@@ -88,13 +82,9 @@ def _test(decision: Decision) -> str:
     if decision.test is None:
         return ""
     n_openings = decision.test.n_openings
-    times = "" if n_openings is None else f"; these test rows were opened {_times(n_openings)} so far"
+    opened = "" if n_openings is None else f"; these test rows were opened {times(n_openings)} so far"
     copies = f"; {decision.test.copies}" if decision.test.copies and str(decision.test.copies) else ""
-    return f"{decision.metric} {number(decision.test.score)} on the test rows, the number to report{times}{copies}"
-
-
-def _times(n: int) -> str:
-    return "once" if n == 1 else "twice" if n == 2 else f"{n:,} times"
+    return f"{decision.metric} {number(decision.test.score)} on the test rows, the number to report{opened}{copies}"
 
 
 def _rejected(rejection: Rejection, decision: Decision) -> str:
@@ -139,15 +129,26 @@ def _some(candidates: Sequence[Candidate]) -> str:
     return f"{named}; and {rest:,} more" if rest > 0 else named
 
 
-def _pareto_table(decision: Decision, width: int) -> Table:
-    names = list(decision.directions)
-    rows = [
-        [CHOSEN if found == decision.winner else "", (found.run_id or found.id)[:8], found.label]
-        + [number(found.measures.get(name)) for name in names]
-        for found in decision.pareto[:MAX_PARETO]
+def _pareto_table(decision: Decision) -> Table[Candidate]:
+    first = decision.pareto[0]
+    columns = [
+        Column[Candidate]("chosen", lambda row: row == decision.winner, "", lambda row: _mark(row, decision)),
+        Column("id", lambda row: row.run_id or row.id, "run" if first.run_id else "trial", _short_id),
+        Column("what", attrgetter("label"), folds=True),
+        *(_measure(name) for name in decision.directions),
     ]
-    heads = ["", "run" if decision.pareto[0].run_id else "trial", "what", *names]
-    table = fitted_table("Pareto view: beaten by no other in all of these together", rows, width, heads)
-    if len(decision.pareto) > MAX_PARETO:
-        table.caption = f"{MAX_PARETO} of {len(decision.pareto):,}; decision.json has all"
-    return table
+    title, n = "Pareto view: beaten by no other in all of these together", len(decision.pareto)
+    caption = f"{MAX_PARETO} of {n:,}; decision.json has all" if n > MAX_PARETO else ""
+    return Table(columns, decision.pareto[:MAX_PARETO], title, caption, fewest=4)
+
+
+def _mark(candidate: Candidate, decision: Decision) -> str:
+    return CHOSEN if candidate == decision.winner else ""
+
+
+def _short_id(candidate: Candidate) -> str:
+    return (candidate.run_id or candidate.id)[:8]
+
+
+def _measure(name: str) -> Column[Candidate]:
+    return Column(name, lambda row: row.measures.get(name), is_number=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from runcard.comparison import Comparison
 from runcard.record import FinalRecord, Record
-from runcard.report.tables import parameters, varying_params
+from runcard.report.wording import parameters, varying_params
 
 _LONGEST = 200
 

@@ -1,19 +1,15 @@
-"""A plan for the terminal."""
+"""A plan: what would be done, and what the columns are taken for."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
-
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
+from operator import attrgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 from runcard import errors
 from runcard.plan import Plan, find_doubts
 from runcard.plan.absent import absent_classes
-from runcard.printable import printable_line
-from runcard.report.tables import PlainTable, plain_table
+from runcard.report.blocks import Block, Column, Facts, Line, Table, Text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,20 +18,21 @@ MAX_COLUMNS = 40
 MAX_CLASSES = 8
 
 
-def describe_plan(plan: Plan, frame: pd.DataFrame) -> Group:
+class _Looked(NamedTuple):
+    """A column of the data and what is in it."""
+
+    name: str
+    kind: str
+    values: pd.Series
+
+
+def plan_report(plan: Plan, frame: pd.DataFrame) -> list[Block]:
     """Show what would be done, and what the columns are taken for."""
-    head = PlainTable.grid(padding=(0, 2))
-    head.add_column(style="bold", no_wrap=True)
-    head.add_column(overflow="fold")
-    for name, text in _facts(plan).items():
-        head.add_row(name, text)
-    if copies := str(plan.copies):
-        head.add_row("copies", Text(printable_line(copies), style="yellow"))
-    for text in _absent(plan):
-        head.add_row("absent", Text(printable_line(text), style="yellow"))
-    for text in find_doubts(plan.card):
-        head.add_row("warning", Text(printable_line(text), style="yellow"))
-    return Group(Text(f"{printable_line(plan.card.shown)} is valid\n"), head, Text(""), _columns(plan, frame))
+    noted = [("copies", str(plan.copies)), *(("absent", text) for text in _absent(plan))]
+    noted += [("warning", text) for text in find_doubts(plan.card)]
+    facts: list[tuple[str, Line]] = [*_facts(plan).items()]
+    facts += [(name, Text((text, "notable"))) for name, text in noted if text]
+    return [Text(f"{plan.card.shown} is valid"), Text(), Facts(facts), Text(), _columns(plan, frame)]
 
 
 def _facts(plan: Plan) -> dict[str, str]:
@@ -135,24 +132,25 @@ def _folds(plan: Plan) -> str:
     return f"{plan.n_folds}, each fits on and scores {shown} rows"
 
 
-def _columns(plan: Plan, frame: pd.DataFrame) -> Table:
-    table = plain_table()
-    for name in ("column", "type", "used as", "missing", "distinct"):
-        table.add_column(name, justify="right" if name in ("missing", "distinct") else "left", overflow="fold")
+def _columns(plan: Plan, frame: pd.DataFrame) -> Table[_Looked]:
     columns = plan.fingerprint.columns
-    for name, kind, _ in columns[:MAX_COLUMNS]:
-        values = frame[name]
-        table.add_row(name, kind, _role(plan, name), f"{int(values.isna().sum()):,}", _distinct(values))
-    if len(columns) > MAX_COLUMNS:
-        table.caption = f"{MAX_COLUMNS} of {len(columns)} columns"
-    return table
+    described = [
+        Column[_Looked]("column", attrgetter("name"), folds=True),
+        Column("type", attrgetter("kind"), folds=True),
+        Column("used as", lambda row: _role(plan, row.name), folds=True),
+        Column("missing", lambda row: int(row.values.isna().sum()), is_number=True),
+        Column("distinct", lambda row: _distinct(row.values), is_number=True),
+    ]
+    rows = [_Looked(name, kind, frame[name]) for name, kind, _ in columns[:MAX_COLUMNS]]
+    caption = f"{MAX_COLUMNS} of {len(columns)} columns" if len(columns) > MAX_COLUMNS else ""
+    return Table(described, rows, caption=caption)
 
 
-def _distinct(values: pd.Series) -> str:
+def _distinct(values: pd.Series) -> int | None:
     try:
-        return f"{values.nunique():,}"
+        return int(values.nunique())
     except TypeError:  # lists and structs
-        return ""
+        return None
 
 
 def _role(plan: Plan, name: str) -> str:

@@ -12,11 +12,9 @@ from dataclasses import dataclass, replace
 
 from runcard import errors
 from runcard.comparison import Beside, set_beside, shared_ranks
-from runcard.stats import standard_error
 from runcard.tracking.base import OUR_TAGS, RunRanking, RunRow
 
 MODEL_PARAM = "model"
-COSTS = ("fit_seconds", "predict_ms_p95", "model_mb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +44,9 @@ class ComparedRun:
     beside: Beside | None = None
 
     @property
-    def model(self) -> str:
-        """The model's name; of a run that runcard did not make, the run's."""
-        return self.run.params.get(MODEL_PARAM, self.run.name)
-
-    @property
     def params(self) -> dict[str, str]:
         """Its hyperparameters as MLflow has them."""
         return {name: value for name, value in self.run.params.items() if name != MODEL_PARAM}
-
-    @property
-    def standard_error(self) -> float | None:
-        """The standard error of its mean over the folds."""
-        return standard_error(self.folds) if len(self.folds) > 1 else None
 
     @property
     def status(self) -> str:
@@ -129,22 +117,6 @@ class RunComparison:
     def n_folds(self) -> int:
         """How many folds the reference was scored on."""
         return next((len(row.folds) for row in self.rows if row.run.run_id == self.reference), 0)
-
-    @property
-    def same_params(self) -> dict[str | None, dict[str, str]]:
-        """The parameters that do not tell runs apart: of all runs under None, of each model's under its name.
-
-        One run alone has nothing in common with others.
-        """
-        by_model: dict[str | None, list[Mapping[str, str]]] = {None: [row.run.params for row in self.rows]}
-        for row in self.rows:
-            by_model.setdefault(row.run.params.get(MODEL_PARAM), []).append(row.params)
-        found = {model: _in_common(several) for model, several in by_model.items()}
-        overall = found[None]
-        return {
-            model: {name: value for name, value in same.items() if model is None or overall.get(name) != value}
-            for model, same in found.items()
-        }
 
     @property
     def n_done(self) -> int:
@@ -224,13 +196,6 @@ def _set_beside(
         practical_difference=yardstick.practical_difference,
     )
     return [replace(row, beside=beside) for row, beside in zip(rows, besides, strict=True)]
-
-
-def _in_common(params: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    if len(params) < 2:
-        return {}
-    first, *rest = params
-    return {name: value for name, value in first.items() if all(other.get(name) == value for other in rest)}
 
 
 def index_of(run: RunRow) -> int:

@@ -10,7 +10,7 @@ from runcard.comparison import Comparison, Standing
 from runcard.decision import Candidate, Decision, decide
 from runcard.plan import Plan
 from runcard.record import FinalRecord, Record
-from runcard.report.tables import parameters, varying_params
+from runcard.report.wording import parameters, varying_params
 from runcard.stats import deviation
 from runcard.tracking.base import TEST_ERROR_TAG, RunRow
 
