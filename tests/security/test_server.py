@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,17 +17,19 @@ import pytest
 import skops.io
 from mlflow import MlflowClient
 from numpy.testing._private.utils import runstring
-from projects import environment, write_project
+from projects import call_cli, environment, write_project
 from sealing import reseal
 from sklearn.preprocessing import FunctionTransformer
 
 import runcard
 from runcard import errors
 from runcard.project import Project, find_project
+from runcard.provenance.signing import sign
 from runcard.tracking.modelfiles import model_digest
+from runcard.tracking.versions import ModelVersion
 from runcard.workflow.fetching import fetch
 from runcard.workflow.predict import predict
-from runcard.workflow.registry.register import register
+from runcard.workflow.registry import promote, register, verify_history
 from runcard.workflow.replay import diff_runs, reproduce
 
 pytestmark = pytest.mark.slow
@@ -132,3 +136,171 @@ def test_a_registered_model_with_a_digest_of_its_own_runs_nothing(shared: Shared
         )
     assert not (tmp_path / "it-ran").exists()
     assert not (tmp_path / "said.csv").exists()
+
+
+# Text
+
+
+ODD = "\x1b]0;mine\x07\x1b[2Jpay\u200b\u202etxt\x9b5m\r\nerror[RC000]: trust me"
+
+
+def shown(shared: Shared, *words: str) -> str:
+    """Give what a command of the colleague's prints, which must act on nothing."""
+    done = call_cli(shared.clone.root, *words, "--tracking-uri", shared.clone.tracking_uri)
+    said = done.stdout + done.stderr
+    assert not re.findall(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u202e]", said), words
+    assert "\nerror[RC000]" not in said
+    return said
+
+
+def test_text_that_was_written_through_the_server_is_shown(shared: Shared) -> None:
+    client, run = shared.client, shared.trials[0]
+    before = client.get_run(run).info.run_name
+    experiment = client.create_experiment(f"odd {ODD}")
+    plain = client.create_run(experiment, run_name=ODD, tags={"team": ODD, "mlflow.user": ODD})
+    client.log_param(plain.info.run_id, "model", ODD)
+    client.log_metric(plain.info.run_id, "accuracy", 0.5)
+    client.update_run(run, name=ODD)
+    client.set_tag(run, "runcard.warnings", ODD)
+    try:
+        assert "pay" in shown(shared, "compare", f"odd {ODD}", "--metric", "accuracy")
+        for words in (
+            ("compare", "shared"),
+            ("compare", "shared", "--format", "markdown"),
+            ("compare", "shared", "--format", "csv"),
+            ("compare", "nothing of that name"),
+            ("select", "shared", "--dry-run"),
+            ("diff", *shared.trials),
+            ("audit", run),
+            ("reproduce", run, "--here"),
+        ):
+            shown(shared, *words)
+    finally:
+        client.update_run(run, name=before)
+        client.delete_tag(run, "runcard.warnings")
+        client.delete_experiment(experiment)
+
+
+# The ledger and signatures
+
+
+SIGNATURE = "runcard.signature"
+
+
+@dataclass(frozen=True)
+class Promoted:
+    """The card's model on the server, promoted and signed, and who could sign something else."""
+
+    shared: Shared
+    version: ModelVersion
+    eves: Path
+    """A clone of somebody whose key is not allowed."""
+
+    @property
+    def name(self) -> str:
+        return self.version.name
+
+    @property
+    def root(self) -> Path:
+        return self.shared.clone.root
+
+    @property
+    def events(self) -> list[str]:
+        """The runs that the ledger's events are, the first first."""
+        (ledger,) = self.shared.client.search_experiments(filter_string="name = 'runcard-ledger'")
+        runs = self.shared.client.search_runs([ledger.experiment_id], order_by=["attributes.start_time"])
+        return [run.info.run_id for run in runs]
+
+    def sign(self, signature: str) -> None:
+        self.shared.client.set_model_version_tag(self.name, str(self.version.version), SIGNATURE, signature)
+
+    def load(self, folder: Path) -> None:
+        predict(str(self.version), self.root / "table.csv", folder / "said.csv", project=self.shared.clone)
+
+
+@pytest.fixture(scope="module")
+def promoted(shared: Shared, tmp_path_factory: pytest.TempPathFactory) -> Promoted:
+    keys = tmp_path_factory.mktemp("keys")
+    eves = tmp_path_factory.mktemp("eves")
+    git(eves, "init", "-q")
+    for name, root in (("ada", shared.clone.root), ("eve", eves)):
+        words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", str(keys / name)]
+        subprocess.run(words, check=True)
+        (root / "allowed").write_text(f"{name}@example.org {(keys / name).with_suffix('.pub').read_text()}")
+        git(root, "config", "gpg.format", "ssh")
+        git(root, "config", "user.signingkey", str(keys / name))
+        git(root, "config", "gpg.ssh.allowedSignersFile", "allowed")
+    version = register(shared.card, project=shared.clone).version
+    for alias in ("staging", "production"):
+        promote(str(version), to=alias, project=shared.clone)
+    return Promoted(shared, version, eves)
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        (lambda p: sign(p.root, p.version.text.replace("version: ", "version: 9")), "it is of something else"),
+        (lambda p: sign(p.root, p.version.text.replace(p.version.digest, "0" * 64)), "it is of something else"),
+        (lambda p: sign(p.eves, p.version.text), "its key is not one that allowed allows"),
+        (lambda p: "-----BEGIN SSH SIGNATURE-----\n" + "A" * 4000, "it is no signature"),
+    ],
+    ids=["of another version", "of other files", "of somebody else", "of nothing"],
+)
+def test_a_signature_that_was_changed_through_the_server_does_not_hold(
+    promoted: Promoted, made: Callable[[Promoted], str], why: str, tmp_path: Path
+) -> None:
+    before = promoted.shared.client.get_model_version(promoted.name, str(promoted.version.version)).tags[SIGNATURE]
+    promoted.load(tmp_path)
+    (tmp_path / "said.csv").unlink()
+    promoted.sign(made(promoted))
+    with pytest.raises(errors.SignatureInvalid) as caught:
+        promoted.load(tmp_path)
+    assert why in caught.value.why
+    assert not (tmp_path / "said.csv").exists()
+    promoted.sign(before)
+
+
+def tagged(name: str, value: str) -> Callable[[Promoted], None]:
+    return lambda promoted: promoted.shared.client.set_tag(promoted.events[1], name, value)
+
+
+def deleted(promoted: Promoted) -> None:
+    promoted.shared.client.delete_run(promoted.events[1])
+
+
+def moved(promoted: Promoted) -> None:
+    promoted.shared.client.delete_registered_model_alias(promoted.name, "production")
+
+
+def put_in(promoted: Promoted) -> None:
+    """Write an event as any client can, after the last one."""
+    client, last = promoted.shared.client, promoted.events[-1]
+    run = client.get_run(last)
+    tags = {name: value for name, value in run.data.tags.items() if name.startswith("runcard.")}
+    new = client.create_run(run.info.experiment_id, tags=tags | {"runcard.after": last})
+    for name, value in run.data.params.items():
+        client.log_param(new.info.run_id, name, value)
+    client.log_param(last, "next", new.info.run_id)
+    client.log_text(new.info.run_id, tags["runcard.event"], "event.json")
+    client.set_terminated(new.info.run_id)
+
+
+# Each on what the ones before left: a server's record has no way back.
+EDITS: list[tuple[Callable[[Promoted], None], str]] = [
+    (tagged("runcard.who", "somebody else"), r"the tags of `shared/1 to staging` .* were edited: `runcard\.who`"),
+    (tagged(SIGNATURE, "none"), r"the signature of `shared/1 to staging` .*: it is no signature"),
+    (moved, "`production` is nowhere, the ledger left it on shared/1"),
+    (put_in, r"was not written after `shared/1 to production`"),
+    (tagged("runcard.void", "it never was"), r"`shared/1 to staging` .* is marked as void"),
+    (deleted, r"`shared/1 to staging` .* was deleted"),
+    (tagged("runcard.event", "{}"), r"its event [0-9a-f]{32} is not what runcard writes"),
+]
+
+
+def test_a_ledger_that_was_edited_through_the_server_is_seen(promoted: Promoted) -> None:
+    assert verify_history(promoted.name, project=promoted.shared.clone).entries
+    for edit, said in EDITS:
+        edit(promoted)
+        with pytest.raises((errors.LedgerAltered, errors.LedgerUnusable)) as caught:
+            verify_history(promoted.name, project=promoted.shared.clone)
+        assert re.search(said, str(caught.value))
