@@ -106,7 +106,7 @@ def check(holds: bool) -> None:
 
 def fill(uri: str, n_runs: int) -> None:
     """Write trials into MLflow's tables; its client would take an hour."""
-    from runcard.tracking.base import RunLog, Tag
+    from runcard.tracking.items import RunLog, Tag
     from runcard.tracking.mlflow import MlflowTracker
 
     tags = {"runcard.primary": "roc_auc", "runcard.greater_is_better": "true", "runcard.protocol": "p"}
@@ -124,7 +124,7 @@ def fill(uri: str, n_runs: int) -> None:
 
 def put(connection: sqlite3.Connection, rng: random.Random, k: int, experiment: int, parent: str) -> None:
     """Write one trial as `runcard run` would leave it."""
-    from runcard.tracking.base import Metric, Param, RunLog, Tag
+    from runcard.tracking.items import Metric, Param, RunLog, Tag
     from runcard.tracking.seal import seal_items
 
     run_id, key = f"{rng.getrandbits(128):032x}", f"{rng.getrandbits(256):064x}"

@@ -1,4 +1,4 @@
-"""Write src/runcard/tracking/known_types.json: what a model file may name, read off models that are saved here.
+"""Write src/runcard/tracking/models/known_types.json: what a model file may name, read off models that are saved here.
 
 Every estimator and transformer of scikit-learn and the boosters is fitted on a few rows, with each choice of each of
 its hyperparameters, and dumped as runcard dumps models; what the files name is the list, each name in the role that
@@ -22,7 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-LIST = Path(__file__).parents[1] / "src" / "runcard" / "tracking" / "known_types.json"
+LIST = Path(__file__).parents[1] / "src" / "runcard" / "tracking" / "models" / "known_types.json"
 PACKAGES = ("scikit-learn", "numpy", "scipy", "skops", "xgboost", "lightgbm", "catboost")
 
 METRICS = "sklearn.metrics._"

@@ -35,7 +35,8 @@ from runcard.tracking.mlflow import MlflowTracker
 from runcard.workflow import execute
 from runcard.workflow.finals import _refit_or_draw
 from runcard.workflow.replay import here, reproduce
-from runcard.workflow.sync import sync
+from runcard.workflow.run import execute
+from runcard.workflow.run.sync import sync
 
 MODELS = [{"name": "moody", "params": {"shift": [0.0, 0.2]}}]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from runcard.engine.base import Later
-from runcard.trial import Preparation
+from runcard.tabular import Preparation
 
 
 class HereEngine:

@@ -25,7 +25,7 @@ from crashes import in_a_fork, let_go_of_databases, watch_databases
 from runcard import errors
 from runcard.project import find_project
 from runcard.tracking.mlflow import MlflowLedger, MlflowRegistry
-from runcard.workflow.registry import promote, read_history, register
+from runcard.workflow.promote import promote, read_history, register
 
 LONGEST_SECONDS = 120
 

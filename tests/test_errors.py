@@ -28,17 +28,17 @@ from runcard.data.signature import check_columns
 from runcard.data.source import read_table, write_parquet
 from runcard.journal import check_files, hold_card, open_journal, stage_files
 from runcard.project import find_project
-from runcard.provenance.builds import digest_own_source
-from runcard.provenance.code import Code, capture_code
-from runcard.provenance.kept import read_code
-from runcard.provenance.restore import restore_code
-from runcard.provenance.sandbox import require_sandbox
-from runcard.provenance.venv import make_venv
-from runcard.provenance.wanted import want
-from runcard.tracking import base
+from runcard.provenance.bundle import read_code
+from runcard.provenance.capture.code import Code, capture_code
+from runcard.provenance.capture.sources import digest_own_source
+from runcard.provenance.rebuild.code import restore_code
+from runcard.provenance.rebuild.requirements import want
+from runcard.provenance.rebuild.sandbox import require_sandbox
+from runcard.provenance.rebuild.venv import make_venv
+from runcard.tracking import items
 from runcard.tracking.mlflow import MlflowRegistry, MlflowTracker
 from runcard.tracking.versions import parse_ref
-from runcard.workflow.compare import compare_runs
+from runcard.workflow.choose.compare import compare_runs
 from runcard.workflow.replay.child import run_child
 
 GOLDEN = Path(__file__).parent / "golden" / "errors"
@@ -431,8 +431,8 @@ def not_rowwise(root: Path) -> str:
 def untrusted(root: Path) -> str:
     import skops.io
 
-    from runcard.tracking.owncode import OwnCode
-    from runcard.tracking.trust import trusted_types
+    from runcard.tracking.models.owncode import OwnCode
+    from runcard.tracking.models.trust import trusted_types
 
     skops.io.dump(Fraction(1), root / "model.skops")
     return python_says(lambda: trusted_types(root / "model.skops", OwnCode()))
@@ -578,7 +578,7 @@ def deleted_experiment(root: Path) -> str:
 
 @case("RC504")
 def deleted_run(root: Path) -> str:
-    log = base.RunLog(
+    log = items.RunLog(
         record_id="r1", experiment="churn", name="forest-1", kind="trial", parent_run_id=None,
         started_ms=1, ended_ms=2, status="FINISHED", items=(),
     )  # fmt: skip
@@ -599,9 +599,9 @@ def not_comparable(root: Path) -> str:
     def compare(tracker: MlflowTracker) -> None:
         for protocol, changes in (("p" * 64, {}), ("q" * 64, {"data": "e" * 64, "split": "b" * 64})):
             tags = {"runcard.protocol": protocol, "runcard.parts": json.dumps(parts | changes)}
-            log = base.RunLog(
+            log = items.RunLog(
                 record_id=protocol, experiment=f"churn-{protocol[0]}", name=f"card-{protocol[0]}", kind="card",
-                started_ms=1, ended_ms=2, status="FINISHED", items=tuple(base.Tag(*tag) for tag in tags.items()),
+                started_ms=1, ended_ms=2, status="FINISHED", items=tuple(items.Tag(*tag) for tag in tags.items()),
             )  # fmt: skip
             tracker.open_run(log)
         compare_runs(["churn-p", "churn-q"], find_project(root))
@@ -645,7 +645,9 @@ def card_edited_in_mlflow(root: Path) -> str:
     write(root)
 
     def compare(tracker: MlflowTracker) -> None:
-        log = base.RunLog("r", "card", "card-1", "churn", 1, "FINISHED", 2, items=(base.Tag("runcard.primary", "f1"),))
+        log = items.RunLog(
+            "r", "card", "card-1", "churn", 1, "FINISHED", 2, items=(items.Tag("runcard.primary", "f1"),)
+        )
         run_id = tracker.open_run(log)
         tracker.fill_run(run_id, log)
         tracker.client.set_tag(run_id, "runcard.primary", "recall")
@@ -693,7 +695,7 @@ def gate_failed(root: Path) -> str:
 
 @case("RC703")
 def overtaken(root: Path) -> str:
-    from runcard.workflow.registry import promote
+    from runcard.workflow.promote import promote
 
     write(root)
     registered_by_hand(root)
@@ -724,7 +726,7 @@ def audit_failed(root: Path) -> str:
 
 @case("RC513")
 def model_not_signed(root: Path) -> str:
-    from runcard.tracking.modelfiles import model_digest
+    from runcard.tracking.models.digest import model_digest
 
     write(root)
     with (root / "pyproject.toml").open("a") as file:

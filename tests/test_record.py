@@ -12,7 +12,7 @@ from projects import customers_card, make_customers, write_project
 
 from runcard.plan import Plan
 from runcard.record import Draft, FinalRecord, make_record, read_final, read_record, renumber, to_json
-from runcard.trial import FitResult, StageResult
+from runcard.tabular import FitResult, StageResult
 from runcard.workflow.resolve import resolve
 
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from runcard.card import Card, load_card
     from runcard.catalog.registered import dataset, features, metric, model
     from runcard.errors import RuncardError
-    from runcard.workflow.execute import run
-    from runcard.workflow.result import Result
+    from runcard.workflow.run.execute import run
+    from runcard.workflow.run.result import Result
 
 __version__ = "0.1.0"
 
@@ -32,14 +32,14 @@ __all__ = [
 
 _HOMES = {
     "Card": "runcard.card",
-    "Result": "runcard.workflow.result",
+    "Result": "runcard.workflow.run.result",
     "RuncardError": "runcard.errors",
     "dataset": "runcard.catalog.registered",
     "features": "runcard.catalog.registered",
     "load_card": "runcard.card",
     "metric": "runcard.catalog.registered",
     "model": "runcard.catalog.registered",
-    "run": "runcard.workflow.execute",
+    "run": "runcard.workflow.run.execute",
 }
 
 

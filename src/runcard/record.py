@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 from runcard.plan import Plan, Trial
-from runcard.trial import Curves, FinalResult, FitResult, Scored, StageResult, percentile_95, pool, score_all
+from runcard.tabular import Curves, FinalResult, FitResult, Scored, StageResult, percentile_95, pool, score_all
 
 Status = Literal["done", "stopped", "impossible", "failed", "lost"]
 """`stopped`: it fell behind others, and has no scores; `impossible`: its hyperparameters do not go together, and it

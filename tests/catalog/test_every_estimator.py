@@ -12,9 +12,9 @@ from sklearn.utils import all_estimators
 from runcard.catalog.features import default_transformer
 from runcard.catalog.models import build_estimator, check_values, find_model, unknown_model
 from runcard.catalog.registered import Catalog
-from runcard.tracking.description import ModelDescription
-from runcard.tracking.owncode import OwnCode
-from runcard.tracking.trust import load_trusted
+from runcard.tracking.models.description import ModelDescription
+from runcard.tracking.models.owncode import OwnCode
+from runcard.tracking.models.trust import load_trusted
 
 pytestmark = pytest.mark.slow
 

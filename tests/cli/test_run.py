@@ -16,8 +16,8 @@ from rich.console import Console
 
 import runcard
 from runcard.cli.progress import Show
-from runcard.workflow.listener import Counts
 from runcard.workflow.resolve import resolve
+from runcard.workflow.run.listener import Counts
 
 
 @pytest.fixture(scope="module")

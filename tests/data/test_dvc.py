@@ -17,7 +17,7 @@ from runcard.catalog.registered import Catalog
 from runcard.data.dvc import find_tracked, pull
 from runcard.data.lockfile import read_lock
 from runcard.project import find_project
-from runcard.workflow.obtain import obtain_table
+from runcard.workflow.datasets.obtain import obtain_table
 
 pytestmark = pytest.mark.slow
 

@@ -35,13 +35,13 @@ from runcard.execution import read_execution
 from runcard.journal import book, file_folder
 from runcard.project import find_project
 from runcard.tracking import delivery
-from runcard.tracking.base import RunRow
+from runcard.tracking.items import RunRow
 from runcard.tracking.mlflow import MlflowTracker
-from runcard.workflow import execute
-from runcard.workflow.execute import run
-from runcard.workflow.listener import Listener
-from runcard.workflow.outbox import name_of
-from runcard.workflow.sync import sync
+from runcard.workflow.run import execute
+from runcard.workflow.run.execute import run
+from runcard.workflow.run.listener import Listener
+from runcard.workflow.run.outbox import name_of
+from runcard.workflow.run.sync import sync
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 

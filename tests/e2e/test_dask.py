@@ -41,7 +41,7 @@ def trainers(cluster: DaskCluster) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if Path(process.cwd()).is_relative_to(cluster.folder) and "runcard.engine.child" in process.cmdline():
+            if Path(process.cwd()).is_relative_to(cluster.folder) and "runcard.engine.dask.child" in process.cmdline():
                 found.append(process)
     return found
 

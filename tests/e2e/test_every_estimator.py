@@ -22,12 +22,12 @@ from runcard.catalog.models import find_model, model_names
 from runcard.catalog.registered import Catalog
 from runcard.project import find_project
 from runcard.replay import judge
-from runcard.trial import stage_table
-from runcard.workflow.engines import choose_engine
-from runcard.workflow.replay.outcome import carry_out
+from runcard.tabular import stage_table
+from runcard.workflow.replay.again import carry_out
 from runcard.workflow.replay.reproduce import find_recorded
 from runcard.workflow.resolve import resolve
-from runcard.workflow.train import Bench
+from runcard.workflow.run.bench import choose_engine
+from runcard.workflow.run.train import Bench
 
 PAGE = Path(__file__).parents[2] / "docs" / "reproducibility.md"
 NOT_IDENTICAL: dict[tuple[str, str], str] = {}

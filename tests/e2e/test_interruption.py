@@ -22,7 +22,7 @@ from projects import (
     wait_for,
 )
 
-from runcard.tracking.base import RunRow
+from runcard.tracking.items import RunRow
 from runcard.tracking.mlflow import MlflowTracker
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]

@@ -18,11 +18,11 @@ from servers import Mood, Relay, run_relay
 from runcard.project import find_project
 from runcard.tracking import delivery
 from runcard.tracking.judged import NOBODYS_MODEL
-from runcard.workflow import execute
-from runcard.workflow.execute import run
-from runcard.workflow.listener import Listener
-from runcard.workflow.result import Result
-from runcard.workflow.sync import sync
+from runcard.workflow.run import execute
+from runcard.workflow.run.execute import run
+from runcard.workflow.run.listener import Listener
+from runcard.workflow.run.result import Result
+from runcard.workflow.run.sync import sync
 
 pytestmark = pytest.mark.slow
 

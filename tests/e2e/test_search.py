@@ -24,7 +24,7 @@ from runcard.report.compared import comparison_table
 from runcard.report.ranked import ranking_report
 from runcard.tracking.base import RunRow
 from runcard.tracking.mlflow import MlflowTracker
-from runcard.workflow.compare import compare_runs
+from runcard.workflow.choose.compare import compare_runs
 
 pytestmark = pytest.mark.slow
 

@@ -11,8 +11,8 @@ from servers import free_port, run_relay
 
 import runcard
 from runcard.tracking.mlflow import MlflowTracker
-from runcard.workflow.execute import run
-from runcard.workflow.listener import Listener
+from runcard.workflow.run.execute import run
+from runcard.workflow.run.listener import Listener
 
 
 @pytest.fixture

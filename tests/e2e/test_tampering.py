@@ -25,7 +25,7 @@ from projects import COMMAND, customers_card, environment, make_customers, write
 import runcard
 from runcard import errors
 from runcard.project import find_project
-from runcard.provenance.uv import find_uv
+from runcard.provenance.rebuild.uv import find_uv
 from runcard.replay import Replay
 from runcard.workflow.replay import reproduce
 from runcard.workflow.replay.options import MODE_VARIABLE

@@ -109,7 +109,7 @@ def test_another_version_of_a_package_changes_the_keys_it_computed(
 
     real = metadata.version
     monkeypatch.setattr(metadata, "version", lambda name: "0.0" if name == "scikit-learn" else real(name))
-    from runcard.provenance.environment import versions_of
+    from runcard.provenance.capture.environment import versions_of
 
     if hasattr(versions_of, "cache_clear"):
         versions_of.cache_clear()

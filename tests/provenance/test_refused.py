@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from runcard.project import find_project
-from runcard.provenance.code import capture_code
+from runcard.provenance.capture.code import capture_code
 from runcard.provenance.refused import is_refused, mending
-from runcard.workflow.uncommitted import refused_remark
+from runcard.workflow.run.committed import refused_remark
 
 
 def git(folder: Path, *words: str) -> None:

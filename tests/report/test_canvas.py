@@ -1,4 +1,4 @@
-from runcard.report.canvas import shown
+from runcard.report.figures.canvas import shown
 
 
 def test_long_text_is_shortened_in_its_middle():

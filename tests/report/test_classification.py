@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from runcard.report.classification import classification_report, count_confusions
-from runcard.report.view import FinalistView
+from runcard.report.figures.classification import classification_report, count_confusions
+from runcard.report.figures.view import FinalistView
 
 
 def view_of(pairs, k):

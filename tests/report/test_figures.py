@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runcard.report.classification import draw_confusion_matrix, draw_roc_curve
-from runcard.report.figures import FinalistView, draw, drawings_of
-from runcard.report.importance import draw_importances
+from runcard.report.figures.classification import draw_confusion_matrix, draw_roc_curve
+from runcard.report.figures.figures import FinalistView, draw, drawings_of
+from runcard.report.figures.importance import draw_importances
 
 pytestmark = pytest.mark.slow
 

@@ -19,7 +19,7 @@ from projects import COMMAND, call_cli, environment, write_project
 import runcard
 from runcard import errors
 from runcard.project import Project, find_project
-from runcard.provenance.kept import read_code
+from runcard.provenance.bundle import read_code
 from runcard.workflow.replay import find_recorded, reproduce
 from runcard.workflow.replay.author import AGREED, ALLOWED, OF_JOURNAL, why_trusted
 from runcard.workflow.replay.isolated import ignored_variables, replay_variables

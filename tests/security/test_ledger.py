@@ -19,9 +19,9 @@ from runcard.project import Project
 from runcard.promotion import EventKind, Promotion, to_json
 from runcard.tracking.entries import Entry
 from runcard.tracking.mlflow import MlflowLedger, quiet_mlflow
-from runcard.workflow.registry import verify_history
-from runcard.workflow.registry.desk import open_desk
-from runcard.workflow.registry.settle import settle
+from runcard.workflow.promote import verify_history
+from runcard.workflow.promote.events import settle
+from runcard.workflow.promote.session import open_desk
 
 pytestmark = pytest.mark.slow
 

@@ -27,12 +27,12 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
 from runcard import errors
-from runcard.tracking.description import ModelDescription, describe_model
 from runcard.tracking.mlflow import signature_of
-from runcard.tracking.modelzip import MAX_RATIO
-from runcard.tracking.named import Named
-from runcard.tracking.owncode import OwnCode
-from runcard.tracking.trust import known_types, load_trusted
+from runcard.tracking.models.archive import MAX_RATIO
+from runcard.tracking.models.description import ModelDescription, describe_model
+from runcard.tracking.models.owncode import OwnCode
+from runcard.tracking.models.trust import known_types, load_trusted
+from runcard.tracking.models.types import Named
 
 CANARY = "canary"
 
@@ -469,4 +469,4 @@ def test_models_are_loaded_in_one_place() -> None:
         for path in source.rglob("*.py")
         if any(word in path.read_text(encoding="utf-8") for word in words)
     }
-    assert found == {"tracking/trust.py", "tracking/mlflow/models.py"}  # the latter with --allow-code alone
+    assert found == {"tracking/models/trust.py", "tracking/mlflow/models.py"}  # the latter with --allow-code alone

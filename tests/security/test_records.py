@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from runcard import errors
-from runcard.provenance.beneath import copy_beneath, edit_beneath, link_beneath, write_beneath
-from runcard.provenance.border import check_code, check_environment, is_address, is_below, is_commit
-from runcard.provenance.code import Code, capture_code
-from runcard.provenance.kept import files_of, read_code
-from runcard.provenance.restore import restore_code
+from runcard.provenance.bundle import files_of, read_code
+from runcard.provenance.capture.code import Code, capture_code
+from runcard.provenance.rebuild.beneath import copy_beneath, edit_beneath, link_beneath, write_beneath
+from runcard.provenance.rebuild.code import restore_code
+from runcard.provenance.rebuild.records import check_code, check_environment, is_address, is_below, is_commit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -247,13 +247,19 @@ def test_programs_are_started_in_known_places_only() -> None:
         if any(word in path.read_text() for word in ("subprocess.", "os.system", "os.popen", "os.exec", "os.spawn"))
     }
     assert found == {
-        *("data/dvc.py", "engine/child.py", "tracking/server.py", "workflow/fetching.py", "workflow/replay/child.py"),
+        *(
+            "data/dvc.py",
+            "engine/dask/child.py",
+            "tracking/mlflow/page.py",
+            "workflow/models/fetch.py",
+            "workflow/replay/child.py",
+        ),
         *(
             "provenance/git.py",
-            "provenance/hardware.py",
-            "provenance/sandbox.py",
+            "provenance/capture/hardware.py",
+            "provenance/rebuild/sandbox.py",
             "provenance/signing.py",
-            "provenance/uv.py",
-            "provenance/venv.py",
+            "provenance/rebuild/uv.py",
+            "provenance/rebuild/venv.py",
         ),
     }

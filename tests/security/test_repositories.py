@@ -14,10 +14,10 @@ from projects import environment
 
 from runcard import errors
 from runcard.project import Project
-from runcard.provenance.code import capture_code
+from runcard.provenance.capture.code import capture_code
+from runcard.provenance.capture.patch import extent_of
 from runcard.provenance.git import ask_git, author_of, is_pushed, remote_branch_of
-from runcard.provenance.patch import extent_of
-from runcard.provenance.restore import restore_code
+from runcard.provenance.rebuild.code import restore_code
 from runcard.replay import Account
 from runcard.workflow.replay.diff import commits_apart
 

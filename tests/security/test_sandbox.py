@@ -13,8 +13,8 @@ import pytest
 from projects import can_confine, environment
 
 from runcard import errors
-from runcard.provenance.beneath import read_beneath
-from runcard.provenance.sandbox import bases_of, confine, plain_variables, require_sandbox
+from runcard.provenance.rebuild.beneath import read_beneath
+from runcard.provenance.rebuild.sandbox import bases_of, confine, plain_variables, require_sandbox
 
 ATTACK = """
 import json, os, pathlib, socket, sys

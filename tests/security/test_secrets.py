@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from runcard import errors
-from runcard.provenance.code import capture_code
-from runcard.provenance.modules import Modules
-from runcard.provenance.secrets import secret_in
+from runcard.provenance.capture.code import capture_code
+from runcard.provenance.capture.modules import Modules
+from runcard.provenance.capture.secrets import secret_in
 from runcard.redact import redact, redact_command
 from runcard.tokens import find_secret, names_secret
-from runcard.tracking.logs import _tags
+from runcard.tracking.records import _tags
 
 MIXED = "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8s9T0u1V2w3X4y5Z6a7B8c9D0e1F2"
 HEX = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"

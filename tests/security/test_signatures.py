@@ -16,9 +16,9 @@ from runcard import errors
 from runcard.project import Project, find_project
 from runcard.provenance.signing import SigningFailed, check_signature, has_key, sign
 from runcard.tracking.mlflow import quiet_mlflow, save_model
-from runcard.tracking.modelfiles import model_digest
-from runcard.workflow.loading import open_model
-from runcard.workflow.registry import promote, verify_history
+from runcard.tracking.models.digest import model_digest
+from runcard.workflow.models.load import open_model
+from runcard.workflow.promote import promote, verify_history
 
 MODEL = "churn"
 TAG = "runcard.signature"

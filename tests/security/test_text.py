@@ -31,7 +31,6 @@ from runcard.printable import in_markdown, printable, printable_line, shortened
 from runcard.promotion import Gate, Promotion
 from runcard.record import Record
 from runcard.replay import Replay
-from runcard.replay.beside import Beside
 from runcard.replay.difference import Difference
 from runcard.report.audit import audit_report
 from runcard.report.blocks import Block, Column, Excerpt, Facts, Table, Text

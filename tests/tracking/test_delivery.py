@@ -20,8 +20,8 @@ from servers import free_port, run_silent_server
 
 from runcard import errors
 from runcard.tracking import delivery as subject
-from runcard.tracking.base import Metric, Param, RunKind, RunLog, RunStatus, Tag, TextArtifact
 from runcard.tracking.delivery import Delivery, DeliveryReport, Parcel, RunState, deliver
+from runcard.tracking.items import Metric, Param, RunKind, RunLog, RunStatus, Tag, TextArtifact
 from runcard.tracking.mlflow import MlflowTracker, quiet_mlflow
 
 pytestmark = pytest.mark.slow

@@ -11,11 +11,11 @@ import pytest
 from mlflow import MlflowClient
 
 from runcard import errors
-from runcard.tracking.base import RunLog, TextArtifact
+from runcard.tracking.items import RunLog, TextArtifact
 from runcard.tracking.mlflow import MlflowFiles, MlflowTracker
+from runcard.tracking.mlflow.tables import open_tables
 from runcard.tracking.moved import bring_up_to_date, local_path
 from runcard.tracking.runfiles import RunFiles
-from runcard.tracking.tables import open_tables
 
 pytestmark = pytest.mark.slow
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runcard.tracking.base import (
+from runcard.tracking.items import (
     Artifact,
     Item,
     Metric,

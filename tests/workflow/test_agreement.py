@@ -18,13 +18,13 @@ from servers import run_mlflow
 import runcard
 from runcard import errors
 from runcard.project import Project, Settings, find_project
-from runcard.workflow.audit import audit_run
-from runcard.workflow.compare import compare_runs
-from runcard.workflow.predict import predict
-from runcard.workflow.registry.promote import promote
-from runcard.workflow.registry.register import register
+from runcard.workflow.choose.compare import compare_runs
+from runcard.workflow.choose.select import Wish, select
+from runcard.workflow.models.predict import predict
+from runcard.workflow.promote.promote import promote
+from runcard.workflow.promote.register import register
 from runcard.workflow.replay import reproduce
-from runcard.workflow.select import Wish, select
+from runcard.workflow.replay.audit import audit_run
 
 pytestmark = pytest.mark.slow
 

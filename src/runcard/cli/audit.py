@@ -34,7 +34,7 @@ def command(name: str | None, require: int | None, tracking_uri: str | None, as_
     """
     from runcard.audit import N_ITEMS
     from runcard.project import find_project
-    from runcard.workflow.audit import audit_run
+    from runcard.workflow.replay.audit import audit_run
 
     if require is not None and require > N_ITEMS:
         raise errors.UsageError(

@@ -10,7 +10,7 @@ from runcard.cli import options
 from runcard.cli.answer import Command, answer, answer_document
 
 if TYPE_CHECKING:
-    from runcard.tracking.compared import RunComparison
+    from runcard.tracking.ranking import RunComparison
 
 
 @click.command("compare", cls=Command)
@@ -51,7 +51,7 @@ def command(
     first six digits of it or more, or its name.
     """
     from runcard.project import find_project
-    from runcard.workflow.compare import compare_runs
+    from runcard.workflow.choose.compare import compare_runs
 
     found = compare_runs(
         names,

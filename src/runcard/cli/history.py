@@ -22,7 +22,7 @@ def command(model: str, verify: bool, tracking_uri: str | None, as_json: bool) -
     the experiment `runcard-ledger` in MLflow. Each event holds the digest of the one before: `--verify` sees one of any
     model that was edited, taken out, put in or moved, and where MODEL is not where the ledger left it.
     """
-    from runcard.workflow.registry import read_history, verify_history
+    from runcard.workflow.promote import read_history, verify_history
 
     verified = verify_history(model, tracking_uri=tracking_uri, note=say) if verify else None
     found = read_history(model, tracking_uri=tracking_uri, note=say)

@@ -27,7 +27,7 @@ def command(name: str, update: bool, reason: str | None) -> None:
         )
     from runcard.project import find_project
     from runcard.workflow.datasets import lock_dataset
-    from runcard.workflow.locking import said
+    from runcard.workflow.datasets.check import said
 
     found, is_new = lock_dataset(find_project(), name, reason=reason)
     for locked in found:

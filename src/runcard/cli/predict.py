@@ -13,7 +13,7 @@ from runcard.cli import options
 from runcard.cli.answer import Command, say
 
 if TYPE_CHECKING:
-    from runcard.workflow.predict import OnRows, Prediction
+    from runcard.workflow.models.predict import OnRows, Prediction
 
 
 @click.command("predict", cls=Command)
@@ -31,7 +31,7 @@ def command(model: str, source: Path, output: Path, tracking_uri: str | None, al
     The rows are read some at a time, so there may be more than fit into memory.
     """
     from runcard.project import find_project
-    from runcard.workflow.predict import predict
+    from runcard.workflow.models.predict import predict
 
     project = find_project().with_settings(tracking_uri=tracking_uri)
     with _progress() as on_rows:

@@ -21,8 +21,8 @@ def command(model: str, to: str, force: bool, reason: str, tracking_uri: str | N
     MODEL alone means its latest version. The gates stand in the card under `registry:` and in
     `[tool.runcard.gates]`. When one does not hold, or cannot be judged, nothing is moved and the exit code is 3.
     """
-    from runcard.workflow.registry import promote
-    from runcard.workflow.registry.promote import gate_lines
+    from runcard.workflow.promote import promote
+    from runcard.workflow.promote.promote import gate_lines
 
     done = promote(model, to=to, force=force, reason=reason, allow_code=allow_code, tracking_uri=tracking_uri, note=say)
     event = done.promotion

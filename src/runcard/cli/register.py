@@ -18,7 +18,7 @@ def command(name: str | None, tracking_uri: str | None) -> None:
     either, the project's only card is. Of a card the trial that was decided upon is taken, else the best one.
     A run is registered once: the second time its version is named again.
     """
-    from runcard.workflow.registry import register
+    from runcard.workflow.promote import register
 
     found = register(name, tracking_uri=tracking_uri, note=say)
     if not found.is_new:

@@ -18,7 +18,7 @@ def command(model: str, to: int | None, reason: str, tracking_uri: str | None) -
 
     Only that its files are what was saved is verified. It is an event in the ledger, as a promotion is.
     """
-    from runcard.workflow.registry import rollback
+    from runcard.workflow.promote import rollback
 
     done = rollback(model, to=to, reason=reason, tracking_uri=tracking_uri, note=say)
     event = done.promotion

@@ -38,7 +38,7 @@ def command(
     from there. While trials run, MLflow is filled.
     """
     from runcard.cli.progress import make_listener
-    from runcard.workflow.execute import run
+    from runcard.workflow.run.execute import run
 
     listener = make_listener(quiet=as_json)
     result = run(
@@ -62,7 +62,7 @@ def command(
 
 def _as_dict(result: Any) -> dict[str, Any]:
     from runcard.report.noted import missing_metrics, warned
-    from runcard.workflow.result import row_of
+    from runcard.workflow.run.result import row_of
 
     key = result.chosen.record.trial_key if result.chosen else None
     return {

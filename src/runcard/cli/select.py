@@ -64,7 +64,7 @@ def command(
     """
     from runcard.plan import read_constraint
     from runcard.project import find_project
-    from runcard.workflow.select import Wish, select, select_plain
+    from runcard.workflow.choose.select import Wish, select, select_plain
 
     project = find_project().with_settings(tracking_uri=tracking_uri)
     constraints = tuple(read_constraint(name, bound) for name, bound in (*at_most, *at_least))

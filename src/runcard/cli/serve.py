@@ -10,7 +10,7 @@ from runcard.cli import options
 from runcard.cli.answer import Command, answer, say
 
 if TYPE_CHECKING:
-    from runcard.workflow.serve import ServedModel
+    from runcard.workflow.models.serve import ServedModel
 
 
 @click.command("serve", cls=Command)
@@ -26,7 +26,7 @@ def command(model: str, host: str, port: int, tracking_uri: str | None, allow_co
     a host other than this machine is for networks that you trust.
     """
     from runcard.project import find_project
-    from runcard.workflow.serve import serve_model
+    from runcard.workflow.models.serve import serve_model
 
     project = find_project().with_settings(tracking_uri=tracking_uri)
     serve_model(model, project=project, host=host, port=port, allow_code=allow_code, on_ready=_tell)

@@ -14,7 +14,7 @@ def find_subject(name: str | None, command: str) -> tuple[str, Card | None]:
     Without a name, the project's only card is meant.
     """
     from runcard.project import find_project
-    from runcard.workflow.chosen import experiment_of, only_card
+    from runcard.workflow.refs import experiment_of, only_card
 
     project = find_project()
     return experiment_of(name or only_card(project, command), project)

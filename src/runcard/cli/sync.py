@@ -21,7 +21,7 @@ def command(tracking_uri: str | None) -> None:
     """
     from runcard.project import find_project
     from runcard.redact import redact
-    from runcard.workflow.sync import sync
+    from runcard.workflow.run.sync import sync
 
     project = find_project().with_settings(tracking_uri=tracking_uri)
     report = sync(project)

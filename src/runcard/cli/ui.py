@@ -22,7 +22,7 @@ def command(port: int, tracking_uri: str | None, browser: bool) -> None:
     It is served on this machine only, until Ctrl-C. Where runs go to a server already, its page is opened.
     """
     from runcard.project import find_project
-    from runcard.tracking.server import serve
+    from runcard.tracking.mlflow.page import serve
 
     project = find_project().with_settings(tracking_uri=tracking_uri)
     if project.tracking_uri.startswith(("http://", "https://")):

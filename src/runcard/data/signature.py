@@ -280,7 +280,7 @@ def _all_valid(columns: Sequence[pa.ChunkedArray]) -> np.ndarray:
 
 
 def _frame(columns: Mapping[str, pa.ChunkedArray]) -> pd.DataFrame:
-    """Build the frame as training builds its own: see `runcard.trial.matrices.read_rows`."""
+    """Build the frame as training builds its own: see `runcard.tabular.matrices.read_rows`."""
     import pyarrow as pa
 
     frame: pd.DataFrame = pa.table(dict(columns)).to_pandas(ignore_metadata=True)

@@ -15,7 +15,7 @@ from runcard.data.target import Target
 from runcard.keyed import is_keyed_by_label
 from runcard.plan.digest import digest
 from runcard.plan.featureset import FeatureSet, set_name
-from runcard.provenance.environment import BOOSTING, CORE, SAMPLER, versions_of
+from runcard.provenance.capture.environment import BOOSTING, CORE, SAMPLER, versions_of
 from runcard.search.stopping import Hyperband
 from runcard.search.strategy import Point, Space, every_point, every_value, n_points, random_points
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from runcard import errors
+from runcard.card.gather import Gathered, unknown_columns
 from runcard.card.sections import Card
 from runcard.catalog.metrics import Metric, resolve_metric
 from runcard.catalog.models import ModelSpec, find_model, unknown_model
@@ -21,7 +22,6 @@ from runcard.plan.choice import make_choice
 from runcard.plan.copies import count_copies
 from runcard.plan.digest import describe_split, digest
 from runcard.plan.draw import covering, likely_points, list_points, make_draw, make_trials
-from runcard.plan.faults import Gathered, unknown_columns
 from runcard.plan.featureset import make_feature_sets, set_name
 from runcard.plan.plan import Plan
 from runcard.plan.split import split_rows

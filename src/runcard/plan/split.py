@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from runcard import errors
+from runcard.card.gather import unknown_column
 from runcard.card.sections import Card
 from runcard.data.source import Table
 from runcard.data.split import Split, SplitKind, make_split
 from runcard.data.target import Target
-from runcard.plan.faults import unknown_column
 
 if TYPE_CHECKING:
     import numpy as np

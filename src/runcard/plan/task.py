@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from runcard import errors
+from runcard.card.gather import unknown_column
 from runcard.card.sections import Card
 from runcard.catalog.metrics import find_metric
 from runcard.catalog.models import ModelSpec
 from runcard.catalog.registered import Catalog, Task
 from runcard.data.columns import describe_target, task_of
 from runcard.data.source import Table
-from runcard.plan.faults import unknown_column
 from runcard.yaml import Path as KeyPath
 
 

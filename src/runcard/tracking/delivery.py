@@ -18,7 +18,7 @@ from typing import Protocol, Self
 
 from runcard import errors
 from runcard.redact import redact
-from runcard.tracking.base import RunLog, Tracker
+from runcard.tracking.items import RunLog, Tracker
 
 RETRY_SECONDS = 0.5
 """Pause before the one retry: long enough for a server to replace a worker."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from runcard import errors
 from runcard.redact import redact
-from runcard.tracking import reach
+from runcard.tracking import addresses
 
 
 @contextmanager
@@ -18,21 +18,25 @@ def translated(uri: str, what: str) -> Iterator[None]:
     except errors.RuncardError:
         raise
     except Exception as error:
-        if reach.is_away(error):
-            raise reach.away(uri, reach.reason(error)) from None
-        if why := reach.unreadable(error):
+        if addresses.is_away(error):
+            raise addresses.away(uri, addresses.reason(error)) from None
+        if why := addresses.unreadable(error):
             raise errors.TrackingError(
                 "the answer of what should be MLflow's server cannot be read",
                 where=redact(uri),
                 why=why,
                 hint="correct the address if it is another server's; look at what stands between, such as a proxy",
             ) from None
-        hint = "" if reach.is_server(uri) or reach.is_database(uri) or reach.is_sqlite(uri) else reach.remedy(uri)
+        hint = (
+            ""
+            if addresses.is_server(uri) or addresses.is_database(uri) or addresses.is_sqlite(uri)
+            else addresses.remedy(uri)
+        )
         if "mlflow db upgrade" in str(error):
             hint = f"back up the database, then run `mlflow db upgrade {redact(uri)}`"
         if "Can't locate revision" in str(error):
             hint = "a newer MLflow made the database: install that one here, or name another database"
-        raise errors.TrackingError(what, where=redact(uri), why=reach.reason(error), hint=hint) from None
+        raise errors.TrackingError(what, where=redact(uri), why=addresses.reason(error), hint=hint) from None
 
 
 def unknown_experiment(uri: str, name: str, names: Sequence[str]) -> errors.ExperimentUnknown:

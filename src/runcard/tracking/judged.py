@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from runcard import errors
 from runcard.redact import redact
-from runcard.tracking import faults, reach
+from runcard.tracking import addresses, faults
 
 NOBODYS_MODEL = f"/api/2.0/mlflow/logged-models/m-{'0' * 32}"
 """What is asked for: it is never there, which MLflow 3 says in its own words and nothing else does."""
@@ -38,7 +38,7 @@ def judge_server(uri: str, ask: Ask, experiment: str | None = None) -> None:
     said = _json(content)
     code = said.get("error_code") if isinstance(said, dict) else None
     if code is None and (status in _BUSY or status >= 500):
-        raise reach.away(uri, f"it answers with HTTP {status}")
+        raise addresses.away(uri, f"it answers with HTTP {status}")
     if code is None or code == "ENDPOINT_NOT_FOUND":
         raise _other(uri, status, content, _version(ask))
     if experiment is not None:
@@ -106,7 +106,7 @@ def ask_plainly(uri: str) -> Ask:
     import requests
 
     def ask(path: str) -> tuple[int, bytes]:
-        answer = requests.get(uri.rstrip("/") + path, timeout=reach.PROBE_SECONDS)
+        answer = requests.get(uri.rstrip("/") + path, timeout=addresses.PROBE_SECONDS)
         return answer.status_code, answer.content
 
     return ask

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from runcard.bounds import MOST_RECORD_BYTES, read_bounded
 from runcard.tracking import faults
-from runcard.tracking.base import RunReader
+from runcard.tracking.items import RunReader
 from runcard.tracking.moved import local_path
 
 

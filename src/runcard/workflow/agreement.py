@@ -11,7 +11,7 @@ from runcard import errors
 from runcard.data.splitfile import NAME as SPLIT_FILE
 from runcard.project import Project
 from runcard.redact import redact
-from runcard.tracking.base import (
+from runcard.tracking.items import (
     DECISION_FILE,
     EXACT_PARAMS_FILE,
     OUTPUTS_FILE,
@@ -21,9 +21,9 @@ from runcard.tracking.base import (
     RunScope,
     Tracker,
 )
-from runcard.tracking.compared import Apart, Yardstick
-from runcard.tracking.logs import PREDICTIONS_FILE
-from runcard.tracking.modelfiles import digest_or_none
+from runcard.tracking.models.digest import digest_or_none
+from runcard.tracking.ranking import Apart, Yardstick
+from runcard.tracking.records import PREDICTIONS_FILE
 from runcard.tracking.runfiles import RunFiles
 from runcard.tracking.seal import (
     NO_FOLDS,
@@ -35,7 +35,7 @@ from runcard.tracking.seal import (
     unlike,
     unlike_files,
 )
-from runcard.workflow.sync import open_reader
+from runcard.workflow.run.sync import open_reader
 
 _OF_TRIALS = (PREDICTIONS_FILE, EXACT_PARAMS_FILE, OUTPUTS_FILE)
 _OF_CARDS = ("card.yaml", "plan.json", SPLIT_FILE, DECISION_FILE)

@@ -14,8 +14,8 @@ from runcard.data.fingerprint import fingerprint
 from runcard.data.source import SourceStamp, Table
 from runcard.plan import Plan, make_plan
 from runcard.project import Project, find_project, import_modules
-from runcard.workflow.locking import check_locked
-from runcard.workflow.reading import load_table
+from runcard.workflow.datasets.check import check_locked
+from runcard.workflow.datasets.read import load_table
 
 CardSource = str | Path | Mapping[str, Any] | Card
 

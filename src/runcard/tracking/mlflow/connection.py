@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from runcard import errors
-from runcard.tracking import faults, reach
+from runcard.tracking import addresses, faults
 from runcard.tracking.judged import judge_server
 from runcard.tracking.mlflow.answers import bounded_answers
 from runcard.tracking.mlflow.opening import let_go, open_store
@@ -93,15 +93,15 @@ class Connection:
     def __exit__(self, *exc: object) -> None:
         self._exits.close()
         self.__dict__.pop("client", None)
-        if (file := reach.sqlite_file(self.uri)) and file.exists():
-            reach.settle_sqlite(file)
+        if (file := addresses.sqlite_file(self.uri)) and file.exists():
+            addresses.settle_sqlite(file)
 
     def probe(self) -> None:
         """Find out within five seconds whether the backend answers."""
-        if reach.is_server(self.uri):
-            reach.within(reach.PROBE_SECONDS, lambda: judge_server(self.uri, self._ask), uri=self.uri)
-        elif reach.is_database(self.uri) or reach.is_sqlite(self.uri):
-            reach.probe_store(self.uri)
+        if addresses.is_server(self.uri):
+            addresses.within(addresses.PROBE_SECONDS, lambda: judge_server(self.uri, self._ask), uri=self.uri)
+        elif addresses.is_database(self.uri) or addresses.is_sqlite(self.uri):
+            addresses.probe_store(self.uri)
         else:
             self.client  # noqa: B018  (MLflow judges the address)
 
@@ -119,7 +119,7 @@ class Connection:
 
         credentials = get_default_host_creds(self.uri)  # type: ignore[no-untyped-call]
         answer = http_request(  # type: ignore[no-untyped-call]
-            credentials, path, "GET", max_retries=0, timeout=reach.PROBE_SECONDS, raise_on_status=False
+            credentials, path, "GET", max_retries=0, timeout=addresses.PROBE_SECONDS, raise_on_status=False
         )
         return answer.status_code, answer.content
 

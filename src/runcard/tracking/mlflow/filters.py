@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from runcard import errors
-from runcard.tracking.tables import LATEST, NAME_TAG, PARAMS, RUNS, TAGS
+from runcard.tracking.mlflow.tables import LATEST, NAME_TAG, PARAMS, RUNS, TAGS
 
 if TYPE_CHECKING:
     import sqlalchemy as sa

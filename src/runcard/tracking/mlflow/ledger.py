@@ -22,9 +22,9 @@ from runcard import errors
 from runcard.bounds import MOST_TEXT_BYTES
 from runcard.promotion import Promotion, event_text, read_promotion, to_json
 from runcard.redact import redact
-from runcard.tracking import reach
-from runcard.tracking.base import KIND_TAG, NAME_LIMIT, TAG_LIMIT, storable
+from runcard.tracking import addresses
 from runcard.tracking.entries import LEDGER, SIGNATURE_TAG, Entry, linked, this_process
+from runcard.tracking.items import KIND_TAG, NAME_LIMIT, TAG_LIMIT, storable
 from runcard.tracking.mlflow.answers import pages_of
 from runcard.tracking.mlflow.connection import PAGE, Connection
 from runcard.tracking.mlflow.downloads import download
@@ -149,7 +149,7 @@ class MlflowLedger(Connection):
         from mlflow.exceptions import MlflowException
 
         name = _BEGUN + uuid.uuid4().hex
-        location = None if reach.is_server(self.uri) else self._artifact_root.absolute().as_uri()
+        location = None if addresses.is_server(self.uri) else self._artifact_root.absolute().as_uri()
         experiment_id = self.client.create_experiment(name, artifact_location=location)
         written = self._write(promotion, experiment_id, sign)
         try:

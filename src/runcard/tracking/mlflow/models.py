@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from runcard.tracking import reach, trust
+from runcard.tracking import addresses
 from runcard.tracking.mlflow.connection import quiet_mlflow
-from runcard.tracking.owncode import OwnCode
+from runcard.tracking.models import trust
+from runcard.tracking.models.owncode import OwnCode
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,7 +139,7 @@ def _dump(pipeline: Any, file: Path, model_format: ModelFormat, own: OwnCode) ->
     try:
         skops.io.dump(pipeline, file, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
     except Exception as error:  # whatever the __getstate__ or __reduce__ of a part raises
-        raise trust.refusal("the model cannot be kept in skops format", reach.reason(error)) from error
+        raise trust.refusal("the model cannot be kept in skops format", addresses.reason(error)) from error
     return trust.trusted_types(file, own)
 
 

@@ -13,8 +13,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runcard.tracking import moved, reach
-from runcard.tracking.revision import newest_revision, revisions
+from runcard.tracking import addresses, moved
+from runcard.tracking.mlflow.revision import newest_revision, revisions
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,7 +39,7 @@ def open_store(uri: str, exits: ExitStack, *, makes: bool) -> MlflowClient:
     """
     from mlflow import MlflowClient
 
-    file = reach.sqlite_file(uri)
+    file = addresses.sqlite_file(uri)
     if file is None:
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
     if not (makes or file.exists()):
@@ -83,10 +83,10 @@ def _make(file: Path) -> None:
             old.unlink(missing_ok=True)
     part = file.with_name(f"{file.name}.{uuid.uuid4().hex[:8]}{_PART}")
     try:
-        reach.begin_sqlite(part)
+        addresses.begin_sqlite(part)
         with plain_address(part, "sqlite:") as uri:
             _fill(uri)
-        reach.settle_sqlite(part)
+        addresses.settle_sqlite(part)
         for log in ("-wal", "-shm", "-journal"):
             file.with_name(file.name + log).unlink(missing_ok=True)  # of a database that was removed
         part.replace(file)

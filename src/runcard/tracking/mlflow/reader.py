@@ -7,8 +7,21 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from runcard.tracking import base, reach, tables
+from runcard.tracking import addresses
+from runcard.tracking.items import (
+    KIND_TAG,
+    MOST_STRAYS,
+    OUR_TAGS,
+    PROTOCOL_TAG,
+    REPLAY_OF_TAG,
+    RunKind,
+    RunRanking,
+    RunRow,
+    RunScope,
+    ours,
+)
 from runcard.tracking.judged import judge_server
+from runcard.tracking.mlflow import tables
 from runcard.tracking.mlflow.answers import pages_of
 from runcard.tracking.mlflow.connection import PAGE, Connection
 from runcard.tracking.mlflow.filters import parse_filter
@@ -34,21 +47,21 @@ class MlflowReader(Connection):
         ------
         TrackingError, ExperimentDeleted
         """
-        if reach.is_server(self.uri):
-            reach.within(reach.PROBE_SECONDS, lambda: judge_server(self.uri, self._ask, experiment), uri=self.uri)
+        if addresses.is_server(self.uri):
+            addresses.within(
+                addresses.PROBE_SECONDS, lambda: judge_server(self.uri, self._ask, experiment), uri=self.uri
+            )
         else:
             self.probe()
             self.has_experiment(experiment)
 
-    def read_runs(
-        self, experiment: str, *, kind: base.RunKind | None = None, limit: int | None = None
-    ) -> list[base.RunRow]:
+    def read_runs(self, experiment: str, *, kind: RunKind | None = None, limit: int | None = None) -> list[RunRow]:
         """List the runs of an experiment, newest first."""
         with self.translated(_NOT_READ):
             found = self.client.get_experiment_by_name(experiment)
             if found is None:
                 raise self.unknown(experiment)
-            wanted = f"tags.`{base.KIND_TAG}` = '{kind}'" if kind else ""
+            wanted = f"tags.`{KIND_TAG}` = '{kind}'" if kind else ""
             runs = self._search([self.live(found).experiment_id], wanted)
             return [run_row(run, experiment) for run in islice(runs, limit)]
 
@@ -63,11 +76,11 @@ class MlflowReader(Connection):
         with self.translated(_NOT_READ):
             return [found.name for found in self.client.search_experiments(max_results=PAGE)]
 
-    def read_cards(self, experiment: str) -> list[base.RunRow]:
+    def read_cards(self, experiment: str) -> list[RunRow]:
         """List the runs of cards in an experiment, newest first, a thousand at most."""
         return [_ours(row) for row in self.read_runs(experiment, kind="card", limit=PAGE)]
 
-    def find_runs(self, name: str) -> list[base.RunRow]:
+    def find_runs(self, name: str) -> list[RunRow]:
         """Find runs by their id, the beginning of it, or their name; newest first, ten at most."""
         with self.translated(_NOT_READ):
             where = [f"attributes.run_name = {_quoted(name)}"]
@@ -80,7 +93,7 @@ class MlflowReader(Connection):
             newest = sorted(found.values(), key=lambda run: (-run.info.start_time, run.info.run_id))
             return [_ours(run_row(run, self._name_of(run))) for run in newest[:10]]
 
-    def read_whole(self, run_id: str) -> base.RunRow:
+    def read_whole(self, run_id: str) -> RunRow:
         """Read a run with all of its tags, whoever set them; its data are among them as `data NAME`."""
         with self.translated(_NOT_READ):
             run = self.client.get_run(run_id)
@@ -89,9 +102,9 @@ class MlflowReader(Connection):
         data = {f"data {each.dataset.name}": each.dataset.digest for each in inputs}
         return replace(row, tags={**row.tags, **data})
 
-    def read_replays(self, run_id: str) -> list[base.RunRow]:
+    def read_replays(self, run_id: str) -> list[RunRow]:
         """List the replays of a run, newest first, a hundred at most."""
-        wanted = f"tags.`{base.KIND_TAG}` = 'replay' and tags.`{base.REPLAY_OF_TAG}` = {_quoted(run_id)}"
+        wanted = f"tags.`{KIND_TAG}` = 'replay' and tags.`{REPLAY_OF_TAG}` = {_quoted(run_id)}"
         with self.translated(_NOT_READ):
             found = islice(self._search(self._all_experiments(), wanted, size=100), 100)
             return [_ours(run_row(run, self._name_of(run))) for run in found]
@@ -115,15 +128,13 @@ class MlflowReader(Connection):
                     raise
         return ""
 
-    def metric_names(self, scope: base.RunScope) -> list[str]:
+    def metric_names(self, scope: RunScope) -> list[str]:
         """Name the metrics of the runs; of many, those of the newest thousand."""
         with self.translated(_NOT_READ):
             runs = self._search(self._ids_of(scope), _filter(scope))
             return sorted({name for run in islice(runs, PAGE) for name in run.data.metrics})
 
-    def rank_runs(
-        self, scope: base.RunScope, metric: str, *, greater_is_better: bool, limit: int | None
-    ) -> base.RunRanking:
+    def rank_runs(self, scope: RunScope, metric: str, *, greater_is_better: bool, limit: int | None) -> RunRanking:
         """Rank the runs by a metric's last value and read the first `limit` of them."""
         order = [f"metrics.`{metric}` {'DESC' if greater_is_better else 'ASC'}", "attributes.start_time ASC"]
         if scope.where:
@@ -133,7 +144,7 @@ class MlflowReader(Connection):
             size = PAGE if limit is None else min(PAGE, limit + 1)
             runs = self._search(ids, _filter(scope), order, size)
             if not scope.run_ids:  # the filter language cannot say "without that tag, or with another value"
-                runs = (run for run in runs if run.data.tags.get(base.KIND_TAG) != "replay")
+                runs = (run for run in runs if run.data.tags.get(KIND_TAG) != "replay")
             if scope.protocol is not None:
                 runs = (run for run in runs if self._is_latest(run, scope, ids))
             read = list(islice(runs, None if limit is None else limit + 1))
@@ -141,16 +152,16 @@ class MlflowReader(Connection):
         is_whole = limit is None or len(read) <= limit
         n_ranked = sum(row.value(metric) is not None for row in rows)
         is_ranked = is_whole or n_ranked < len(rows)
-        return base.RunRanking(rows, len(rows) if is_whole else None, n_ranked if is_ranked else None)
+        return RunRanking(rows, len(rows) if is_whole else None, n_ranked if is_ranked else None)
 
-    def read_strays(self, scope: base.RunScope) -> list[base.RunRow]:
+    def read_strays(self, scope: RunScope) -> list[RunRow]:
         """List sealed runs that lack a tag by which the scope's trials are found, or are of another kind.
 
         An older server cannot tell what is lacking.
         """
         from mlflow.exceptions import MlflowException
 
-        kind, protocol = f"tags.`{base.KIND_TAG}`", f"tags.`{base.PROTOCOL_TAG}`"
+        kind, protocol = f"tags.`{KIND_TAG}`", f"tags.`{PROTOCOL_TAG}`"
         renamed = f"{protocol} = '{scope.protocol}' and {kind} != 'trial' and {kind} != 'card'"
         asked = (renamed, f"{kind} IS NULL", f"{protocol} IS NULL and {kind} != 'replay'")
         found: dict[str, Run] = {}
@@ -158,7 +169,7 @@ class MlflowReader(Connection):
             for each in asked:
                 try:
                     runs = self._search(self._ids_of(scope), f"tags.`runcard.seal` != '' and {each}")
-                    found |= {run.info.run_id: run for run in islice(runs, base.MOST_STRAYS)}
+                    found |= {run.info.run_id: run for run in islice(runs, MOST_STRAYS)}
                 except MlflowException as error:
                     if error.error_code != "INVALID_PARAMETER_VALUE":  # an older server has no IS NULL
                         raise
@@ -179,12 +190,12 @@ class MlflowReader(Connection):
         last = {point.step: point.value for point in points}  # what was logged last counts
         return tuple(last[step] for step in sorted(last))
 
-    def _is_latest(self, run: Run, scope: base.RunScope, ids: list[str]) -> bool:
+    def _is_latest(self, run: Run, scope: RunScope, ids: list[str]) -> bool:
         """Tell whether a trial was not run again since."""
-        key = run.data.tags.get(f"{base.OUR_TAGS}trial_key")
+        key = run.data.tags.get(f"{OUR_TAGS}trial_key")
         if key is None:
             return True
-        same = f"{_filter(scope)} and tags.`{base.OUR_TAGS}trial_key` = {_quoted(key)}"
+        same = f"{_filter(scope)} and tags.`{OUR_TAGS}trial_key` = {_quoted(key)}"
         return bool(next(self._search(ids, same, size=1)).info.run_id == run.info.run_id)
 
     def _search(self, experiment_ids: list[str], where: str, order: Sequence[str] = (), size: int = 0) -> Iterator[Run]:
@@ -195,7 +206,7 @@ class MlflowReader(Connection):
         ):
             yield from page
 
-    def _ids_of(self, scope: base.RunScope) -> list[str]:
+    def _ids_of(self, scope: RunScope) -> list[str]:
         found = [self.client.get_experiment_by_name(name) for name in scope.experiments]
         return [experiment.experiment_id for experiment in found if experiment is not None]
 
@@ -211,14 +222,14 @@ class MlflowReader(Connection):
         return str(self._experiments[experiment_id].name)
 
 
-def _filter(scope: base.RunScope) -> str:
+def _filter(scope: RunScope) -> str:
     """Put a scope into words of MLflow's filter language."""
     parts = [scope.where] if scope.where else []
     if scope.run_ids:
         parts.append(f"attributes.run_id IN ({', '.join(map(_quoted, scope.run_ids))})")
     if scope.protocol is not None:
-        parts.append(f"tags.`{base.OUR_TAGS}protocol` = {_quoted(scope.protocol)}")
-        parts.append(f"tags.`{base.KIND_TAG}` = 'trial'")
+        parts.append(f"tags.`{OUR_TAGS}protocol` = {_quoted(scope.protocol)}")
+        parts.append(f"tags.`{KIND_TAG}` = 'trial'")
     return " and ".join(parts)
 
 
@@ -227,9 +238,9 @@ def _quoted(text: str) -> str:
     return f'"{text}"' if "'" in text else f"'{text}'"
 
 
-def run_row(run: Run, experiment: str = "") -> base.RunRow:
+def run_row(run: Run, experiment: str = "") -> RunRow:
     """Give a run in plain types."""
-    return base.RunRow(
+    return RunRow(
         run_id=run.info.run_id,
         name=run.info.run_name,
         status=run.info.status,
@@ -242,5 +253,5 @@ def run_row(run: Run, experiment: str = "") -> base.RunRow:
     )
 
 
-def _ours(row: base.RunRow) -> base.RunRow:
-    return replace(row, tags=base.ours(row.tags))
+def _ours(row: RunRow) -> RunRow:
+    return replace(row, tags=ours(row.tags))

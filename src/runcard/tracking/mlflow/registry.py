@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from runcard import errors
 from runcard.redact import redact
-from runcard.tracking import reach
-from runcard.tracking.base import RunRow, storable
+from runcard.tracking import addresses
+from runcard.tracking.items import RunRow, storable
 from runcard.tracking.mlflow.answers import pages_of
 from runcard.tracking.mlflow.connection import PAGE, Connection
 from runcard.tracking.mlflow.downloads import download
@@ -92,7 +92,7 @@ class MlflowRegistry(Connection):
             if found := self.version_of(name, run_id):
                 return found
             # A database that is written directly would look the model's id up wherever MLflow's global address points.
-            source = f"models:/{logged.model_id}" if reach.is_server(self.uri) else logged.artifact_location
+            source = f"models:/{logged.model_id}" if addresses.is_server(self.uri) else logged.artifact_location
             words = storable(description)[:5000]
             made = self.client.create_model_version(
                 name, source, run_id, tags=dict(tags), description=words, model_id=logged.model_id

@@ -11,14 +11,28 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from runcard import errors
 from runcard.redact import redact
-from runcard.tracking import base, reach, seal
+from runcard.tracking import addresses, seal
+from runcard.tracking.items import (
+    KIND_TAG,
+    RECORD_TAG,
+    Artifact,
+    DatasetInput,
+    Distinction,
+    Item,
+    Metric,
+    ModelFiles,
+    Param,
+    RunLog,
+    Tag,
+    TextArtifact,
+)
 from runcard.tracking.mlflow.connection import PAGE
 from runcard.tracking.mlflow.reader import MlflowReader, run_row
 
 if TYPE_CHECKING:
     from mlflow.entities import Experiment, Run
 
-ItemT = TypeVar("ItemT", bound=base.Item)
+ItemT = TypeVar("ItemT", bound=Item)
 
 _REQUEST_BYTES = 350_000
 """Of params and of tags in one request: a server refuses a million in all."""
@@ -47,7 +61,7 @@ class MlflowTracker(MlflowReader):
         self.makes = makes
         self._artifact_root = artifact_root
         self._experiment_ids: dict[str, str] = {}
-        self._just_opened: tuple[str, frozenset[base.Tag]] = ("", frozenset())
+        self._just_opened: tuple[str, frozenset[Tag]] = ("", frozenset())
 
     def ensure_experiment(self, name: str) -> str:
         """Return the experiment's id; it is made if there is none."""
@@ -62,16 +76,16 @@ class MlflowTracker(MlflowReader):
         with self.translated("MLflow could not be searched"):
             runs = self.client.search_runs(
                 [self.ensure_experiment(experiment)],
-                filter_string=f"tags.`{base.RECORD_TAG}` = '{record_id}'",
+                filter_string=f"tags.`{RECORD_TAG}` = '{record_id}'",
                 max_results=1,
             )
         return str(runs[0].info.run_id) if runs else None
 
-    def open_run(self, run: base.RunLog) -> str:
+    def open_run(self, run: RunLog) -> str:
         """Create the run, with its tags, and return its id. Not idempotent: see `find_run`."""
-        tags = tuple(_of(base.Tag, run.items))
+        tags = tuple(_of(Tag, run.items))
         named = {tag.name: seal.kept(tag) for tag in tags}
-        named |= {base.RECORD_TAG: run.record_id, base.KIND_TAG: run.kind}
+        named |= {RECORD_TAG: run.record_id, KIND_TAG: run.kind}
         if run.parent_run_id is not None:
             named["mlflow.parentRunId"] = run.parent_run_id
         try:
@@ -90,7 +104,7 @@ class MlflowTracker(MlflowReader):
         self._just_opened = (created.info.run_id, frozenset(tags))
         return str(created.info.run_id)
 
-    def fill_run(self, run_id: str, run: base.RunLog) -> None:
+    def fill_run(self, run_id: str, run: RunLog) -> None:
         """Log all items, then set the status. Repeating it leaves the same content."""
         try:
             with self.translated(f"run `{run.name}` could not be filled"):
@@ -119,27 +133,27 @@ class MlflowTracker(MlflowReader):
             if run_id is not None and self.client.get_run(run_id).info.status == "RUNNING":
                 self.client.set_terminated(run_id, "KILLED")
 
-    def add_items(self, run_id: str, experiment: str, items: tuple[base.Item, ...]) -> None:
+    def add_items(self, run_id: str, experiment: str, items: tuple[Item, ...]) -> None:
         """Log items to a run whoever made it; its status stays."""
         with self.translated(f"nothing could be added to run `{run_id}`"):
             self._log(run_id, experiment, items)
 
-    def distinguish(self, experiment: str, distinction: base.Distinction) -> None:
+    def distinguish(self, experiment: str, distinction: Distinction) -> None:
         """Give tags to one run of an experiment and take them from the others."""
         with self.translated("the chosen run could not be tagged"):
             self._distinguish(self.ensure_experiment(experiment), distinction)
 
     # Seals
 
-    def _open_seal(self, run_id: str, run: base.RunLog) -> None:
+    def _open_seal(self, run_id: str, run: RunLog) -> None:
         """Say of a run that has ended before that more is being written to it; what an earlier attempt said goes."""
         row = run_row(self.client.get_run(run_id))
         self._tag(run_id, seal.open_seal(run))
-        given = {tag.name for tag in _of(base.Tag, run.items)}
+        given = {tag.name for tag in _of(Tag, run.items)}
         for name in seal.tags_of_end(row) - given:
             self.client.delete_tag(run_id, name)
 
-    def _tag(self, run_id: str, tags: list[base.Tag]) -> None:
+    def _tag(self, run_id: str, tags: list[Tag]) -> None:
         from mlflow.entities import RunTag
 
         self.client.log_batch(run_id, tags=[RunTag(tag.name, tag.value) for tag in tags], synchronous=True)
@@ -149,7 +163,7 @@ class MlflowTracker(MlflowReader):
     def _create_experiment(self, name: str) -> Experiment:
         from mlflow.exceptions import MlflowException
 
-        location = None if reach.is_server(self.uri) else self._artifact_root.absolute().as_uri()
+        location = None if addresses.is_server(self.uri) else self._artifact_root.absolute().as_uri()
         try:
             experiment_id = self.client.create_experiment(name, artifact_location=location)
         except MlflowException as error:
@@ -161,16 +175,16 @@ class MlflowTracker(MlflowReader):
 
     # Runs
 
-    def _log(self, run_id: str, experiment: str, items: tuple[base.Item, ...]) -> None:
+    def _log(self, run_id: str, experiment: str, items: tuple[Item, ...]) -> None:
         self._log_values(run_id, items)
         self._log_datasets(run_id, items)
         self._upload(run_id, items)
-        for model in _of(base.ModelFiles, items):
+        for model in _of(ModelFiles, items):
             self._log_model(run_id, model, self.ensure_experiment(experiment))
-        for distinction in _of(base.Distinction, items):
+        for distinction in _of(Distinction, items):
             self._distinguish(self.ensure_experiment(experiment), distinction)
 
-    def _distinguish(self, experiment_id: str, distinction: base.Distinction) -> None:
+    def _distinguish(self, experiment_id: str, distinction: Distinction) -> None:
         from mlflow.entities import RunTag
 
         names = [tag.name for tag in distinction.tags]
@@ -183,13 +197,13 @@ class MlflowTracker(MlflowReader):
             tags = [RunTag(tag.name, seal.kept(tag)) for tag in distinction.tags]
             self.client.log_batch(distinction.run_id, tags=tags, synchronous=True)
 
-    def _holders(self, experiment_id: str, distinction: base.Distinction) -> list[Run]:
+    def _holders(self, experiment_id: str, distinction: Distinction) -> list[Run]:
         """Find the runs that have the first of its tags; a card's own run is none of those it tells apart."""
         wanted = f"tags.`{distinction.tags[0].name}` != ''"
         if distinction.protocol is not None:
             wanted += f" AND tags.`runcard.protocol` = '{distinction.protocol}'"
         found = self.client.search_runs([experiment_id], filter_string=wanted, max_results=PAGE)
-        return [run for run in found if run.data.tags.get(base.KIND_TAG) != "card"]
+        return [run for run in found if run.data.tags.get(KIND_TAG) != "card"]
 
     def _is_there(self, run_id: str) -> bool:
         from mlflow.exceptions import MlflowException
@@ -199,29 +213,29 @@ class MlflowTracker(MlflowReader):
         except MlflowException as error:
             return str(error.error_code) != "RESOURCE_DOES_NOT_EXIST"
 
-    def _log_values(self, run_id: str, items: tuple[base.Item, ...]) -> None:
+    def _log_values(self, run_id: str, items: tuple[Item, ...]) -> None:
         """Send parameters, metrics and tags in one call, or in few when they are many."""
-        from mlflow.entities import Param, RunTag
+        from mlflow import entities
 
         opened, sent = self._just_opened
-        tags = [tag for tag in _of(base.Tag, items) if run_id != opened or tag not in sent]
-        params = [Param(param.name, param.value) for param in _of(base.Param, items)]
-        metrics = _metrics(_of(base.Metric, items), model_id=None)
-        sent_tags = [RunTag(tag.name, seal.kept(tag)) for tag in tags]
-        few_params: list[Param]
-        few_tags: list[RunTag]
+        tags = [tag for tag in _of(Tag, items) if run_id != opened or tag not in sent]
+        params = [entities.Param(param.name, param.value) for param in _of(Param, items)]
+        metrics = _metrics(_of(Metric, items), model_id=None)
+        sent_tags = [entities.RunTag(tag.name, seal.kept(tag)) for tag in tags]
+        few_params: list[entities.Param]
+        few_tags: list[entities.RunTag]
         for few_params, few_tags in zip_longest(_portions(params), _portions(sent_tags), fillvalue=[]):
             self.client.log_batch(run_id, metrics=metrics, params=few_params, tags=few_tags, synchronous=True)
             metrics = []
         if metrics:
             self.client.log_batch(run_id, metrics=metrics, synchronous=True)
 
-    def _log_datasets(self, run_id: str, items: tuple[base.Item, ...]) -> None:
-        from mlflow.entities import Dataset, DatasetInput, InputTag
+    def _log_datasets(self, run_id: str, items: tuple[Item, ...]) -> None:
+        from mlflow import entities
 
         inputs = [
-            DatasetInput(
-                Dataset(
+            entities.DatasetInput(
+                entities.Dataset(
                     name=data.name,
                     digest=data.digest[:DIGEST_LIMIT],
                     source_type=data.source_type,
@@ -229,17 +243,17 @@ class MlflowTracker(MlflowReader):
                     schema=data.schema_json,
                     profile=data.profile_json,
                 ),
-                tags=[InputTag("mlflow.data.context", data.context)],
+                tags=[entities.InputTag("mlflow.data.context", data.context)],
             )
-            for data in _of(base.DatasetInput, items)
+            for data in _of(DatasetInput, items)
         ]
         if inputs:
             self.client.log_inputs(run_id, datasets=inputs)
 
-    def _upload(self, run_id: str, items: tuple[base.Item, ...]) -> None:
-        for artifact in _of(base.Artifact, items):
+    def _upload(self, run_id: str, items: tuple[Item, ...]) -> None:
+        for artifact in _of(Artifact, items):
             self.client.log_artifact(run_id, str(artifact.path), artifact.folder or None)
-        texts = _of(base.TextArtifact, items)
+        texts = _of(TextArtifact, items)
         if not texts:
             return
         with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
@@ -249,7 +263,7 @@ class MlflowTracker(MlflowReader):
                 file.write_text(text.text, encoding="utf-8")
             self.client.log_artifacts(run_id, folder)
 
-    def _log_model(self, run_id: str, model: base.ModelFiles, experiment_id: str) -> None:
+    def _log_model(self, run_id: str, model: ModelFiles, experiment_id: str) -> None:
         """Make the run's logged model of that name, or complete the one that an earlier attempt began."""
         from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
@@ -281,7 +295,7 @@ class MlflowTracker(MlflowReader):
 
     # What may go wrong
 
-    def _refuse_deleted(self, run_id: str, run: base.RunLog) -> None:
+    def _refuse_deleted(self, run_id: str, run: RunLog) -> None:
         """Raise RunDeleted, or ExperimentDeleted, if that is why the run could not be filled."""
         if not self._is_there(run_id):
             self._require_live(run.experiment)  # with which the run would come back
@@ -299,7 +313,7 @@ class MlflowTracker(MlflowReader):
                 self.live(found)
 
 
-def _of(kind: type[ItemT], items: tuple[base.Item, ...]) -> list[ItemT]:
+def _of(kind: type[ItemT], items: tuple[Item, ...]) -> list[ItemT]:
     return [item for item in items if isinstance(item, kind)]
 
 

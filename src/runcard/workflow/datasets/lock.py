@@ -13,10 +13,10 @@ from runcard.data.locked import DATASET, Locked
 from runcard.data.lockfile import lock_for_writing, read_lock
 from runcard.data.store import open_store
 from runcard.project import Project
-from runcard.workflow.datasets.named import entries_meant, paths_meant
-from runcard.workflow.keeping import is_wanted, keep_job
-from runcard.workflow.locking import Content, make_entry, require_same, with_dvc
-from runcard.workflow.reading import load_dataset, load_file
+from runcard.workflow.datasets.check import Content, make_entry, require_same, with_dvc
+from runcard.workflow.datasets.names import entries_meant, paths_meant
+from runcard.workflow.datasets.read import load_dataset, load_file
+from runcard.workflow.datasets.snapshot import is_wanted, keep_job
 from runcard.workflow.resolve import bring_missing_file, load_catalog
 
 

@@ -16,7 +16,7 @@ from runcard.data.lockfile import read_lock
 from runcard.data.source import read_table
 from runcard.data.store import Kept, Store, full_suffix, open_store
 from runcard.project import Project
-from runcard.workflow.datasets.named import find_entries
+from runcard.workflow.datasets.names import find_entries
 
 
 def restore_dataset(project: Project, name: str, *, force: bool = False) -> str:

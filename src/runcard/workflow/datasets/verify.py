@@ -12,9 +12,9 @@ from runcard.data.locked import Locked
 from runcard.data.lockfile import read_lock
 from runcard.data.store import Store, open_store
 from runcard.project import Project
-from runcard.workflow.datasets.named import find_entries
-from runcard.workflow.locking import describe
-from runcard.workflow.reading import load_locked
+from runcard.workflow.datasets.check import describe
+from runcard.workflow.datasets.names import find_entries
+from runcard.workflow.datasets.read import load_locked
 from runcard.workflow.resolve import load_catalog
 
 Tree = Literal["as locked", "changed", "missing"]

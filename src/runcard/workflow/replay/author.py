@@ -15,16 +15,16 @@ from runcard.journal import is_begun, open_journal
 from runcard.journal.book import FILE
 from runcard.printable import printable_line
 from runcard.project import Project
-from runcard.provenance.builds import normalised, sources_of
-from runcard.provenance.declared import declared_by
+from runcard.provenance.capture.patch import Extent, extent_of
+from runcard.provenance.capture.sources import normalised, sources_of
 from runcard.provenance.git import GitSilent, ask_git, author_of, remote_branch_of
-from runcard.provenance.patch import Extent, extent_of
-from runcard.provenance.restore import commit_missing
+from runcard.provenance.rebuild.code import commit_missing
+from runcard.provenance.rebuild.declared import declared_by
 from runcard.redact import redact
 from runcard.workflow.replay.options import Options
 
 if TYPE_CHECKING:
-    from runcard.provenance.code import Code
+    from runcard.provenance.capture.code import Code
     from runcard.workflow.replay.recorded import Recorded
 
 OF_JOURNAL = "this project's journal has the run"

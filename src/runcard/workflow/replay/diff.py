@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runcard.project import Project, find_project
-from runcard.provenance.border import is_commit
 from runcard.provenance.git import GitSilent, ask_git
+from runcard.provenance.rebuild.records import is_commit
 from runcard.redact import redact
 from runcard.replay import Account, Beside, Difference, Score, plain_differences, set_beside
 from runcard.replay.difference import unified
-from runcard.tracking.base import PARENT_TAG, RunReader, RunRow
+from runcard.tracking.items import PARENT_TAG, RunReader, RunRow
 from runcard.tracking.runfiles import RunFiles
 from runcard.tracking.seal import BEGUN
 from runcard.workflow.replay.recorded import read_account
 from runcard.workflow.replay.subject import Subject, find_subject
-from runcard.workflow.sync import open_reader
+from runcard.workflow.run.sync import open_reader
 
 _DIFF = ("diff", "--no-color", "--no-ext-diff", "--no-textconv")
 _PATCH = "provenance/diff.patch"

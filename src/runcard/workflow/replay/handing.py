@@ -11,13 +11,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from runcard.provenance.beneath import read_beneath
-from runcard.provenance.border import is_below
+from runcard.provenance.rebuild.beneath import read_beneath
+from runcard.provenance.rebuild.records import is_below
 from runcard.replay import Account, Outcome, Replay, read_replay, to_json
-from runcard.tracking.base import RunRow
+from runcard.tracking.items import RunRow
+from runcard.workflow.replay.again import read_table
 from runcard.workflow.replay.child import unanswered
 from runcard.workflow.replay.left import Left
-from runcard.workflow.replay.outcome import read_table
 from runcard.workflow.replay.recorded import Recorded
 
 HANDED_VARIABLE = "RUNCARD_REPLAY_HANDED"

@@ -13,20 +13,20 @@ from typing import Any
 from runcard import errors
 from runcard.data.store import open_store
 from runcard.project import Project
-from runcard.provenance.beneath import copy_beneath
-from runcard.provenance.border import is_below
-from runcard.provenance.environment import VARIABLES
-from runcard.provenance.kept import read_code
-from runcard.provenance.restore import Restored, require_whole, restore_code
-from runcard.provenance.sandbox import bases_of, borrowed_by, confine, plain_variables, require_sandbox
-from runcard.provenance.venv import make_venv
-from runcard.provenance.wanted import want
+from runcard.provenance.bundle import read_code
+from runcard.provenance.capture.environment import VARIABLES
+from runcard.provenance.rebuild.beneath import copy_beneath
+from runcard.provenance.rebuild.code import Restored, require_whole, restore_code
+from runcard.provenance.rebuild.records import is_below
+from runcard.provenance.rebuild.requirements import want
+from runcard.provenance.rebuild.sandbox import bases_of, borrowed_by, confine, plain_variables, require_sandbox
+from runcard.provenance.rebuild.venv import make_venv
 from runcard.replay import Replay, read_replay
 from runcard.workflow.replay.author import why_trusted
 from runcard.workflow.replay.child import run_child, unanswered
 from runcard.workflow.replay.handing import HANDED_VARIABLE, hand_over, pick_up
-from runcard.workflow.replay.keeping import REPLAYS, keep, telling
 from runcard.workflow.replay.left import Left
+from runcard.workflow.replay.log import REPLAYS, keep, telling
 from runcard.workflow.replay.options import MODE_VARIABLE, TRUSTED_VARIABLE, Options
 from runcard.workflow.replay.recorded import Recorded
 

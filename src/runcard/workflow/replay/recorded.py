@@ -11,7 +11,7 @@ from runcard import errors
 from runcard.project import Project
 from runcard.redact import redact
 from runcard.replay import Account, Outcome
-from runcard.tracking.base import (
+from runcard.tracking.items import (
     EXACT_PARAMS_FILE,
     EXACT_PARAMS_TAG,
     OUTPUTS_FILE,
@@ -20,13 +20,13 @@ from runcard.tracking.base import (
     RunReader,
     RunRow,
 )
-from runcard.tracking.logs import PREDICTIONS_FILE
+from runcard.tracking.records import PREDICTIONS_FILE
 from runcard.tracking.runfiles import RunFiles
 from runcard.tracking.seal import is_open
 from runcard.workflow.agreement import require_agreement, unlike_model, unlike_trial
-from runcard.workflow.circumstances import MODULES
-from runcard.workflow.replay.outcome import read_table
+from runcard.workflow.replay.again import read_table
 from runcard.workflow.replay.subject import Subject
+from runcard.workflow.run.circumstances import MODULES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,11 +11,11 @@ from runcard.replay import Replay
 from runcard.workflow.replay.handing import handed, leave, take_over
 from runcard.workflow.replay.here import replay_here
 from runcard.workflow.replay.isolated import replay_isolated
-from runcard.workflow.replay.keeping import keep, telling
+from runcard.workflow.replay.log import keep, telling
 from runcard.workflow.replay.options import Options
 from runcard.workflow.replay.recorded import Recorded, read_recorded
 from runcard.workflow.replay.subject import find_trial
-from runcard.workflow.sync import open_reader
+from runcard.workflow.run.sync import open_reader
 
 
 def reproduce(

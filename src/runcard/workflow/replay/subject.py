@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from runcard import errors
 from runcard.project import Project
 from runcard.redact import redact
-from runcard.tracking.base import DECISION_TAG, KIND_TAG, PARENT_TAG, REPLAY_OF_TAG, RunReader, RunRow, RunScope
+from runcard.tracking.items import DECISION_TAG, KIND_TAG, PARENT_TAG, REPLAY_OF_TAG, RunReader, RunRow, RunScope
 from runcard.tracking.versions import ModelRef, parse_ref
 from runcard.workflow.agreement import require_agreement
-from runcard.workflow.chosen import find_run, run_of_id
+from runcard.workflow.refs import find_run, run_of_id
 
 _VERSION = re.compile(r"[^@/]+(?:@[^@/]+|/\d+)")
 _ID = re.compile(r"[0-9a-f]{32}")

@@ -1,0 +1,19 @@
+"""Registered models: made from decisions, promoted through gates, rolled back; every event in the team's ledger."""
+
+from runcard.workflow.promote.history import History, read_history
+from runcard.workflow.promote.promote import Promoted, promote
+from runcard.workflow.promote.register import Registered, register
+from runcard.workflow.promote.rollback import rollback
+from runcard.workflow.promote.verify import Verified, verify_history
+
+__all__ = [
+    "History",
+    "Promoted",
+    "Registered",
+    "Verified",
+    "promote",
+    "read_history",
+    "register",
+    "rollback",
+    "verify_history",
+]

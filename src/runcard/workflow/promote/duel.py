@@ -1,0 +1,181 @@
+"""Two models scored now on the same rows: the candidate's test rows, read again and proved to be the same."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runcard import errors
+from runcard.card import load_card
+from runcard.catalog.metrics import Metric, Outputs, resolve_metric, score
+from runcard.data.target import Target
+from runcard.plan import Plan, make_plan
+from runcard.project import Project
+from runcard.promotion import Duel
+from runcard.stats import bootstrap_bound
+from runcard.tabular import last_line, read_rows, stage_table
+from runcard.tabular.conditions import quiet
+from runcard.tabular.outputs import compute_outputs
+from runcard.tracking.items import RunRow
+from runcard.workflow.datasets.read import load_table
+from runcard.workflow.resolve import Resolved, load_catalog
+from runcard.yaml import parse
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+PARTS = ("data", "target", "split")
+"""The parts of a protocol that decide which rows are the test rows and what is true of them."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Test rows, as a model is given them, and what is true of them."""
+
+    frame: pd.DataFrame
+    truth: np.ndarray
+    """(n_rows,) class codes, or numbers."""
+    units: np.ndarray
+    """(n_rows,) codes of the groups that stay together; each row for itself where there are none."""
+    target: Target
+    metric: Metric
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contender:
+    """A fitted pipeline, and the columns that it takes."""
+
+    name: str
+    pipeline: Any
+    columns: tuple[str, ...]
+
+
+def read_test_rows(project: Project, card: RunRow, text: str, metric: str | None) -> Rows:
+    """Read the data of a card's run again and split them as it did.
+
+    Parameters
+    ----------
+    text
+        The card as it was kept with the run.
+    metric
+        By what to score; None for the card's primary metric.
+
+    Raises
+    ------
+    DataChanged
+        They are not the data, target and split of that run.
+    RuncardError
+        The data or the project's code are not at hand.
+    """
+    parsed = load_card(parse(text.encode(), "card.yaml").value, project=project)
+    # What counts is what the run had, not what the name is locked as by now.
+    catalog = load_catalog(project)
+    table, stamp = load_table(parsed, project, catalog)
+    plan = make_plan(parsed, table, catalog)
+    resolved = Resolved(project, parsed, catalog, table, stamp, plan)
+    recorded = json.loads(card.tags.get("runcard.parts", "{}"))
+    changed = [name for name in PARTS if plan.parts[name] != recorded.get(name)]
+    if changed:
+        raise errors.DataChanged(
+            f"these are not the test rows of {card.name}",
+            where=plan.source,
+            why=f"changed since: {', '.join(changed)}",
+            hint="bring the data back as they were, or run the card again and register what comes out",
+        )
+    if not len(plan.split.test):
+        raise errors.MetricImpossible(
+            f"{card.name} has no test rows",
+            why="its score is the one that it was chosen by, and compares with nothing",
+            hint="keep some with `train_test_split`, or ask for other gates: `gates: {beats_holder: false}`",
+        )
+    chosen = plan.primary if metric is None else _metric(metric, resolved)
+    rows = plan.split.test
+    return Rows(_frame(resolved), plan.target.values[rows], _units(resolved), plan.target, chosen, plan.seed)
+
+
+def compare_on(rows: Rows, candidate: Contender, holder: Contender, *, confidence: float) -> Duel:
+    """Score two fitted pipelines on the same rows, and bound by how much the first is better: a paired bootstrap.
+
+    Both are scored on the same resampled rows each time; the lower bound is the percentile of the differences
+    (Efron & Tibshirani 1993, chapters 13 and 16). Rows of a group are drawn together.
+
+    Raises
+    ------
+    MetricImpossible, TargetInvalid
+        A model cannot be scored on them.
+    """
+    import numpy as np
+    from sklearn import config_context
+
+    outputs = [_outputs(contender, rows) for contender in (candidate, holder)]
+    sign = 1 if rows.metric.greater_is_better else -1
+    everything = np.arange(len(rows.truth))
+    ours, theirs = (_score(rows, found, everything) for found in outputs)
+
+    def difference(drawn: np.ndarray) -> float:
+        ours, theirs = (_score(rows, found, drawn) for found in outputs)
+        return sign * (ours - theirs)
+
+    with config_context(skip_parameter_validation=True, assume_finite=True):  # the metric has taken these rows already
+        bound = bootstrap_bound(difference, rows.units, confidence=confidence, seed=rows.seed)
+    return Duel(rows.metric.name, rows.metric.greater_is_better, ours, theirs, bound, len(rows.truth))
+
+
+def _metric(name: str, resolved: Resolved) -> Metric:
+    plan = resolved.plan
+    n_classes = plan.target.n_classes or None
+    return resolve_metric(name, task=plan.task, n_classes=n_classes, catalog=resolved.catalog)
+
+
+def _frame(resolved: Resolved) -> pd.DataFrame:
+    """Give the test rows in the types that trials read them in."""
+    plan, frame = resolved.plan, resolved.plan.typed(resolved.table.frame)
+    with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
+        stage_table(frame, plan.target.values, Path(folder, "table"))
+        return read_rows(Path(folder, "table"), list(frame.columns), plan.split.test).copy()
+
+
+def _units(resolved: Resolved) -> np.ndarray:
+    import numpy as np
+
+    plan: Plan = resolved.plan
+    group, rows = plan.card.data.group, plan.split.test
+    if group is None:
+        return np.arange(len(rows))
+    return np.unique(resolved.table.frame[group].astype(str).to_numpy()[rows], return_inverse=True)[1]
+
+
+def _outputs(contender: Contender, rows: Rows) -> Outputs:
+    model, known = contender.pipeline, set(rows.target.classes)
+    if known and not set(getattr(model, "classes_", [])) <= known:
+        raise errors.TargetInvalid(
+            f"{contender.name} tells other classes apart than `{rows.target.name}` has",
+            why=f"the classes are {errors.listing(rows.target.classes)}",
+            hint="promote it by `--force`",
+        )
+    try:
+        with quiet(rows.seed):
+            frame = rows.frame[list(contender.columns)]
+            return compute_outputs(model, frame, [rows.metric], rows.target)
+    except Exception as error:  # whatever a model raises that was made for other columns
+        raise errors.MetricImpossible(
+            f"{contender.name} cannot predict these rows", why=last_line(error), hint="promote it by `--force`"
+        ) from error
+
+
+def _score(rows: Rows, found: Outputs, at: np.ndarray) -> float:
+    import numpy as np
+
+    part = Outputs(*(None if o is None else o[at] for o in (found.predictions, found.probabilities, found.scores)))
+    classes = np.asarray(rows.target.classes) if rows.target.classes else None
+    try:
+        return score(rows.metric, rows.truth[at], part, classes=classes, positive=rows.target.positive)
+    except errors.MetricImpossible:
+        if len(at) == len(rows.truth) and (at[:-1] < at[1:]).all():
+            raise  # it is not chance that it is not defined
+        return float("nan")

@@ -1,0 +1,167 @@
+"""Events carried out: agreed upon in the ledger first, then done, then finished; by whoever comes next if need be.
+
+An event is *agreed upon* once it stands in the ledger, and from then on it will happen: its process moves the alias
+and finishes it, or, if that process dies, the next one that looks at the model does. What is done may be done
+twice and leaves the same. A process that was held up for long does not touch the alias any more.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from runcard import errors
+from runcard.promotion import PRODUCTION, Promotion
+from runcard.redact import redact
+from runcard.tracking.entries import Entry, is_gone
+from runcard.tracking.records import MODEL_FOLDER
+from runcard.tracking.versions import ModelRef
+from runcard.workflow.promote.chosen import KEPT
+from runcard.workflow.promote.session import Desk
+
+ARCHIVED_TAG = "runcard.archived"
+PATIENCE_SECONDS = 60.0
+"""How long another process may take for an event before it is taken for dead; a request takes 30 s at most."""
+FRESH_SECONDS = 20.0
+"""For how long after its event was agreed upon a process moves the alias itself."""
+_LOOK_EVERY_SECONDS = 0.2
+
+
+def settle(desk: Desk, model: str) -> list[Entry]:
+    """Give all entries of the ledger, those of the model carried out; wait for a process that is at it.
+
+    What was meant to be done with a version that is deleted is void from then on.
+    """
+    seen: dict[str, float] = {}
+    while True:
+        entries = desk.ledger.entries()
+        begun = next((e for e in entries if e.promotion.model == model and not (e.is_finished or e.is_void)), None)
+        if begun is None:
+            return entries
+        is_new = begun.event_id not in seen
+        since = seen.setdefault(begun.event_id, time.monotonic())
+        if is_gone(begun.owner) or time.monotonic() - since > PATIENCE_SECONDS:
+            desk.note(f"finishing what {_whose(begun)} began and did not end: {begun.promotion}")
+            with suppress(errors.ModelVersionUnknown, errors.ModelMissing):
+                carry_out(desk, begun)
+            continue
+        if is_new:
+            desk.note(f"waiting for {_whose(begun)}: {begun.promotion}")
+        time.sleep(_LOOK_EVERY_SECONDS)
+
+
+def decide(desk: Desk, promotion: Promotion, entries: Sequence[Entry]) -> Entry:
+    """Write an event into the ledger behind the entries that were known when it was judged, and carry it out.
+
+    Raises
+    ------
+    PromotionOvertaken
+        The alias was moved, or the same model registered, by somebody else meanwhile.
+    """
+    known = len(entries)
+    while True:
+        _refuse_moved(desk, promotion, known)
+        began = time.monotonic()
+        entry = desk.ledger.append(promotion, entries[-1] if entries else None, desk.sign)
+        if entry is not None:
+            break
+        entries = settle(desk, promotion.model)
+        _refuse_overtaken(desk, promotion, entries[known:])
+    if time.monotonic() - began > FRESH_SECONDS:
+        return _finished_by_anyone(desk, entry)
+    return carry_out(desk, entry)
+
+
+def carry_out(desk: Desk, entry: Entry) -> Entry:
+    """Do what an event says, and finish it; doing it again changes nothing.
+
+    Raises
+    ------
+    ModelVersionUnknown, ModelMissing
+        What it is about was deleted meanwhile: nothing was moved, and the event is void.
+    """
+    try:
+        version = (
+            _make_version(desk, entry.promotion) if entry.promotion.alias is None else _move(desk, entry.promotion)
+        )
+    except (errors.ModelVersionUnknown, errors.ModelMissing) as error:
+        desk.ledger.annul(entry, error.what)
+        raise
+    done = desk.ledger.finish(entry, version=version)
+    _agree(desk, done)
+    return done
+
+
+def _move(desk: Desk, promotion: Promotion) -> int:
+    model, alias = promotion.model, str(promotion.alias)
+    version = desk.registry.find(ModelRef(model, version=promotion.version)).version
+    desk.registry.move_alias(model, alias, version)
+    if alias == PRODUCTION:
+        desk.registry.mark(model, version, ARCHIVED_TAG, None)
+        if promotion.previous is not None:
+            desk.registry.mark(model, promotion.previous, ARCHIVED_TAG, promotion.at)
+    return version
+
+
+def _agree(desk: Desk, done: Entry) -> None:
+    """Move an alias on if it was moved late: somebody had taken this process for dead, and went on."""
+    ours = done.promotion
+    same = [
+        entry
+        for entry in desk.ledger.entries()
+        if entry.is_finished and (entry.promotion.model, entry.promotion.alias) == (ours.model, ours.alias)
+    ]
+    if ours.alias is not None and same[-1].event_id != done.event_id:
+        _move(desk, same[-1].promotion)
+
+
+def _finished_by_anyone(desk: Desk, entry: Entry) -> Entry:
+    """Leave an event to whoever comes next, since somebody may have done so; finish it if nobody did."""
+    return next(e for e in settle(desk, entry.promotion.model) if e.event_id == entry.event_id)
+
+
+def _make_version(desk: Desk, promotion: Promotion) -> int:
+    decision = promotion.decision
+    tags = {f"runcard.{name}": str(decision[name]) for name in KEPT if decision.get(name)}
+    made = desk.registry.make_version(
+        promotion.model,
+        promotion.run_id,
+        model=MODEL_FOLDER,
+        tags=tags,
+        description=str(decision.get("description", "")),
+    )
+    return made.version
+
+
+def _refuse_moved(desk: Desk, promotion: Promotion, known: int) -> None:
+    """Raise if the alias is not where it was when the event was judged, after the first `known` of the ledger."""
+    if promotion.alias is None:
+        return
+    holder = desk.registry.holder(promotion.model, promotion.alias)
+    now = holder.version if holder else None
+    if now != promotion.previous:
+        _refuse_overtaken(desk, promotion, desk.ledger.entries()[known:])
+        raise _overtaken(desk, promotion, f"it was moved to {promotion.model}/{now}" if now else "it was taken off")
+
+
+def _refuse_overtaken(desk: Desk, promotion: Promotion, entries: Sequence[Entry]) -> None:
+    """Raise if one of the events of others is about the same alias, or registers the same run."""
+    for other in (entry.promotion for entry in entries if not entry.is_void):
+        same = other.model == promotion.model and other.alias == promotion.alias
+        if same and (promotion.alias is not None or other.run_id == promotion.run_id):
+            raise _overtaken(desk, promotion, f"{other.who} on {other.host} was first: {other}, {other.at}")
+
+
+def _overtaken(desk: Desk, promotion: Promotion, why: str) -> errors.PromotionOvertaken:
+    what = f"`{promotion.alias}` of {promotion.model}" if promotion.alias else promotion.model
+    return errors.PromotionOvertaken(
+        f"{what} was changed by somebody else while {promotion.model}/{promotion.version or 'a version'} was judged",
+        where=redact(desk.registry.uri),
+        why=why,
+        hint=f"look at `runcard history {promotion.model}`, then ask again: it is judged against the new holder",
+    )
+
+
+def _whose(entry: Entry) -> str:
+    return f"{entry.promotion.who} on {entry.promotion.host}"

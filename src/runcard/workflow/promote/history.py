@@ -1,0 +1,56 @@
+"""The history of a registered model, as the ledger has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runcard.project import Project
+from runcard.promotion import ALIASES
+from runcard.tracking.entries import Entry
+from runcard.workflow.promote.events import settle
+from runcard.workflow.promote.session import Desk, Note, open_desk
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that happened to a registered model, the oldest event first."""
+
+    model: str
+    entries: tuple[Entry, ...]
+    moved: tuple[str, ...]
+    """In words: which aliases are not where the ledger left them."""
+
+
+def read_history(
+    model: str,
+    *,
+    project: Project | None = None,
+    tracking_uri: str | None = None,
+    note: Note = lambda line: None,
+) -> History:
+    """Read what happened to a model; what a killed process left undone is finished first.
+
+    Raises
+    ------
+    ModelVersionUnknown
+        There is no such model.
+    """
+    with open_desk(project, tracking_uri=tracking_uri, note=note) as desk:
+        entries = [entry for entry in settle(desk, model) if entry.promotion.model == model and entry.is_finished]
+        return History(model, tuple(entries), tuple(moved_by_hand(desk, model, entries)))
+
+
+def moved_by_hand(desk: Desk, model: str, entries: list[Entry]) -> list[str]:
+    """Say which aliases are not where the finished events of a model left them."""
+    found = {alias: version.version for version in desk.registry.versions(model) for alias in version.aliases}
+    left = {e.promotion.alias: e.promotion.version for e in entries if e.promotion.alias}
+    return [
+        f"`{alias}` is {_place(model, found.get(alias))}, the ledger left it {_place(model, left.get(alias))}: "
+        "it was moved by hand"
+        for alias in ALIASES
+        if found.get(alias) != left.get(alias)
+    ]
+
+
+def _place(model: str, version: int | None) -> str:
+    return "nowhere" if version is None else f"on {model}/{version}"

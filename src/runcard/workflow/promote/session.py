@@ -1,0 +1,75 @@
+"""What an event in the life of a registered model needs at hand: the project, the registry, the ledger."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runcard.project import Project, find_project
+from runcard.provenance.git import GitSilent, ask_git
+from runcard.workflow.promote.signer import Signer
+
+if TYPE_CHECKING:
+    from runcard.tracking.mlflow import MlflowLedger, MlflowRegistry
+
+Note = Callable[[str], None]
+"""Told, in a line, what is being done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """The project's registry and ledger, open."""
+
+    project: Project
+    registry: MlflowRegistry
+    ledger: MlflowLedger
+    note: Note
+    sign: Callable[[str], str]
+    """Signs a text with the key of the user's git; empty where it has none."""
+    allow_code: bool = False
+    """Whether code that comes with a model may run, see `open_model`."""
+
+    def signed(self) -> dict[str, Any]:
+        """Say who does something, where and when."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return {"who": _who(self.project.root), "host": socket.gethostname(), "at": now}
+
+
+@contextmanager
+def open_desk(
+    project: Project | None = None,
+    *,
+    tracking_uri: str | None = None,
+    note: Note = lambda line: None,
+    allow_code: bool = False,
+) -> Iterator[Desk]:
+    """Connect to the project's registry and ledger.
+
+    Raises
+    ------
+    TrackingAway
+        They do not answer.
+    """
+    from runcard.tracking.mlflow import MlflowLedger, MlflowRegistry
+
+    project = (project or find_project()).with_settings(tracking_uri=tracking_uri)
+    uri = project.tracking_uri
+    with MlflowRegistry(uri) as registry, MlflowLedger(uri, artifact_root=project.root / "mlartifacts") as ledger:
+        registry.probe()
+        yield Desk(project, registry, ledger, note, Signer(project.root, note), allow_code)
+
+
+def _who(root: Path) -> str:
+    """Name the user: as git does, for a team knows that name, else as the system does."""
+    with suppress(GitSilent):
+        if name := ask_git(root, "config", "user.name").decode("utf-8", "replace").strip():
+            return name
+    with suppress(ImportError, KeyError, OSError):  # a container may run under a number without a name
+        return getpass.getuser()
+    return "unknown"

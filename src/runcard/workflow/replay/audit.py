@@ -1,0 +1,228 @@
+"""Gathering the evidence for an audit: what MLflow and the data store have of a run, digests computed again.
+
+Of the present work tree nothing is looked at, and of this clone only whether a commit that was not pushed is by now.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runcard import errors
+from runcard.audit import Audit, Evidence, FileState, KeptModel, RecordedReplay, StoredData, make_audit
+from runcard.data.splitfile import NAME as SPLIT_FILE
+from runcard.data.splitfile import read_folds
+from runcard.data.store import Store, open_store
+from runcard.plan.digest import digest_rows
+from runcard.project import Project, find_project
+from runcard.provenance.bundle import read_code
+from runcard.provenance.capture.modules import text_digest
+from runcard.provenance.git import is_pushed
+from runcard.provenance.rebuild.records import is_commit
+from runcard.tracking.items import EXACT_PARAMS_FILE, EXACT_PARAMS_TAG, VERDICT_TAG, RunReader, RunRow
+from runcard.tracking.models.digest import digest_or_none
+from runcard.tracking.runfiles import RunFiles
+from runcard.workflow.agreement import unlike_trial
+from runcard.workflow.refs import meaning_of, only_card
+from runcard.workflow.replay.subject import Subject, find_subject, find_trial
+from runcard.workflow.run.sync import open_reader
+from runcard.yaml import parse
+
+if TYPE_CHECKING:
+    from runcard.tracking.mlflow import MlflowDetails
+
+_PARTS = ("code", "environment", "hardware", "container", "notebooks", "seeds", "data")
+
+
+def audit_run(name: str | None = None, project: Project | None = None) -> Audit:
+    """Tick the reproducibility checklist of a run.
+
+    Parameters
+    ----------
+    name
+        A run, by id or name; or a card or experiment, whose latest card's run is meant. A card's run stands for its
+        chosen trial. None for the project's only card.
+
+    Raises
+    ------
+    RunUnknown, ExperimentUnknown, NotReplayable, TrackingAway, TrackingError
+    """
+    from runcard.tracking.mlflow import MlflowDetails
+
+    project = project or find_project()
+    with open_reader(project) as reader, MlflowDetails(project.tracking_uri) as details:
+        reader.probe()
+        subject = _subject(name or only_card(project, "audit"), project, reader)
+        return make_audit(_Gathering(subject, project, reader, details).evidence())
+
+
+def _subject(name: str, project: Project, reader: RunReader) -> Subject:
+    """Find the run that is meant: of a card its chosen trial, if it has one by now."""
+    meant = meaning_of(name, [name], project, reader)
+    if isinstance(meant, str):
+        cards = reader.read_cards(meant)
+        if not cards:
+            raise errors.UsageError(
+                f"which run of the experiment `{meant}`?",
+                why="no card was run for it, so there is no latest one",
+                hint="name a run: `runcard audit RUN`",
+            )
+        meant = cards[0]
+    try:
+        return find_trial(meant.run_id, reader, project)
+    except errors.NotReplayable:  # no finalist: what the card's run has can be audited all the same
+        return find_subject(meant.run_id, reader, project)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gathering:
+    """Where the evidence of one run comes from."""
+
+    subject: Subject
+    project: Project
+    reader: RunReader
+    details: MlflowDetails
+
+    def evidence(self) -> Evidence:
+        run, card = self.subject.run, self.subject.card
+        if card is None:
+            return self._of_plain(run)
+        files = self._files(card)
+        kept = files.read_below("provenance")
+        parts = _parts(kept)
+        code = parts.get("code") or {}
+        plan = _mapping(files.read("plan.json")) or {}
+        return Evidence(
+            run_id=run.run_id,
+            name=run.name,
+            experiment=run.experiment,
+            card_run_id=card.run_id,
+            tags={**card.tags, **run.tags},
+            params=run.params,
+            altered=unlike_trial(run, card, self.reader, self.project),
+            card=_card(files.read("card.yaml"), card.tags.get("runcard.card_digest")),
+            plan=plan,
+            parts=parts,
+            code_problem=_problem(code, kept),
+            pushed_since=self._is_pushed_since(code),
+            hyperparameters=self._hyperparameters(run),
+            split=_split(files.read(SPLIT_FILE), plan.get("split") or {}),
+            data=self._data(plan, parts.get("data") or {}),
+            feature_set=run.tags.get("runcard.features"),
+            model=self._model(run),
+            replays=tuple(map(_replay, self.reader.read_replays(run.run_id))),
+        )
+
+    def _of_plain(self, run: RunRow) -> Evidence:
+        """Gather what MLflow itself keeps of a run."""
+        return Evidence(
+            run_id=run.run_id,
+            name=run.name,
+            experiment=run.experiment,
+            tags=self.details.tags_of(run.run_id),
+            params=run.params,
+            model=self._model(run),
+        )
+
+    def _is_pushed_since(self, code: Mapping[str, Any]) -> bool | None:
+        """Tell whether a commit that was pushed nowhere is now; a word that is no commit is not asked about."""
+        commit = code.get("commit")
+        asked = code.get("pushed") is False and is_commit(commit)
+        return is_pushed(self.project.root, str(commit)) if asked else None
+
+    def _files(self, run: RunRow) -> RunFiles:
+        return RunFiles(self.project.tracking_uri, run.run_id, self.reader)
+
+    def _hyperparameters(self, run: RunRow) -> Mapping[str, Any] | None:
+        text: str | bytes | None = run.tags.get(EXACT_PARAMS_TAG)
+        return _mapping(text or self._files(run).read(EXACT_PARAMS_FILE))
+
+    def _data(self, plan: Mapping[str, Any], described: Mapping[str, Any]) -> StoredData:
+        """Look for the content of the data by its fingerprint, and read it: a damaged one is none."""
+        store, reason = open_store(self.project), ""
+        try:
+            kept = store.find(str((plan.get("data") or {}).get("digest")))
+            if kept is not None:
+                with store.open_file(kept):
+                    return StoredData(f"its bytes are in the data store, {self._shown(store)}")
+        except errors.RuncardError as error:
+            reason = error.what
+        if dvc := (described.get("locked") or {}).get("dvc"):
+            at = f" at git revision {dvc['revision'][:12]}" if dvc.get("revision") else ""
+            return StoredData(f"DVC has it as {dvc['md5']}{at}")
+        return StoredData(None, reason or f"its content is not in the data store, {self._shown(store)}")
+
+    def _shown(self, store: Store) -> str:
+        return store.where if "://" in store.where else self.project.shown(Path(store.where))
+
+    def _model(self, run: RunRow) -> KeptModel | None:
+        digest = run.tags.get("runcard.model_digest")
+        if digest is None:
+            return KeptModel(None, None) if self.details.has_model(run.run_id) else None
+        with tempfile.TemporaryDirectory(prefix="runcard-") as place:
+            folder = self.details.fetch_model(run.run_id, Path(place))
+            if folder is None:
+                return KeptModel(digest, "gone")
+            return KeptModel(digest, "same" if digest_or_none(folder) == digest else "changed")
+
+
+def _replay(row: RunRow) -> RecordedReplay:
+    tags = row.tags
+    day = datetime.fromtimestamp(row.started_ms / 1000, UTC).date().isoformat()
+    is_deterministic = {"true": True, "false": False}.get(tags.get("runcard.deterministic", ""))
+    return RecordedReplay(row.run_id, tags.get(VERDICT_TAG, "without a verdict"), is_deterministic, day)
+
+
+def _problem(code: Mapping[str, Any], kept: Mapping[str, bytes]) -> str:
+    """Try to take the code out of the record again, every file checked against its digest."""
+    try:
+        read_code(code, kept)
+    except errors.CodeNotRestored as error:
+        return error.what
+    return ""
+
+
+def _split(content: bytes | None, planned: Mapping[str, Any]) -> FileState:
+    """Say whether the row numbers that were kept are those of the plan."""
+    if content is None:
+        return "gone"
+    with tempfile.TemporaryDirectory(prefix="runcard-") as place:
+        path = Path(place, SPLIT_FILE)
+        path.write_bytes(content)
+        try:
+            found = digest_rows(*read_folds(path))
+        except (OSError, ValueError, KeyError, TypeError):  # whatever is no such table any more
+            return "changed"
+    return "same" if found.items() <= planned.items() else "changed"
+
+
+def _parts(kept: Mapping[str, bytes]) -> dict[str, Any]:
+    """Read what surrounded a run; what cannot be read any more is as good as not recorded."""
+    parts = {}
+    for name in _PARTS:
+        with suppress(KeyError, ValueError):
+            parts[name] = json.loads(kept[f"{name}.json"])
+    return parts
+
+
+def _card(content: bytes | None, digest: str | None) -> Mapping[str, Any] | None:
+    """Parse a card, if it still is the one that was run."""
+    text = (content or b"").decode("utf-8", "replace")
+    if text_digest(text) != digest:
+        return None
+    found = parse(text, "card.yaml").value
+    return found if isinstance(found, Mapping) else None
+
+
+def _mapping(content: str | bytes | None) -> Mapping[str, Any] | None:
+    try:
+        found = json.loads(content or "null")
+    except ValueError:
+        return None
+    return found if isinstance(found, Mapping) else None

@@ -1,0 +1,181 @@
+"""A replay as a run of its own in MLflow, beside the original, which stays as it is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from runcard import errors
+from runcard.journal import hold_card
+from runcard.printable import in_markdown
+from runcard.project import Project
+from runcard.replay import Replay, kept_at, to_json
+from runcard.tracking.items import (
+    REPLAY_OF_TAG,
+    VERDICT_TAG,
+    Artifact,
+    Item,
+    Metric,
+    RunLog,
+    Tag,
+    TextArtifact,
+    Tracker,
+    safe_metrics,
+)
+from runcard.tracking.records import PREDICTIONS_FILE, param_items
+from runcard.workflow.replay.left import Left
+from runcard.workflow.replay.recorded import Recorded
+from runcard.workflow.run.sync import connect, import_polars_first
+
+REPLAYS = "replays"
+REPLAY_FILE = "replay.json"
+_BEGUN_FILE = "begun.json"
+"""Says which run of MLflow is being filled, until all of it is there."""
+Given = TypeVar("Given")
+
+
+class Teller:
+    """MLflow, connected to in a thread of its own while the trial is run: importing it takes seconds."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._pool = ThreadPoolExecutor(1, "tracking")
+        self._exits = ExitStack()
+        self._tracker: Future[Tracker] = self._pool.submit(self._connect)
+
+    def ask(self, question: Callable[[Tracker], Given]) -> Given:
+        """Have something done with the tracker."""
+        return self._pool.submit(lambda: question(self._tracker.result())).result()
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._pool.submit(self._exits.close).result()
+        self._pool.shutdown()
+
+    def _connect(self) -> Tracker:
+        tracker = self._exits.enter_context(connect(self._project))
+        tracker.probe()
+        return tracker
+
+
+@contextmanager
+def telling(project: Project) -> Iterator[Teller]:
+    """Connect to MLflow in the background."""
+    import_polars_first()
+    teller = Teller(project)
+    try:
+        yield teller
+    finally:
+        teller.close()
+
+
+def keep(left: Left, recorded: Recorded, project: Project, teller: Teller) -> Replay:
+    """Write a replay down here, then as a run in MLflow; what cannot be told there stays here, and it says so."""
+    replay = left.replay
+    folder = project.home / REPLAYS / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:8]}"
+    folder.mkdir(parents=True)
+    if left.predictions:
+        (folder / PREDICTIONS_FILE).write_bytes(left.predictions)
+    (folder / REPLAY_FILE).write_text(to_json(replay), encoding="utf-8")
+    try:
+        with hold_card(project.home, _lock_of(folder)):
+            told = teller.ask(lambda tracker: _tell(tracker, left, recorded, folder))
+            teller.ask(lambda tracker: _end_killed(tracker, project.home))
+    except errors.TrackingError as error:
+        kept = kept_at(replay, None, f"{project.shown(folder)} ({error.what})")
+        (folder / REPLAY_FILE).write_text(to_json(kept), encoding="utf-8")
+        return kept
+    shutil.rmtree(folder, ignore_errors=True)
+    return told
+
+
+def _tell(tracker: Tracker, left: Left, recorded: Recorded, folder: Path) -> Replay:
+    log = _log(left, recorded)
+    (folder / _BEGUN_FILE).write_text(json.dumps([log.experiment, log.record_id]))
+    run_id = tracker.open_run(log)
+    replay = kept_at(left.replay, run_id)
+    files: tuple[Item, ...] = (
+        TextArtifact(to_json(replay), REPLAY_FILE),
+        TextArtifact(recorded.account.card, "card.yaml"),
+        *(TextArtifact(text, name) for name, text in left.files.items()),
+    )
+    predictions = folder / PREDICTIONS_FILE
+    files += (Artifact(predictions),) if predictions.is_file() else ()
+    tracker.fill_run(run_id, replace(log, items=(*log.items, *files)))
+    (folder / _BEGUN_FILE).unlink()
+    return replay
+
+
+def _end_killed(tracker: Tracker, home: Path) -> None:
+    """End the runs of replays whose process was killed while it told MLflow; what they found stays in their folder."""
+    for begun in (home / REPLAYS).glob(f"*/{_BEGUN_FILE}"):
+        # What cannot be ended now is for whoever comes next: this replay is told, and stands.
+        with (
+            suppress(errors.CardBusy, errors.TrackingError, OSError, ValueError),
+            hold_card(home, _lock_of(begun.parent), patience=0),
+        ):
+            experiment, record_id = json.loads(begun.read_text())
+            tracker.end_killed(experiment, record_id)
+            begun.unlink()
+
+
+def _lock_of(folder: Path) -> str:
+    return f"replay-{folder.name[-8:]}"
+
+
+def _log(left: Left, recorded: Recorded) -> RunLog:
+    replay = left.replay
+    ended = int(time.time() * 1000)
+    return RunLog(
+        record_id=uuid.uuid4().hex,
+        kind="replay",
+        name=f"replay-of-{replay.run_name}",
+        experiment=replay.experiment,
+        started_ms=ended - int(replay.seconds * 1000),
+        status="FINISHED",
+        ended_ms=ended,
+        parent_run_id=replay.run_id,
+        items=(
+            *_tags(left, recorded),
+            *param_items(replay.model, replay.params),
+            *safe_metrics(_metrics(left, ended)),
+        ),
+    )
+
+
+def _tags(left: Left, recorded: Recorded) -> list[Tag]:
+    replay = left.replay
+    tags = {
+        REPLAY_OF_TAG: replay.run_id,
+        "runcard.replay_of_card": replay.card_run_id,
+        "runcard.replay_mode": replay.mode,
+        "runcard.replay_trusted": replay.trusted,
+        "runcard.replay_sandboxed": str(replay.sandboxed).lower(),
+        VERDICT_TAG: replay.verdict,
+        "runcard.environment_same": str(replay.same_environment).lower(),
+        "runcard.deterministic": "" if replay.is_deterministic is None else str(replay.is_deterministic).lower(),
+        "runcard.first_divergence": replay.first_divergence,
+        "runcard.why": replay.why,
+        "runcard.card_digest": recorded.card_digest,
+        "runcard.replayed_key": replay.trial_key,
+        "mlflow.note.content": f"**{replay.words}**: {in_markdown(replay.why)}",
+        **left.tags,
+    }
+    return [Tag(name, value) for name, value in tags.items() if value]
+
+
+def _metrics(left: Left, at: int) -> list[Metric]:
+    found = []
+    for name, scores in left.folds.items():
+        found += [Metric(f"cv_{name}", score, fold, at) for fold, score in enumerate(scores)]
+        found.append(Metric(f"cv_{name}_mean", sum(scores) / len(scores), 0, at))
+    found += [Metric(f"test_{name}", score, 0, at) for name, score in left.test.items()]
+    return found

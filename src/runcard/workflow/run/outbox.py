@@ -1,0 +1,100 @@
+"""The journal as the outbox that tracking is filled from."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Self
+
+from runcard.journal import Address, Entry, Journal, check_files, open_journal
+from runcard.redact import redact
+from runcard.tracking import addresses, records
+from runcard.tracking.delivery import Parcel, RunState
+from runcard.tracking.items import RunLog
+
+
+def name_of(uri: str, root: Path) -> str:
+    """Give the name of a tracking address in the journal: one that stays right when the project is moved."""
+    file = addresses.sqlite_file(uri)
+    if file is not None and file.is_relative_to(root):
+        return f"sqlite:///{file.relative_to(root).as_posix()}"
+    return redact(uri)
+
+
+class JournalOutbox:
+    """What the journal still has to tell; locked, for one thread delivers and another waits."""
+
+    def __init__(self, home: Path) -> None:
+        self._home, self._root = home, home.parent
+        self._journal = open_journal(home, any_thread=True)
+        self._lock = threading.RLock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        with self._lock:
+            self._journal.__exit__()
+
+    def delivering(self, uri: str) -> AbstractContextManager[object]:
+        """Hold the right to deliver to an address; the system lets go of it when the process dies."""
+        from filelock import FileLock
+
+        folder = self._home / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        name = hashlib.sha256(name_of(uri, self._root).encode()).hexdigest()[:16]
+        return FileLock(folder / f"delivery-{name}.lock")
+
+    def pending(self, uri: str) -> list[Parcel]:
+        """List what the address has not been told."""
+        with self._lock:
+            return [self._parcel(entry, self._journal) for entry in self._journal.waiting(name_of(uri, self._root))]
+
+    def run_state(self, record_id: str, experiment: str, uri: str) -> RunState:
+        """Tell what is known of a run there."""
+        with self._lock:
+            return RunState(*self._journal.run_of(record_id, Address(name_of(uri, self._root), experiment)))
+
+    def attempted(self, record_id: str, experiment: str, uri: str) -> None:
+        """Note that a run is about to be made there."""
+        with self._lock:
+            self._journal.note_attempt(record_id, Address(name_of(uri, self._root), experiment))
+
+    def opened(self, record_id: str, experiment: str, uri: str, run_id: str) -> None:
+        """Note the run's id there."""
+        with self._lock:
+            self._journal.note_run(record_id, Address(name_of(uri, self._root), experiment), run_id)
+
+    def delivered(self, parcel_id: str, uri: str) -> None:
+        """Note that the address has been told."""
+        with self._lock:
+            self._journal.note_delivery(int(parcel_id))
+
+    def _parcel(self, entry: Entry, journal: Journal) -> Parcel:
+        def make_log() -> RunLog:
+            with self._lock:
+                return _make_log(entry, journal, self._home)
+
+        return Parcel(str(entry.parcel_id), entry.run_of, entry.address.experiment, make_log, entry.parent)
+
+
+def _make_log(entry: Entry, journal: Journal, home: Path) -> RunLog:
+    experiment = entry.address.experiment
+    parent = journal.run_of(entry.parent, entry.address)[1] if entry.parent else None
+    match entry.kind:
+        case "opened":
+            return records.opened_log(journal.execution(entry.subject))
+        case "closed":
+            folder = check_files(home, entry.subject, journal.manifest(entry.subject))
+            execution = journal.execution(entry.subject)
+            chosen = execution.summary.get("chosen_record")
+            run_id = journal.run_of(chosen, entry.address)[1] if chosen else None
+            return records.closed_log(execution, folder, run_id)
+        case "trial":
+            return records.trial_log(journal.record(entry.subject), experiment, parent)
+        case "final":
+            final = journal.final(entry.subject)
+            folder = check_files(home, final.record_id, journal.manifest(final.record_id))
+            return records.final_log(final, journal.record(final.of), experiment, parent, folder)

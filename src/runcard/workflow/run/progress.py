@@ -1,0 +1,99 @@
+"""How far a plan is: its records so far, counted as they come, so that the last costs no more than the first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from runcard.comparison import Comparison, compare
+from runcard.plan import Plan, Trial
+from runcard.record import FinalRecord, Record, renumber
+from runcard.workflow.run.listener import Counts
+from runcard.workflow.run.search import Sweep
+
+
+class Tally:
+    """The records and finalists of a plan's trials that are known."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._state: Sweep | None = None
+        self.records: dict[str, Record] = {}
+        self.finals: dict[str, FinalRecord] = {}
+        self.best: Record | None = None
+        self.interrupted: set[str] = set()
+        """Keys of trials that were begun before and have no record yet."""
+        self._n_failed = 0
+        self._n_stopped = 0
+        self._n_impossible = 0
+
+    def follow(self, state: Sweep) -> None:
+        """Take the trials from a search, as it asks for them."""
+        self._state = state
+
+    @property
+    def trials(self) -> Sequence[Trial]:
+        """The trials that there are so far, in their order."""
+        return self._plan.trials if self._state is None else self._state.trials
+
+    @property
+    def n_trials(self) -> int:
+        """How many there will be."""
+        return self._plan.n_trials if self._state is None else self._state.n_trials
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all trials have their record."""
+        return len(self.records) == self.n_trials
+
+    def add(self, record: Record) -> None:
+        """Take in a trial's record."""
+        self.records[record.trial_key] = record
+        self.interrupted.discard(record.trial_key)
+        self._n_failed += record.status in ("failed", "lost")
+        self._n_stopped += record.status == "stopped"
+        self._n_impossible += record.status == "impossible"
+        if self._beats_best(record):
+            self.best = record
+
+    def add_known(self, records: Mapping[str, Record], finals: Mapping[str, FinalRecord]) -> None:
+        """Take in what the journal knows already."""
+        for record in records.values():
+            self.add(record)
+        self.finals.update(finals)
+
+    def add_begun(self, trial_keys: Iterable[str]) -> None:
+        """Take in which trials were begun before."""
+        self.interrupted = {trial.key for trial in self.missing} & set(trial_keys)
+
+    @property
+    def missing(self) -> Sequence[Trial]:
+        """The trials without a record so far, in their order."""
+        return [trial for trial in self.trials if trial.key not in self.records]
+
+    @property
+    def counts(self) -> Counts:
+        """How many are done, failed, left, stopped and impossible."""
+        n_known = len(self.records)
+        return Counts(
+            n_known - self._n_failed - self._n_stopped - self._n_impossible,
+            self._n_failed,
+            self.n_trials - n_known,
+            self._n_stopped,
+            len(self.interrupted),
+            self._n_impossible,
+        )
+
+    def compare(self) -> Comparison:
+        """Rank what is known."""
+        primary = self._plan.primary
+        finals = [final for final in self.finals.values() if not final.error]
+        records = renumber(self.records.values(), self.trials)
+        return compare(records, primary.name, greater_is_better=primary.greater_is_better, finals=finals)
+
+    def _beats_best(self, record: Record) -> bool:
+        primary = self._plan.primary
+        value = record.mean(primary.name) if record.status == "done" else None
+        held = self.best.mean(primary.name) if self.best else None
+        if value is None or held is None:
+            return value is not None
+        return value > held if primary.greater_is_better else value < held

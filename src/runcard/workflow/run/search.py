@@ -1,0 +1,330 @@
+"""Trials that depend on those before them: asked for in order, judged on their way, told in order.
+
+Trial n is begun once the trials up to n - lag are known, whatever has ended besides: what it is and what it is
+measured by do not depend on who finishes first.
+"""
+
+from __future__ import annotations
+
+import itertools
+from bisect import insort
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import fmean
+from typing import Any
+
+from runcard.catalog.steps import steps_of
+from runcard.engine.base import LATER, Later, Lost
+from runcard.plan import Fit, Plan, Stage, Trial, shape_of
+from runcard.record import Draft, Record, impossible_record, make_record
+from runcard.search.stopping import Brackets, Thresholds
+from runcard.tabular import FitResult, FitTask, Rehearsal, rehearse, run_fit
+from runcard.workflow.run.train import (
+    Bench,
+    Rehearsed,
+    cannot_be_built,
+    fit_task,
+    prepare_folds,
+    rehearsal,
+    rehearse_probes,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A trial as it was asked for."""
+
+    trial: Trial
+    record: Record | None
+    """What it got, if that is known already."""
+    thresholds: Thresholds | None
+    """What it is measured by on its way."""
+
+
+class Sweep:
+    """A search under way.
+
+    Parameters
+    ----------
+    find
+        Gives the record of a trial if there is one already.
+    """
+
+    def __init__(self, plan: Plan, find: Callable[[Trial], Record | None]) -> None:
+        self._plan, self._find = plan, find
+        self._search = None if plan.trials else plan.search()
+        self._brackets = {by_steps: _brackets_of(plan) for by_steps in (False, True)}
+        self._records: dict[int, Record] = {}
+        self._n_known = 0
+        self._n_told = 0
+        self.trials: list[Trial] = []
+        self.n_trials = plan.n_trials
+        """How many there will be; fewer than planned where nothing new turns up."""
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether the next trial can be asked for."""
+        return len(self.trials) < self.n_trials and self._n_known > len(self.trials) - self._plan.draw.lag
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every trial is known."""
+        return self._n_known == self.n_trials
+
+    def ask(self) -> Asked | None:
+        """Give the next trial; None when there are no more."""
+        number = len(self.trials)
+        while self._n_told <= number - self._plan.draw.lag:  # and not one more, though more may be known
+            self._tell(self._n_told)
+            self._n_told += 1
+        trial = self._next(number)
+        if trial is None:
+            self.n_trials = number
+            return None
+        self.trials.append(trial)
+        record = self._find(trial)
+        if record is not None:
+            self.add(trial, record)
+        brackets = self._brackets[_steps_of(trial, self._plan) is not None]
+        return Asked(trial, record, brackets.thresholds() if brackets else None)
+
+    def ask_known(self) -> list[Asked]:
+        """Ask for all that can be asked for before any is run; give those that are not known."""
+        found: list[Asked] = []
+        while self.may_ask and (asked := self.ask()) is not None:
+            if asked.record is None:
+                found.append(asked)
+        return found
+
+    def add(self, trial: Trial, record: Record) -> None:
+        """Take in what a trial got."""
+        self._records[trial.index] = record
+        while self._n_known in self._records:
+            self._n_known += 1
+
+    def _next(self, number: int) -> Trial | None:
+        if self._search is None:
+            return self._plan.trials[number]
+        point = self._search.ask()
+        return None if point is None else self._plan.draw.trial(number, point)
+
+    def _tell(self, number: int) -> None:
+        record, name = self._records.pop(number), self._plan.primary.name
+        if record.status == "impossible":
+            if self._search is not None:
+                self._search.tell(number, None)
+            return
+        points = record.curves.get(name, {})
+        if self._search is not None and record.stopped_at is not None:
+            self._search.tell(number, points[record.stopped_at], step=record.stopped_at)
+        elif self._search is not None:
+            self._search.tell(number, record.mean(name))
+        # After five folds and after five boosting rounds are not the same.
+        brackets = self._brackets[_steps_of(self.trials[number], self._plan) is not None]
+        if brackets is not None:
+            brackets.add(points)
+
+
+REHEARSAL = -1
+"""In place of a fold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One fit of a trial: whole on a fold, or on the first fold with some of its steps only."""
+
+    trial: Trial
+    fold: int
+    """`REHEARSAL`: on a few rows of the first."""
+    shortened: Mapping[str, int] = field(default_factory=dict)
+    """The hyperparameter that counts its steps, and how many are done."""
+
+
+class Course:
+    """A trial on its way: the jobs of each leg, and the bracket at which it is judged after it."""
+
+    def __init__(self, plan: Plan, asked: Asked, *, is_known_possible: bool) -> None:
+        self.impossible: str | None = None
+        """Why it cannot be trained, if it cannot."""
+        self.draft = Draft(asked.trial, plan.n_folds)
+        self.marks: tuple[int, ...] = ()
+        """The steps after which it is judged, if it learns in steps."""
+        self._plan, self._trial, self._thresholds = plan, asked.trial, asked.thresholds
+        self._legs = deque(self._plan_legs())
+        if not is_known_possible:
+            self._legs.appendleft((None, [Job(asked.trial, REHEARSAL)]))
+        self._bracket: int | None = None
+        self._n_open = 0
+
+    def next_jobs(self) -> list[Job]:
+        """Give the jobs of the next leg once those of the last are in and it goes on; else none."""
+        if self._n_open or self.impossible or self.draft.is_complete or not self._legs:
+            return []
+        if self._bracket is not None and self._is_stopped(self._bracket):
+            self.draft.stopped_at = self._bracket
+            return []
+        self._bracket, jobs = self._legs.popleft()
+        self._n_open = len(jobs)
+        return jobs
+
+    def add(self, job: Job, result: FitResult | str | Lost | None) -> None:
+        """Take in what a job gave."""
+        self._n_open -= 1
+        if result is None or isinstance(result, str):
+            self.impossible = result
+        elif isinstance(result, Lost):
+            self.draft.lose(job.fold, result.reason)
+        elif not job.shortened or result.error or result.stages[0].error:
+            self.draft.add(result)
+        else:
+            name, (n_steps,) = self._plan.primary.name, job.shortened.values()
+            self.draft.add_point(name, n_steps, result.stages[0].scores[name], result)
+
+    def _plan_legs(self) -> Iterator[tuple[int | None, list[Job]]]:
+        rules, folds = self._plan.draw.stopping, [Job(self._trial, fold) for fold in range(self._plan.n_folds)]
+        if rules is None:
+            yield None, folds
+            return
+        steps = _steps_of(self._trial, self._plan)
+        if steps is not None:
+            self.marks = rules.brackets(steps[1])
+            for bracket in self.marks:
+                yield bracket, [Job(self._trial, 0, {steps[0]: bracket})]
+            yield None, folds
+            return
+        ends = (0, *rules.brackets(len(folds)), len(folds))
+        for start, end in itertools.pairwise(ends):
+            yield (end if end < len(folds) else None), folds[start:end]
+
+    def _is_stopped(self, bracket: int) -> bool:
+        name = self._plan.primary.name
+        points = self.draft.curves.setdefault(name, {})
+        if not self.marks:
+            points[bracket] = fmean(self.draft.folds[fold].scores[name] for fold in range(bracket))
+        course = {step: value for step, value in points.items() if step <= bracket}
+        return self._thresholds is not None and self._thresholds.stop(course)
+
+
+def sweep(plan: Plan, state: Sweep, pending: Sequence[Asked], bench: Bench) -> Iterator[Record]:
+    """Run what a search has not run yet; yield each record as soon as it is whole.
+
+    Parameters
+    ----------
+    pending
+        What was asked for already and is not known.
+
+    Raises
+    ------
+    HyperparameterRejected, CardErrors
+        An estimator refuses its hyperparameters; nothing has been trained then.
+    """
+    names = [entry.features for entry in plan.draw.entries]
+    prepare_folds(plan, names, range(plan.n_folds), bench)
+    floor = _Floor(plan, state, bench, rehearse_probes(plan, bench, 0))
+    for asked in pending:
+        floor.begin(asked)
+    tasks: Iterator[Any] = floor.tasks()
+    for number, result in bench.engine.run(run_job, tasks):
+        floor.take_in(number, result)
+        yield from floor.ended()
+    yield from floor.ended()
+
+
+class _Floor:
+    """The trials on their way, and what is to be done for them next."""
+
+    def __init__(self, plan: Plan, state: Sweep, bench: Bench, rehearsed: Rehearsed) -> None:
+        self._plan, self._state, self._bench, self._rehearsed = plan, state, bench, rehearsed
+        self._courses: dict[int, Course] = {}
+        self._ready: list[Job] = []
+        self._jobs: list[Job] = []
+        self._ended: list[Record] = []
+
+    def begin(self, asked: Asked) -> None:
+        """Begin a trial, unless it is known to be impossible."""
+        trial = asked.trial
+        reason = self._rehearsed.reasons.get(trial.key) or cannot_be_built(self._plan, trial)
+        if reason is not None:
+            self._end(trial, impossible_record(trial, self._plan, reason))
+            return
+        is_known_possible = shape_of(trial) in self._rehearsed.possible
+        course = Course(self._plan, asked, is_known_possible=is_known_possible)
+        self._courses[trial.index] = course
+        self._get_ready(course)
+
+    def tasks(self) -> Iterator[FitTask | Rehearsal | Later]:
+        """Give the tasks, those of earlier trials first, and ask for trials as they can be asked for."""
+        while self._ready or not self._state.is_over:
+            if self._ready:
+                job = self._ready.pop(0)
+                if job.trial.index in self._courses:  # else it failed on another fold
+                    self._jobs.append(job)
+                    course = self._courses[job.trial.index]
+                    yield _task(self._plan, job, course, self._bench)
+            elif self._state.may_ask:
+                asked = self._state.ask()
+                if asked is not None and asked.record is None:
+                    self.begin(asked)
+            else:
+                yield LATER
+
+    def take_in(self, number: int, result: FitResult | str | Lost | None) -> None:
+        """Take in what the `number`-th task gave."""
+        job = self._jobs[number]
+        course = self._courses.get(job.trial.index)
+        if course is None:
+            return
+        if not course.draft.is_begun and job.fold != REHEARSAL:
+            self._bench.on_begun(job.trial.key)
+        course.add(job, result)
+        self._get_ready(course)
+        if course.impossible is not None:
+            self._end(job.trial, impossible_record(job.trial, self._plan, course.impossible))
+        elif course.draft.is_complete:
+            self._end(job.trial, make_record(course.draft, self._plan))
+
+    def ended(self) -> Iterator[Record]:
+        """Give the records of trials that have ended, each once."""
+        while self._ended:
+            yield self._ended.pop(0)
+
+    def _end(self, trial: Trial, record: Record) -> None:
+        self._courses.pop(trial.index, None)
+        self._state.add(trial, record)
+        self._ended.append(record)
+
+    def _get_ready(self, course: Course) -> None:
+        for job in course.next_jobs():
+            insort(self._ready, job, key=_turn)
+
+
+def run_job(task: FitTask | Rehearsal) -> FitResult | str | None:
+    """Try a trial on a few rows and give the reason if that fails, or run a fit."""
+    return rehearse(task) if isinstance(task, Rehearsal) else run_fit(task)
+
+
+def _turn(job: Job) -> tuple[int, int]:
+    """Order jobs: those of earlier trials first, since later trials wait for them to be known."""
+    return job.trial.index, job.fold
+
+
+def _task(plan: Plan, job: Job, course: Course, bench: Bench) -> FitTask | Rehearsal:
+    trial = job.trial
+    if job.fold == REHEARSAL:
+        return rehearsal(plan, trial, bench, 0)
+    params = {**trial.params, **job.shortened}
+    fit = Fit(trial.model, trial.features, params, (Stage(trial.key, None),))
+    task = fit_task(plan, fit, job.fold, bench, course.marks)
+    return replace(task, metrics=(plan.primary,), pooled=(), is_measured=False, curve=None) if job.shortened else task
+
+
+def _steps_of(trial: Trial, plan: Plan) -> tuple[str, int] | None:
+    if not plan.draw.stopping or cannot_be_built(plan, trial):
+        return None
+    return steps_of(plan.estimator(trial.model, trial.params))
+
+
+def _brackets_of(plan: Plan) -> Brackets | None:
+    rules = plan.draw.stopping
+    return Brackets(rules, greater_is_better=plan.primary.greater_is_better) if rules else None
