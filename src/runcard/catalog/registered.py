@@ -16,12 +16,12 @@ from typing import Any, Literal, TypeVar, cast, get_args, overload
 from runcard import errors
 from runcard.catalog.codetext import code_digest
 from runcard.catalog.keepable import LONGEST_METRIC, RULE, is_kept, kept_form
+from runcard.project import Project, import_modules
 
 Kind = Literal["dataset", "features", "model", "metric"]
 Task = Literal["classification", "regression"]
 Needs = Literal["predict", "predict_proba", "score"]
 Registrable = TypeVar("Registrable", bound=Callable[..., object])
-
 MARK = "__runcard__"
 
 
@@ -150,8 +150,12 @@ _PLURAL: Mapping[Kind, str] = {
 
 @overload
 def dataset(function: Registrable, /) -> Registrable: ...
+
+
 @overload
 def dataset(*, name: str | None = None) -> Callable[[Registrable], Registrable]: ...
+
+
 def dataset(function: Registrable | None = None, /, *, name: str | None = None) -> Any:
     """Register a dataset: a function without arguments that returns a frame, or `(X, y)`."""
     return _marker(function, lambda f: Registered("dataset", name or f.__name__, f))
@@ -159,8 +163,12 @@ def dataset(function: Registrable | None = None, /, *, name: str | None = None) 
 
 @overload
 def features(function: Registrable, /) -> Registrable: ...
+
+
 @overload
 def features(*, name: str | None = None, rowwise: bool = False) -> Callable[[Registrable], Registrable]: ...
+
+
 def features(function: Registrable | None = None, /, *, name: str | None = None, rowwise: bool = False) -> Any:
     """Register a feature set: a function without arguments that returns an unfitted transformer.
 
@@ -171,8 +179,12 @@ def features(function: Registrable | None = None, /, *, name: str | None = None,
 
 @overload
 def model(function: Registrable, /) -> Registrable: ...
+
+
 @overload
 def model(*, name: str | None = None, task: Task | None = None) -> Callable[[Registrable], Registrable]: ...
+
+
 def model(function: Registrable | None = None, /, *, name: str | None = None, task: Task | None = None) -> Any:
     """Register a model: an estimator class, or a function from hyperparameters to an unfitted estimator."""
     _require_choice("model", "task", task, (*get_args(Task), None))
@@ -237,3 +249,8 @@ def _require_choice(kind: Kind, option: str, value: object, choices: tuple[objec
             why="a project registers what cards can use",
             hint=f"{option} is one of {errors.listing(choices)}",
         )
+
+
+def load_catalog(project: Project) -> Catalog:
+    """Collect what the project's modules register."""
+    return collect(import_modules(project))

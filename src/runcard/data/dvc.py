@@ -173,3 +173,14 @@ def _failed(tracked: Tracked, why: str) -> errors.DvcFailed:
         why=redact(why),
         hint=f"try `dvc pull {tracked.path.relative_to(tracked.root).as_posix()}` in {tracked.root}",
     )
+
+
+def bring_missing_file(path: Path) -> None:
+    """Have DVC put a file in its place, where it tracks it and the file is missing.
+
+    Raises
+    ------
+    DvcFailed, PackageMissing
+    """
+    if not path.exists() and (tracked := find_tracked(path)):
+        pull(tracked)

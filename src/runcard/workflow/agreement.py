@@ -11,6 +11,7 @@ from runcard import errors
 from runcard.data.splitfile import NAME as SPLIT_FILE
 from runcard.project import Project
 from runcard.redact import redact
+from runcard.tracking.backends import open_reader
 from runcard.tracking.items import (
     DECISION_FILE,
     EXACT_PARAMS_FILE,
@@ -35,7 +36,6 @@ from runcard.tracking.seal import (
     unlike,
     unlike_files,
 )
-from runcard.workflow.run.sync import open_reader
 
 _OF_TRIALS = (PREDICTIONS_FILE, EXACT_PARAMS_FILE, OUTPUTS_FILE)
 _OF_CARDS = ("card.yaml", "plan.json", SPLIT_FILE, DECISION_FILE)

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from runcard.card import Card, load_card
-from runcard.catalog.registered import Catalog, collect
-from runcard.data.dvc import find_tracked, pull
+from runcard.catalog.registered import Catalog, load_catalog
+from runcard.data.dvc import bring_missing_file
 from runcard.data.fingerprint import fingerprint
 from runcard.data.source import SourceStamp, Table
 from runcard.plan import Plan, make_plan
-from runcard.project import Project, find_project, import_modules
+from runcard.project import Project, find_project
 from runcard.workflow.datasets.check import check_locked
 from runcard.workflow.datasets.read import load_table
 
@@ -56,19 +56,3 @@ def resolve(source: CardSource, *, project: Project | None = None) -> Resolved:
 def open_card(source: CardSource, project: Project | None = None) -> Card:
     """Load a card, unless it is one already."""
     return source if isinstance(source, Card) else load_card(source, project=project)
-
-
-def load_catalog(project: Project) -> Catalog:
-    """Collect what the project's modules register."""
-    return collect(import_modules(project))
-
-
-def bring_missing_file(path: Path) -> None:
-    """Have DVC put a file in its place, where it tracks it and the file is missing.
-
-    Raises
-    ------
-    DvcFailed, PackageMissing
-    """
-    if not path.exists() and (tracked := find_tracked(path)):
-        pull(tracked)

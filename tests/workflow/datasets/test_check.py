@@ -17,6 +17,7 @@ from servers import run_s3
 import runcard
 from runcard import errors
 from runcard.card import load_card
+from runcard.catalog.registered import load_catalog
 from runcard.data.fingerprint import fingerprint
 from runcard.data.lockfile import read_lock
 from runcard.data.splitfile import read_folds
@@ -26,7 +27,7 @@ from runcard.project import Project, find_project
 from runcard.workflow.datasets import list_locked, lock_dataset, restore_dataset, snapshot, verify_locked
 from runcard.workflow.datasets.check import Content, lock_first
 from runcard.workflow.datasets.obtain import obtain_table
-from runcard.workflow.resolve import load_catalog, resolve
+from runcard.workflow.resolve import resolve
 from runcard.workflow.run.listener import Listener
 
 MODELS = [{"name": "logistic_regression"}]
@@ -213,7 +214,7 @@ def test_one_table_in_two_formats_is_restored_as_each(tmp_path: Path) -> None:
 def test_snapshot_says_what_is_kept(
     snapshot: str, is_kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshot, "AUTO_BYTES", 100)
+    monkeypatch.setattr("runcard.workflow.datasets.snapshot.AUTO_BYTES", 100)
     monkeypatch.setenv("RUNCARD_SNAPSHOT", snapshot)
     project, _ = locked_project(tmp_path / "project")
     assert [shown.kept is not None for shown in list_locked(project)] == [is_kept]

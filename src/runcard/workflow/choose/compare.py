@@ -13,11 +13,11 @@ from runcard import errors
 from runcard.catalog.metrics import direction_of
 from runcard.catalog.registered import Catalog, collect
 from runcard.project import Project, find_project, import_modules
+from runcard.tracking.backends import open_reader
 from runcard.tracking.items import OUR_TAGS, RunRanking, RunReader, RunRow
 from runcard.tracking.ranking import RunComparison, Yardstick, compare_ranking
 from runcard.workflow.agreement import Agreed, rank_agreed, read_folds, require_agreement
 from runcard.workflow.refs import PROTOCOL, Chosen, choose_runs, find_run, require_one_protocol
-from runcard.workflow.run.sync import open_reader
 
 TOP = 20
 """How many runs are shown unless more are asked for."""

@@ -11,20 +11,19 @@ from runcard import errors
 from runcard.card import Card
 from runcard.card.check import test_score_chosen_by
 from runcard.catalog.metrics import direction_of, recorded_name
-from runcard.catalog.registered import Catalog
+from runcard.catalog.registered import Catalog, load_catalog
 from runcard.decision import Decision, FinalScore, check_choice, decide, nothing_qualifies
 from runcard.plan import Choice, Constraint, read_choice, short_name
 from runcard.plan.copies import Copies
 from runcard.project import Project
 from runcard.redact import redact
+from runcard.tracking.backends import connect, open_reader
 from runcard.tracking.items import KIND_TAG, N_TEST_TAG, RunRow, RunScope, Tracker
 from runcard.tracking.ranking import Apart, index_of
 from runcard.tracking.records import decision_items, distinction
 from runcard.workflow.agreement import altered, part, require_agreement, strays
 from runcard.workflow.choose.candidates import candidates_in, failed_in, missing_in, plain_candidates
 from runcard.workflow.refs import PROTOCOL
-from runcard.workflow.resolve import load_catalog
-from runcard.workflow.run.sync import connect, open_reader
 
 
 @dataclass(frozen=True, slots=True)

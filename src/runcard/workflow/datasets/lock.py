@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from runcard import errors
 from runcard.catalog.datasets import bundled_names
-from runcard.catalog.registered import Catalog
-from runcard.data.dvc import find_tracked
+from runcard.catalog.registered import Catalog, load_catalog
+from runcard.data.dvc import bring_missing_file, find_tracked
 from runcard.data.fingerprint import fingerprint
 from runcard.data.locked import DATASET, Locked
 from runcard.data.lockfile import lock_for_writing, read_lock
@@ -17,7 +17,6 @@ from runcard.workflow.datasets.check import Content, make_entry, require_same, w
 from runcard.workflow.datasets.names import entries_meant, paths_meant
 from runcard.workflow.datasets.read import load_dataset, load_file
 from runcard.workflow.datasets.snapshot import is_wanted, keep_job
-from runcard.workflow.resolve import bring_missing_file, load_catalog
 
 
 def lock_dataset(project: Project, name: str, *, reason: str | None = None) -> tuple[list[Locked], bool]:

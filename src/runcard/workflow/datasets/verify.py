@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from runcard import errors
-from runcard.catalog.registered import Catalog
+from runcard.catalog.registered import Catalog, load_catalog
 from runcard.data.fingerprint import fingerprint
 from runcard.data.locked import Locked
 from runcard.data.lockfile import read_lock
@@ -15,7 +15,6 @@ from runcard.project import Project
 from runcard.workflow.datasets.check import describe
 from runcard.workflow.datasets.names import find_entries
 from runcard.workflow.datasets.read import load_locked
-from runcard.workflow.resolve import load_catalog
 
 Tree = Literal["as locked", "changed", "missing"]
 Shelf = Literal["kept", "damaged", "not kept", "unknown"]

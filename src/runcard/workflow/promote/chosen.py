@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from runcard import errors
 from runcard.redact import redact
+from runcard.tracking.backends import connect
 from runcard.tracking.items import DECISION_TAG, N_TEST_TAG, PARENT_TAG, RunRow
 from runcard.workflow.promote.session import Desk
 from runcard.workflow.refs import experiment_of, only_card
-from runcard.workflow.run.sync import connect
 
 KEPT = ("model_digest", "trial_key", "protocol", "card_run", "chosen_as", "why")
 """What of a decision is kept with the version, as tags `runcard.*`."""

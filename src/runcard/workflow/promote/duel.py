@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from runcard import errors
 from runcard.card import load_card
 from runcard.catalog.metrics import Metric, Outputs, resolve_metric, score
+from runcard.catalog.registered import load_catalog
 from runcard.data.target import Target
 from runcard.plan import Plan, make_plan
 from runcard.project import Project
@@ -21,7 +22,7 @@ from runcard.tabular.conditions import quiet
 from runcard.tabular.outputs import compute_outputs
 from runcard.tracking.items import RunRow
 from runcard.workflow.datasets.read import load_table
-from runcard.workflow.resolve import Resolved, load_catalog
+from runcard.workflow.resolve import Resolved
 from runcard.yaml import parse
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from runcard.promotion import (
     judge_signed,
 )
 from runcard.redact import redact
+from runcard.tracking.backends import open_reader
 from runcard.tracking.items import N_TEST_TAG, PARENT_TAG, VERDICT_TAG, RunRow
 from runcard.tracking.models.description import describe_model
 from runcard.tracking.models.digest import digest_or_none
@@ -30,7 +31,6 @@ from runcard.workflow.models.load import load_pipeline, signer_of
 from runcard.workflow.promote.duel import Contender, compare_on, read_test_rows
 from runcard.workflow.promote.rules import Rules, read_rules
 from runcard.workflow.promote.session import Desk
-from runcard.workflow.run.sync import open_reader
 
 NOT_COMPARABLE = "not comparable"
 _CHOSEN_BY = "; its card keeps no rows for the test, so its score is the one that it was chosen by"

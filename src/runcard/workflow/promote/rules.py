@@ -11,8 +11,8 @@ from runcard import errors
 from runcard.bounds import open_file
 from runcard.card.gates import read_gates
 from runcard.card.sections import Gates
+from runcard.catalog.registered import load_catalog
 from runcard.project import CARD_FOLDER, Project
-from runcard.workflow.resolve import load_catalog
 from runcard.yaml import MAX_BYTES, parse
 
 

@@ -25,13 +25,13 @@ from runcard.provenance.bundle import read_code
 from runcard.provenance.capture.modules import text_digest
 from runcard.provenance.git import is_pushed
 from runcard.provenance.rebuild.records import is_commit
+from runcard.tracking.backends import open_reader
 from runcard.tracking.items import EXACT_PARAMS_FILE, EXACT_PARAMS_TAG, VERDICT_TAG, RunReader, RunRow
 from runcard.tracking.models.digest import digest_or_none
 from runcard.tracking.runfiles import RunFiles
 from runcard.workflow.agreement import unlike_trial
 from runcard.workflow.refs import meaning_of, only_card
 from runcard.workflow.replay.subject import Subject, find_subject, find_trial
-from runcard.workflow.run.sync import open_reader
 from runcard.yaml import parse
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from runcard.provenance.rebuild.records import is_commit
 from runcard.redact import redact
 from runcard.replay import Account, Beside, Difference, Score, plain_differences, set_beside
 from runcard.replay.difference import unified
+from runcard.tracking.backends import open_reader
 from runcard.tracking.items import PARENT_TAG, RunReader, RunRow
 from runcard.tracking.runfiles import RunFiles
 from runcard.tracking.seal import BEGUN
 from runcard.workflow.replay.recorded import read_account
 from runcard.workflow.replay.subject import Subject, find_subject
-from runcard.workflow.run.sync import open_reader
 
 _DIFF = ("diff", "--no-color", "--no-ext-diff", "--no-textconv")
 _PATCH = "provenance/diff.patch"

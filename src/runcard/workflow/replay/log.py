@@ -18,6 +18,7 @@ from runcard.journal import hold_card
 from runcard.printable import in_markdown
 from runcard.project import Project
 from runcard.replay import Replay, kept_at, to_json
+from runcard.tracking.backends import connect, import_polars_first
 from runcard.tracking.items import (
     REPLAY_OF_TAG,
     VERDICT_TAG,
@@ -33,7 +34,6 @@ from runcard.tracking.items import (
 from runcard.tracking.records import PREDICTIONS_FILE, param_items
 from runcard.workflow.replay.left import Left
 from runcard.workflow.replay.recorded import Recorded
-from runcard.workflow.run.sync import connect, import_polars_first
 
 REPLAYS = "replays"
 REPLAY_FILE = "replay.json"

@@ -9,7 +9,7 @@ from typing import Any
 
 from runcard import errors
 from runcard.card import Card, load_card, read_card
-from runcard.catalog.registered import Catalog
+from runcard.catalog.registered import Catalog, load_catalog
 from runcard.data.fingerprint import fingerprint
 from runcard.data.source import SourceStamp, Table
 from runcard.plan import Plan, Trial, make_plan
@@ -24,7 +24,7 @@ from runcard.workflow.datasets.obtain import obtain_table
 from runcard.workflow.datasets.read import load_table
 from runcard.workflow.replay.options import present_mode
 from runcard.workflow.replay.recorded import Recorded
-from runcard.workflow.resolve import Resolved, load_catalog
+from runcard.workflow.resolve import Resolved
 from runcard.workflow.run.circumstances import MODULES, Circumstances, capture_circumstances
 
 _SHORT = 12

@@ -8,6 +8,7 @@ from pathlib import Path
 from runcard import errors
 from runcard.project import Project, find_project
 from runcard.replay import Replay
+from runcard.tracking.backends import open_reader
 from runcard.workflow.replay.handing import handed, leave, take_over
 from runcard.workflow.replay.here import replay_here
 from runcard.workflow.replay.isolated import replay_isolated
@@ -15,7 +16,6 @@ from runcard.workflow.replay.log import keep, telling
 from runcard.workflow.replay.options import Options
 from runcard.workflow.replay.recorded import Recorded, read_recorded
 from runcard.workflow.replay.subject import find_trial
-from runcard.workflow.run.sync import open_reader
 
 
 def reproduce(

@@ -26,6 +26,7 @@ from runcard.project import Project, find_project
 from runcard.record import FinalRecord, Record
 from runcard.redact import redact
 from runcard.tabular import stage_table
+from runcard.tracking.backends import connect, import_polars_first
 from runcard.tracking.delivery import Delivery, DeliveryReport
 from runcard.tracking.models.trust import refusal
 from runcard.workflow.choose.candidates import decide_by_plan
@@ -46,7 +47,6 @@ from runcard.workflow.run.result import Result
 from runcard.workflow.run.scratch import scratch
 from runcard.workflow.run.search import Asked, Sweep, sweep
 from runcard.workflow.run.summary import chosen_of, summarize
-from runcard.workflow.run.sync import connect, import_polars_first
 from runcard.workflow.run.train import Bench, rehearse_on_training_rows, train
 
 _LAST_DELIVERY_SECONDS = 10.0
