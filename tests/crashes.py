@@ -32,10 +32,9 @@ from runcard.journal import Journal, check_files, open_journal
 from runcard.project import find_project
 from runcard.tracking import delivery
 from runcard.tracking.mlflow import MlflowTracker
-from runcard.workflow import execute
-from runcard.workflow.finals import _refit_or_draw
 from runcard.workflow.replay import here, reproduce
 from runcard.workflow.run import execute
+from runcard.workflow.run.finalists import _refit_or_draw
 from runcard.workflow.run.sync import sync
 
 MODELS = [{"name": "moody", "params": {"shift": [0.0, 0.2]}}]

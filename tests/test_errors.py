@@ -30,7 +30,7 @@ from runcard.journal import check_files, hold_card, open_journal, stage_files
 from runcard.project import find_project
 from runcard.provenance.bundle import read_code
 from runcard.provenance.capture.code import Code, capture_code
-from runcard.provenance.capture.sources import digest_own_source
+from runcard.provenance.capture.environment import digest_own_source
 from runcard.provenance.rebuild.code import restore_code
 from runcard.provenance.rebuild.requirements import want
 from runcard.provenance.rebuild.sandbox import require_sandbox
@@ -39,7 +39,7 @@ from runcard.tracking import items
 from runcard.tracking.mlflow import MlflowRegistry, MlflowTracker
 from runcard.tracking.versions import parse_ref
 from runcard.workflow.choose.compare import compare_runs
-from runcard.workflow.replay.child import run_child
+from runcard.workflow.replay.handing import run_child
 
 GOLDEN = Path(__file__).parent / "golden" / "errors"
 SOURCES = Path(runcard.__file__).parent

@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from runcard.version import __version__
+
 if TYPE_CHECKING:
     from runcard.card import Card, load_card
     from runcard.catalog.registered import dataset, features, metric, model
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from runcard.workflow.run.execute import run
     from runcard.workflow.run.result import Result
 
-__version__ = "0.1.0"
 
 __all__ = [
     "Card",

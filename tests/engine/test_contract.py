@@ -11,7 +11,7 @@ import pytest
 from servers import DaskCluster
 
 from runcard.engine.base import LATER, Engine, Later, Lost
-from runcard.engine.dask.cluster import DaskEngine
+from runcard.engine.dask.engine import DaskEngine
 from runcard.engine.local import LocalEngine
 
 pytestmark = pytest.mark.slow

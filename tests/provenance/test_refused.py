@@ -10,7 +10,7 @@ import pytest
 
 from runcard.project import find_project
 from runcard.provenance.capture.code import capture_code
-from runcard.provenance.refused import is_refused, mending
+from runcard.provenance.git import is_refused, mending
 from runcard.workflow.run.committed import refused_remark
 
 

@@ -7,8 +7,7 @@ import pytest
 from PIL import Image
 
 from runcard.report.figures.classification import draw_confusion_matrix, draw_roc_curve
-from runcard.report.figures.figures import FinalistView, draw, drawings_of
-from runcard.report.figures.importance import draw_importances
+from runcard.report.figures.figures import FinalistView, draw, draw_importances, drawings_of
 
 pytestmark = pytest.mark.slow
 

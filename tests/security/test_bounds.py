@@ -26,7 +26,7 @@ from runcard import errors
 from runcard.bounds import MOST_MODEL_BYTES, open_file, read_bounded, unzipped
 from runcard.cli import main
 from runcard.tracking.mlflow import quiet_mlflow
-from runcard.workflow.fetching import fetch
+from runcard.workflow.models.fetch import fetch
 
 CARD = json.dumps(
     {"data": {"raw_path": "t.csv"}, "features": {"target": "y"}, "models": [{"name": "logistic_regression"}]}

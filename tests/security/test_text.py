@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 
 from runcard import errors
 from runcard.audit import Audit, Item
-from runcard.audit.finding import Finding
+from runcard.audit.evidence import Finding
 from runcard.cli import main
 from runcard.cli.answer import Command, answer, answer_document, answer_json, say, say_all
 from runcard.cli.console import PlainConsole

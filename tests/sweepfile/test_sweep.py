@@ -17,10 +17,9 @@ from runcard.card.check import Names
 from runcard.project import find_project
 from runcard.search.space import DISTRIBUTIONS, parse_parameter
 from runcard.sweepfile.draft import Draft, draft_card
-from runcard.sweepfile.flow import write_flow
 from runcard.sweepfile.remarks import Remark
 from runcard.sweepfile.sweep import Sweep, read_sweep
-from runcard.sweepfile.yaml11 import DATE, resolve_plain11
+from runcard.sweepfile.yaml11 import DATE, resolve_plain11, write_flow
 from runcard.yaml import parse
 
 ONE = {"a": {"values": [1, 2]}}

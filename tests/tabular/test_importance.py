@@ -4,7 +4,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.linear_model import Lasso, LogisticRegression
 from sklearn.svm import SVC, LinearSVR
 
-from runcard.tabular.importance import importances_of
+from runcard.tabular.final import importances_of
 
 NAMES = ["noise", "signal", "weak"]
 X = np.random.default_rng(0).normal(size=(200, 3))

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from runcard.tabular.in_threads import abreast
+from runcard.tabular.prediction import abreast
 
 
 def test_results_come_in_order_and_few_items_are_held() -> None:

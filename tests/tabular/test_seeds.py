@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runcard.tabular.seeds import seeded, set_seeds
+from runcard.tabular.conditions import seeded, set_seeds
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from runcard.audit import code, data, environment, training
-from runcard.audit.evidence import Evidence
-from runcard.audit.finding import Finding
+from runcard.audit.evidence import Evidence, Finding
 
 Group = Literal["code", "environment", "data", "training"]
 

@@ -6,9 +6,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from runcard.audit.evidence import Evidence
-from runcard.audit.finding import Finding, failed, first_line, not_applicable, passed, several, unrecorded
-from runcard.provenance.refused import mending
+from runcard.audit.evidence import Evidence, Finding, failed, first_line, not_applicable, passed, several, unrecorded
+from runcard.provenance.git import mending
 
 _COMMIT = "git add --all && git commit -m 'what this run needs'"
 

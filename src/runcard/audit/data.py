@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runcard.audit.evidence import Evidence
-from runcard.audit.finding import Finding, failed, first_line, passed, several, unrecorded
+from runcard.audit.evidence import Evidence, Finding, failed, first_line, passed, several, unrecorded
 from runcard.catalog.datasets import bundled_names
 from runcard.data.locked import DATASET
 from runcard.plan.copies import Copies

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from runcard.audit.evidence import Evidence
-from runcard.audit.finding import Finding, failed, not_applicable, passed, several, unrecorded
+from runcard.audit.evidence import Evidence, Finding, failed, not_applicable, passed, several, unrecorded
 
 
 def dependencies(evidence: Evidence) -> Finding:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from runcard.audit.evidence import Evidence
-from runcard.audit.finding import Finding, failed, first_line, passed, several, unrecorded
+from runcard.audit.evidence import Evidence, Finding, failed, first_line, passed, several, unrecorded
 
 _JUDGED = ("identical", "equivalent", "within tolerance")
 

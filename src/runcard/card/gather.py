@@ -1,4 +1,4 @@
-"""What is wrong with a card's data, gathered so that all of it comes at once."""
+"""What is wrong with a card's data, gathered so that all of it is raised at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from runcard.data.source import Table
 from runcard.yaml import Path as KeyPath
 
 T = TypeVar("T")
-
 _FAILED: Final[Any] = object()
 
 

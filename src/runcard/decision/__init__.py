@@ -1,8 +1,7 @@
 """The decision: which candidate is chosen, by which rule, and why none of the others."""
 
-from runcard.decision.candidate import Candidate, shown
 from runcard.decision.decide import check_choice, decide, nothing_qualifies
-from runcard.decision.decision import Decision, FinalScore, Rejection, Tie
+from runcard.decision.decision import Candidate, Decision, FinalScore, Rejection, Tie, shown
 
 __all__ = [
     "Candidate",

@@ -7,8 +7,7 @@ from math import inf
 
 from runcard import errors
 from runcard.comparison import set_beside
-from runcard.decision.candidate import Candidate, shown
-from runcard.decision.decision import Decision, Failure, Rejection, Tie
+from runcard.decision.decision import Candidate, Decision, Failure, Rejection, Tie, shown
 from runcard.plan import Choice, Constraint
 from runcard.stats import pareto_front, standard_error
 

@@ -6,10 +6,32 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from runcard.decision.candidate import Candidate, shown
 from runcard.plan import Choice, Constraint
 from runcard.plan.copies import Copies
 from runcard.stats import standard_error
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A trial, or a run of any script, that could be chosen."""
+
+    id: str
+    """Its trial key; of a run that runcard did not make, the run's id."""
+    label: str
+    value: float
+    """What it is ranked by, in the metric's own unit."""
+    folds: tuple[float, ...] | None = None
+    """That number fold by fold, where there are folds."""
+    measures: Mapping[str, float] = field(default_factory=dict)
+    """All that is recorded of it but what the test rows gave."""
+    run_id: str | None = None
+    """Its run in MLflow, if known."""
+
+
+def shown(value: float) -> str:
+    """Write a number for a sentence."""
+    return f"{value:.4g}"
+
 
 CONDITIONS: Mapping[str, str] = {
     "fit_seconds": "mean wall seconds of training on a fold, one thread",
@@ -132,9 +154,6 @@ class Decision:
             "left_out": dict(self.left_out),
             "optimism": self.optimism,
         }
-
-
-# As JSON
 
 
 def _name(candidate: Candidate) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import io
 import os
@@ -10,8 +11,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Sequence
-
-from runcard.engine.memory import give_back_large_arrays
+from contextlib import suppress
 
 ONE_THREAD = dict.fromkeys(
     (
@@ -59,3 +59,32 @@ def reason_of_death(text: str) -> str:
 def _end_after(wait: Callable[[], object]) -> None:
     wait()
     os._exit(1)
+
+
+_ALWAYS = ("sklearn.pipeline", "sklearn.compose", "sklearn.impute", "sklearn.metrics", "sklearn.ensemble", "pyarrow")
+_AT_THE_END = ("matplotlib.backends.backend_agg", "matplotlib.figure")
+"""What the figures of finalists are drawn with."""
+
+
+def import_early(more: Sequence[str] = (), *, unless: Callable[[], bool] = lambda: False) -> None:
+    """Import what all training needs, and more packages that this training does.
+
+    One that does not import is left to whoever needs it, who can say what for.
+    """
+    for name in (*_ALWAYS, *more, *_AT_THE_END):
+        if not unless():
+            with suppress(Exception):
+                importlib.import_module(name)
+
+
+_M_MMAP_THRESHOLD = -3  # malloc.h
+_ONE_MEGABYTE = 1 << 20
+
+
+def give_back_large_arrays() -> None:
+    """Have glibc map arrays of a megabyte and more each for itself, in this process, from now on.
+
+    Otherwise it raises that size to that of the largest array let go of so far, and keeps what is below for later.
+    """
+    with suppress(OSError, AttributeError):  # another allocator
+        ctypes.CDLL("libc.so.6").mallopt(_M_MMAP_THRESHOLD, _ONE_MEGABYTE)

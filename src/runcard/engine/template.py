@@ -16,7 +16,7 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from types import ModuleType
 from typing import Any
 
-from runcard.engine.early import import_early
+from runcard.engine.process import import_early
 
 _PACKAGES = "RUNCARD_TEMPLATE_IMPORTS"
 """The variable that tells the template, which has no other ears when it begins, what to import."""

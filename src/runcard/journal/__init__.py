@@ -1,9 +1,8 @@
 """The local, crash-safe book of records; MLflow is filled from it."""
 
-from runcard.journal.begun import BegunTrials
 from runcard.journal.book import Address, Entry, Journal, is_begun, open_journal
 from runcard.journal.files import check_files, file_folder, stage_files
-from runcard.journal.lock import hold_card
+from runcard.journal.lock import BegunTrials, hold_card
 from runcard.journal.trouble import naming_trouble
 
 __all__ = [

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
 
 from runcard import errors
 from runcard.journal.trouble import unusable
@@ -65,3 +66,30 @@ def _busy(holder: Path) -> errors.CardBusy:
         why="two at once would do the same trials twice",
         hint="wait for it, or stop it; what it has done is kept",
     )
+
+
+class BegunTrials:
+    """The trials of a plan whose training has begun, noted as it happens."""
+
+    def __init__(self, home: Path, plan_hash: str) -> None:
+        self._path = home / "begun" / plan_hash
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._path.open("a+")
+        self._file.seek(0)
+        self.earlier = frozenset(self._file.read().split())
+        """The keys noted by executions before this one that did not come to their end."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._file.close()
+
+    def note(self, trial_key: str) -> None:
+        """Note that a trial has begun."""
+        self._file.write(f"{trial_key}\n")
+        self._file.flush()
+
+    def forget(self) -> None:
+        """Forget all: the plan is done."""
+        self._path.unlink(missing_ok=True)

@@ -20,7 +20,7 @@ from runcard.keyed import is_keyed_by_label
 from runcard.plan.draw import Trial
 from runcard.plan.plan import Plan
 from runcard.search.sampling import ends_of
-from runcard.search.space import Distribution, is_by_label
+from runcard.search.space import EXPONENTS, Distribution, is_by_label
 from runcard.yaml import Path as KeyPath
 from runcard.yaml import resolve_plain
 
@@ -230,3 +230,21 @@ def _impossible_metrics(plan: Plan, trial: Trial, estimator: Any) -> list[errors
         for index, metric in enumerate(plan.metrics)
         if not can_give(estimator, metric.needs)
     ]
+
+
+def find_doubts(card: Card) -> Iterator[str]:
+    """Find bounds that are taken for exponents of e and look like the values themselves."""
+    for index, model in enumerate(card.models):
+        for name, parameter in model.space.items():
+            if (
+                not isinstance(parameter, Distribution)
+                or parameter.name not in EXPONENTS
+                or parameter.shape["min"] <= 0
+            ):
+                continue
+            low, high = ends_of(parameter)
+            where = card.where("models", index, "params", name)
+            yield (
+                f"{where}: the bounds of `{parameter.name}` are exponents of e: it draws from {low:.4g} to {high:.4g}; "
+                f"`{parameter.name}_values` takes the values themselves"
+            )

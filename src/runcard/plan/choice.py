@@ -15,7 +15,6 @@ from runcard.catalog.metrics import Metric
 from runcard.yaml import Path as KeyPath
 
 Rule = Literal["best", "one_standard_error"]
-
 _SIGNS = {"<=": le, ">=": ge, "<": lt, ">": gt}
 
 
@@ -146,4 +145,34 @@ def _no_cost(card: Card, name: str, index: int) -> errors.ValueInvalid:
         where=card.where("selection", "cost", index),
         why="of a cost, less is better; of this metric, more is",
         hint=f"use {errors.listing(MEASURES)} or a loss",
+    )
+
+
+Tolerance = float | Mapping[str, float] | None
+"""Of all metrics, or of some by the names they are recorded under, in their own units; None where nothing is said."""
+
+
+def make_tolerance(card: Card, metrics: Sequence[Metric]) -> Tolerance:
+    """Resolve a card's `evaluation.tolerance`.
+
+    Raises
+    ------
+    MetricUnknown
+        It names a metric that the card does not compute.
+    """
+    given = card.evaluation.tolerance
+    if not isinstance(given, Mapping):
+        return given
+    recorded = recorded_names(card, metrics)
+    errors.raise_all([_no_metric(card, name, list(recorded)) for name in given if name not in recorded])
+    return {recorded[name]: value for name, value in given.items()}
+
+
+def _no_metric(card: Card, name: str, known: Sequence[str]) -> errors.MetricUnknown:
+    near = errors.nearest(name, known)
+    return errors.MetricUnknown(
+        f"the metric `{name}` is not computed",
+        where=card.where("evaluation", "tolerance", name, key=True),
+        why=f"the metrics are {errors.listing(known)}",
+        hint=f"did you mean `{near}`?" if near else "list it under `metrics`, or remove it here",
     )

@@ -18,7 +18,7 @@ from runcard.data.split import Split
 from runcard.data.target import Target, encode_target
 from runcard.data.types import with_numbers
 from runcard.plan.check import check_estimators
-from runcard.plan.choice import make_choice
+from runcard.plan.choice import make_choice, make_tolerance
 from runcard.plan.copies import count_copies
 from runcard.plan.digest import describe_split, digest
 from runcard.plan.draw import covering, likely_points, list_points, make_draw, make_trials
@@ -26,7 +26,6 @@ from runcard.plan.featureset import make_feature_sets, set_name
 from runcard.plan.plan import Plan
 from runcard.plan.split import split_rows
 from runcard.plan.task import Decided, decide_task
-from runcard.plan.tolerance import make_tolerance
 
 DEFAULT_METRICS: Mapping[Task, tuple[str, ...]] = {
     "classification": ("accuracy", "balanced_accuracy", "f1"),

@@ -19,13 +19,12 @@ from runcard.data.target import Target
 from runcard.data.types import with_numbers
 from runcard.keyed import is_keyed_by_label
 from runcard.plan.absent import absent_classes
-from runcard.plan.choice import Choice
+from runcard.plan.choice import Choice, Tolerance
 from runcard.plan.copies import Copies
 from runcard.plan.digest import describe_split
 from runcard.plan.draw import Draw, Trial
 from runcard.plan.featureset import FeatureSet
 from runcard.plan.fits import Fit, share_fits
-from runcard.plan.tolerance import Tolerance
 from runcard.search.strategy import BayesianSearch
 
 if TYPE_CHECKING:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 TIMEOUT_SECONDS = 20.0
-
 _QUIET = (
     *("core.fsmonitor=false", "core.quotePath=false", "core.safecrlf=false", "core.hooksPath=/dev/null"),
     *("advice.statusHints=false", "protocol.ext.allow=never", "safe.bareRepository=explicit"),
@@ -117,3 +118,26 @@ def _environment() -> dict[str, str]:
 def _first_line(stderr: bytes) -> str:
     lines = stderr.decode("utf-8", "replace").strip().splitlines()
     return lines[0].removeprefix("fatal: ") if lines else ""
+
+
+_OWNED = re.compile(r"dubious ownership in repository at '(?P<top>.*)'", re.DOTALL)
+_USUAL = ("no commit yet", "the repository around the folder ignores it")
+_NONE = ("not a git repository", "git is not installed")
+
+
+def is_refused(reason: str | None, root: Path) -> bool:
+    """Whether a commit was to be had, if only git could: there is a repository, and it has no word on it."""
+    if not reason or reason.startswith(_USUAL):
+        return False
+    return not reason.startswith(_NONE) or any((folder / ".git").exists() for folder in (root, *root.parents))
+
+
+def mending(reason: str) -> str | None:
+    """Give the command that has git answer, or None where there is no repository."""
+    if owned := _OWNED.search(reason):
+        return f"git config --global --add safe.directory {shlex.quote(owned['top'])}"
+    if "must be run in a work tree" in reason or reason.startswith("cannot use bare repository"):
+        return "git worktree add ../work-tree"
+    if reason.startswith("git is not installed"):
+        return "install git"
+    return None if not reason or reason.startswith((*_USUAL, *_NONE)) else "git fsck --full"

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from runcard.replay.account import Outcome
-from runcard.replay.divergence import Divergence
-from runcard.replay.rows import Rows, set_rows_beside
+from runcard.replay.rows import Divergence, Rows, set_rows_beside
 
 if TYPE_CHECKING:
-    from runcard.plan.tolerance import Tolerance
+    from runcard.plan.choice import Tolerance
 
 Verdict = Literal["identical", "equivalent", "within tolerance", "different", "not comparable"]
 VERDICTS: tuple[Verdict, ...] = ("identical", "equivalent", "within tolerance", "different", "not comparable")

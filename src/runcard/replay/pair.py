@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from runcard.replay.account import Account
+from runcard.replay.account import Account, Score, scores_beside
 from runcard.replay.difference import Difference, as_dicts, find_differences, pairs, spelt
-from runcard.replay.score import Score, scores_beside
 
 _NEEDED = {"card": "card", "plan": "data, split, features and metrics", "code": "code", "environment": "packages"}
 

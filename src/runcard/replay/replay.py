@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from runcard.replay.account import Score
 from runcard.replay.difference import Difference, as_dicts, read_difference
-from runcard.replay.divergence import Divergence
 from runcard.replay.judgement import VERDICTS, Verdict, reaches
-from runcard.replay.score import Score
+from runcard.replay.rows import Divergence
 
 SCHEMA = 1
 

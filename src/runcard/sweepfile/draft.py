@@ -10,9 +10,9 @@ from typing import Any
 from runcard.card.load import load_card
 from runcard.project import Project
 from runcard.search.space import Choice, Constant, parse_parameter
-from runcard.sweepfile.flow import write_flow
 from runcard.sweepfile.remarks import Remark, Remarks
 from runcard.sweepfile.sweep import Sweep
+from runcard.sweepfile.yaml11 import write_flow
 from runcard.yaml import Path as KeyPath
 from runcard.yaml import parse
 

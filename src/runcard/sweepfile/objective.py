@@ -13,8 +13,7 @@ from runcard.card.faults import Faults
 from runcard.card.kinds import WRONG, key, one_of, text
 from runcard.catalog.metrics import METRIC_NAMES, OTHER_NAMES, find_metric
 from runcard.catalog.registered import Catalog
-from runcard.sweepfile.remarks import Remarks
-from runcard.sweepfile.unmatched import unmatched
+from runcard.sweepfile.remarks import Remarks, unmatched
 
 Goal = Literal["minimize", "maximize"]
 

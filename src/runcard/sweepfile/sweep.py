@@ -25,12 +25,9 @@ from runcard.card.sections import NAME, EarlyTerminate
 from runcard.catalog.models import ModelSpec, has_parameter, unknown_parameter
 from runcard.search.sampling import quantile
 from runcard.search.space import EXPONENTS, MAX_TRIALS, SpaceFault, find_faults, grid_size, parse_parameter
-from runcard.sweepfile.flow import write_flow
 from runcard.sweepfile.objective import Objective, resolve_objective
-from runcard.sweepfile.readings import settle
-from runcard.sweepfile.remarks import Remark, Remarks
-from runcard.sweepfile.unmatched import find_unmatched, is_nested, unmatched
-from runcard.sweepfile.yaml11 import CORE_TAGS
+from runcard.sweepfile.remarks import Remark, Remarks, find_unmatched, is_nested, unmatched
+from runcard.sweepfile.yaml11 import CORE_TAGS, settle, write_flow
 from runcard.yaml import MAX_BYTES, Document, parse
 from runcard.yaml import Path as KeyPath
 

@@ -5,12 +5,17 @@ Cards are YAML 1.2, where `5e-4` is a number, `yes` a text and `010` ten.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from functools import reduce
-from typing import Final
+from typing import Any, Final
 
-from runcard.yaml import Tags, resolve_plain
+from runcard import errors
+from runcard.card.faults import Faults
+from runcard.sweepfile.remarks import Remarks, is_nested
+from runcard.yaml import Document, Tags, resolve_plain
+from runcard.yaml import Path as KeyPath
 
 _BOOLEANS = {
     form: value
@@ -99,3 +104,97 @@ CORE_TAGS: Final[Tags] = {
     "timestamp": str,
 }
 """What `!!int "3"` and its like make of a text."""
+_PLAIN = re.compile(r"[\w./][\w./+()%-]*( [\w./+()%-]+)*")
+_ESCAPES = {"\n": "\\n", "\t": "\\t", "\\": "\\\\", '"': '\\"'}
+
+
+def write_flow(value: object) -> str:
+    """Write text, a number, true, false, null, or lists and mappings of them."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case float():
+            return _write_real(value)
+        case list() | tuple():
+            return f"[{', '.join(write_flow(item) for item in value)}]"
+        case dict():
+            return f"{{{', '.join(f'{write_flow(key)}: {write_flow(item)}' for key, item in value.items())}}}"
+    return _write_text(value) if isinstance(value, str) else str(value)
+
+
+def _write_real(value: float) -> str:
+    """Write every digit; with a dot, without which YAML 1.1 sees no number."""
+    if not math.isfinite(value):
+        return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
+    digits, e, exponent = repr(value).partition("e")
+    return (digits if "." in digits else f"{digits}.0") + (f"e{int(exponent):+d}" if e else "")
+
+
+def _write_text(text: str) -> str:
+    if _PLAIN.fullmatch(text) and resolve_plain(text) == text and resolve_plain11(text) == text:
+        return text
+    return '"' + "".join(_escape(character) for character in text) + '"'
+
+
+def _escape(character: str) -> str:
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    if character.isprintable():
+        return character
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+_TEXTS = (("name",), ("description",), ("metric", "name"))
+_NUMBERS = ("min", "max", "q", "mu", "sigma", "a", "b", "eta", "s", "min_iter", "max_iter", "run_cap", "target")
+"""Keys whose value W&B wants as a number."""
+
+
+def settle(value: Any, document: Document, faults: Faults, remarks: Remarks, *, path: KeyPath = ()) -> Any:
+    """Give every plain scalar the value that W&B has it for, or the number that it looks like."""
+    if isinstance(value, dict) and not is_nested(value):
+        steps = ((name, (*path, name), item) for name, item in value.items())
+        return {name: settle(item, document, faults, remarks, path=here) for name, here, item in steps}
+    if isinstance(value, list):
+        items = enumerate(value)
+        return [settle(item, document, faults, remarks, path=(*path, index)) for index, item in items]
+    text = document.plain.get(path)
+    if text == "None" and path[0] == "parameters":
+        said = "`None` is a text in YAML, and stays one; if no value is meant, write `null`"
+        remarks.add("warning", path, said)
+    return value if text is None else _settle_scalar(value, text, path, faults, remarks)
+
+
+def _settle_scalar(value: Any, text: str, path: KeyPath, faults: Faults, remarks: Remarks) -> Any:
+    old = resolve_plain11(text)
+    if old is DATE:
+        remarks.add("warning", path, f"W&B reads `{text}` as a date; in a card it is a text")
+        return text
+    if isinstance(old, str) and path in _TEXTS:
+        return old
+    if type(old) is type(value) and repr(old) == repr(value):
+        return value
+    if isinstance(old, str):
+        return _settle_number(value, text, path, faults, remarks)
+    if not isinstance(value, str) or ":" in text or isinstance(old, bool):  # `1_000` has no other reading
+        said = f"W&B reads `{text}` as {write_flow(old)}, as YAML 1.1 does, and so has the card"
+        remarks.add("warning", path, said)
+    return old
+
+
+def _settle_number(value: Any, text: str, path: KeyPath, faults: Faults, remarks: Remarks) -> Any:
+    """Read `1e-3`, which is a text in YAML 1.1, as the number that it looks like: where W&B takes a text."""
+    if path[-1] in _NUMBERS and len(path) <= (3 if path[0] == "parameters" else 2):
+        faults.add(
+            errors.ValueInvalid,
+            path,
+            f"W&B reads `{text}` as a text",
+            why="sweeps are YAML 1.1, in which a number has a dot and the exponent a sign",
+            hint=f"write `{write_flow(float(value))}`",
+        )
+    else:
+        said = f"W&B reads `{text}` as a text, as YAML 1.1 does; in a card it is the number {write_flow(value)}"
+        remarks.add("warning", path, said)
+    return value

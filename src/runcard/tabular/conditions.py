@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
+import sys
 import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from runcard.redact import redact
-from runcard.tabular.seeds import seeded
 
 
 @contextmanager
@@ -34,3 +35,32 @@ def trace_of(error: BaseException) -> str:
 
 def _first_line(message: object) -> str:
     return next(iter(str(message).strip().splitlines()), "")
+
+
+_SEEDS = 2**32
+"""NumPy's and scikit-learn's seeds are below this."""
+
+
+def set_seeds(seed: int) -> None:
+    """Seed the global generators of Python, NumPy and, if it is loaded, PyTorch; modulo 2**32."""
+    import numpy as np
+
+    seed %= _SEEDS
+    random.seed(seed)
+    np.random.seed(seed)
+    if torch := sys.modules.get("torch"):  # the graphics cards' generators included
+        torch.manual_seed(seed)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed the global generators; afterwards Python's and NumPy's go on as if nothing had been."""
+    import numpy as np
+
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    try:
+        set_seeds(seed)
+        yield
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)

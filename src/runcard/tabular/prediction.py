@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    import pyarrow as pa
 
 _CLOSE = 1e-6
 _LIKELIEST = frozenset(
@@ -20,11 +28,6 @@ _LIKELIEST = frozenset(
     }
 )
 """Models that predict the class of the highest probability, and take long to compute one or the other."""
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
-    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,3 +114,30 @@ def _array(labels: np.ndarray) -> pa.Array:
     import pyarrow as pa
 
     return pa.array(labels.tolist() if labels.dtype.hasobject else labels)
+
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+def abreast(function: Callable[[S], T], items: Iterable[S], *, threads: int) -> Iterator[T]:
+    """Give `function(item)` for each item; one more item than there are threads is held at most.
+
+    The threads share the cores: each has its part of them for what it computes in compiled code. Many small pieces are
+    done sooner so than one after the other on all cores, which wait for the slowest of them at each step of each piece.
+    """
+    waiting: deque[Future[T]] = deque()
+    with ThreadPoolExecutor(threads, "abreast", _share_cores, (threads,)) as pool:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _share_cores(threads: int) -> None:
+    """Limit this thread; OpenMP keeps the number for each thread by itself."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(max(1, (os.cpu_count() or 1) // threads), user_api="openmp")

@@ -6,8 +6,8 @@ import os
 import re
 import sqlite3
 import threading
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -19,7 +19,6 @@ _PLACES = "`sqlite:///mlflow.db`, `postgresql+psycopg2://...` or the `http://...
 _PAGE = re.compile(r"error code (?P<status>\d+).{0,40}?Response body: '?\s*<", re.DOTALL)
 _AT_WORK = ("starting up", "shutting down", "too many", "recovery", "remaining connection", "terminating")
 _REFUSALS = ("FATAL:", "(1044", "(1045", "(1049", "Login failed", "Cannot open database")
-
 PROBE_SECONDS = 4.9
 """How long a probe may take, whatever hangs: a name server, a proxy, a database's handshake."""
 
@@ -290,3 +289,50 @@ def _causes(error: BaseException) -> list[BaseException]:
     while (cause := chain[-1].__cause__ or chain[-1].__context__) and cause not in chain:
         chain.append(cause)
     return chain
+
+
+@contextmanager
+def translated(uri: str, what: str) -> Iterator[None]:
+    """Turn whatever a client or a database raises into an error of ours, without credentials and without its trace."""
+    try:
+        yield
+    except errors.RuncardError:
+        raise
+    except Exception as error:
+        if is_away(error):
+            raise away(uri, reason(error)) from None
+        if why := unreadable(error):
+            raise errors.TrackingError(
+                "the answer of what should be MLflow's server cannot be read",
+                where=redact(uri),
+                why=why,
+                hint="correct the address if it is another server's; look at what stands between, such as a proxy",
+            ) from None
+        hint = "" if is_server(uri) or is_database(uri) or is_sqlite(uri) else remedy(uri)
+        if "mlflow db upgrade" in str(error):
+            hint = f"back up the database, then run `mlflow db upgrade {redact(uri)}`"
+        if "Can't locate revision" in str(error):
+            hint = "a newer MLflow made the database: install that one here, or name another database"
+        raise errors.TrackingError(what, where=redact(uri), why=reason(error), hint=hint) from None
+
+
+def unknown_experiment(uri: str, name: str, names: Sequence[str]) -> errors.ExperimentUnknown:
+    """Build the error for an experiment that is not there."""
+    near = errors.nearest(name, names)
+    return errors.ExperimentUnknown(
+        f"MLflow has no experiment `{name}`",
+        where=redact(uri),
+        why=f"it has {errors.listing(names)}" if names else "nothing was recorded there yet",
+        hint=f"did you mean `{near}`?" if near else "run a card first: `runcard run CARD`",
+    )
+
+
+def deleted_experiment(uri: str, name: str, experiment_id: object) -> errors.ExperimentDeleted:
+    """Build the error for an experiment that was deleted."""
+    return errors.ExperimentDeleted(
+        f"the experiment `{name}` was deleted in MLflow",
+        where=redact(uri),
+        why="its name stays taken until it is restored or removed for good",
+        hint=f"bring it back with `mlflow experiments restore -x {experiment_id}`, or give "
+        "`experiment: name` in the card another value",
+    )

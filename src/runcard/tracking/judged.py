@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from runcard import errors
 from runcard.redact import redact
-from runcard.tracking import addresses, faults
+from runcard.tracking import addresses
 
 NOBODYS_MODEL = f"/api/2.0/mlflow/logged-models/m-{'0' * 32}"
 """What is asked for: it is never there, which MLflow 3 says in its own words and nothing else does."""
@@ -49,7 +49,7 @@ def _judge_experiment(uri: str, ask: Ask, name: str) -> None:
     said = _json(ask(f"/api/2.0/mlflow/experiments/get-by-name?experiment_name={quote(name, safe='')}")[1])
     found = said.get("experiment") if isinstance(said, dict) else None
     if isinstance(found, dict) and found.get("lifecycle_stage") == "deleted":
-        raise faults.deleted_experiment(uri, name, found.get("experiment_id"))
+        raise addresses.deleted_experiment(uri, name, found.get("experiment_id"))
 
 
 def _unwelcome(uri: str, status: int) -> errors.TrackingError:

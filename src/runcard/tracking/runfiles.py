@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path, PurePosixPath
 
 from runcard.bounds import MOST_RECORD_BYTES, read_bounded
-from runcard.tracking import faults
+from runcard.tracking import addresses
 from runcard.tracking.items import RunReader
 from runcard.tracking.moved import local_path
 
@@ -37,7 +37,7 @@ class RunFiles:
 
     def _read(self, name: str) -> dict[str, bytes]:
         if self._folder is not None:
-            with faults.translated(self._uri, f"the files of the run {self._run_id} could not be read"):
+            with addresses.translated(self._uri, f"the files of the run {self._run_id} could not be read"):
                 return _below(self._folder, name)
         from runcard.tracking.mlflow import MlflowFiles
 

@@ -18,7 +18,7 @@ from pathlib import PurePosixPath
 from typing import Any, cast
 
 from runcard.errors import MOST_SHOWN
-from runcard.tracking.base import (
+from runcard.tracking.items import (
     DECISION_FILE,
     DECISION_TAG,
     KIND_TAG,

@@ -10,7 +10,7 @@ from runcard import errors
 from runcard.card import Card, find_card, load_card
 from runcard.project import CARD_FOLDER, Project
 from runcard.redact import redact
-from runcard.tracking.faults import unknown_experiment
+from runcard.tracking.addresses import unknown_experiment
 from runcard.tracking.items import KIND_TAG, OUR_TAGS, PARENT_TAG, RunReader, RunRow, RunScope
 
 PROTOCOL = f"{OUR_TAGS}protocol"

@@ -19,7 +19,7 @@ from servers import DaskCluster, run_dask_scheduler, run_dask_worker
 
 from runcard import errors
 from runcard.engine.base import Lost
-from runcard.engine.dask.cluster import DaskEngine
+from runcard.engine.dask.engine import DaskEngine
 
 pytestmark = pytest.mark.slow
 
@@ -119,7 +119,7 @@ def test_a_main_process_that_is_killed_leaves_nothing_on_the_workers(root: Path,
     script = f"""
 from pathlib import Path
 import chores
-from runcard.engine.dask.cluster import DaskEngine
+from runcard.engine.dask.engine import DaskEngine
 with DaskEngine({dask_cluster.address!r}, root=Path({str(root)!r}), modules=["chores"]) as engine:
     for _, pid in engine.run(chores.process_id, map(str, range(100_000))):
         print(pid, flush=True)

@@ -1,6 +1,6 @@
 import pytest
 
-from runcard.provenance.capture.container import Container, capture_container
+from runcard.provenance.capture.hardware import Container, capture_container
 
 PODMAN = 'engine="podman-4.9.3"\nname="x"\nid="1"\nimage="docker.io/library/python:3.12"\nimageid="ab12"\nrootless=1\n'
 

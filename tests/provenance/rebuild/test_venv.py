@@ -12,8 +12,7 @@ from dataclasses import replace
 import pytest
 
 from runcard import errors
-from runcard.provenance.capture.environment import capture_environment
-from runcard.provenance.capture.sources import digest_own_source, source_of, sources_of
+from runcard.provenance.capture.environment import capture_environment, digest_own_source, source_of, sources_of
 from runcard.provenance.rebuild.requirements import want
 from runcard.provenance.rebuild.venv import make_venv
 
@@ -145,7 +144,7 @@ def test_the_running_runcard_is_copied_and_the_repositorys_own_package_installed
     assert found[2].startswith(str(tmp_path / "shelf"))
     ask = "import importlib.metadata as m; print(*sorted(f'{d.name}={d.version}' for d in m.distributions()))"
     assert say(python, ask).split() == ["own-part=0.3", f"runcard={version}", "tiny=1.0"]
-    copied = say(python, "from runcard.provenance.capture.sources import digest_own_source as d; print(d())")
+    copied = say(python, "from runcard.provenance.capture.environment import digest_own_source as d; print(d())")
     assert copied == digest_own_source()
 
 

@@ -7,7 +7,7 @@ import math
 from runcard.engine.base import Lost
 from runcard.plan import Fit, Stage
 from runcard.tabular import FitResult, StageResult
-from runcard.workflow.run.twins import Twins
+from runcard.workflow.run.schedule import Twins
 
 LOOSE = Fit("tree", "features", {"max_depth": None}, (Stage("loose", None, "twin"),), math.inf)
 TIGHT = Fit("tree", "features", {"max_depth": 9}, (Stage("tight", None, "twin"),), 9)

@@ -21,8 +21,7 @@ from typing import IO, Any
 
 from runcard.engine.chunks import run_chunk
 from runcard.engine.dask.parcel import relocated
-from runcard.engine.early import import_early
-from runcard.engine.process import ONE_THREAD, reason_of_death, set_up_process
+from runcard.engine.process import ONE_THREAD, import_early, reason_of_death, set_up_process
 
 Said = tuple[str, Any]
 """What a child answers: `unfit`, `done` or `raised`, and what goes with it."""

@@ -1,4 +1,4 @@
-"""Processes on any machines, by Dask: the main process is the hub, and shares no file system with the workers.
+"""The workers of a Dask cluster and a process beside each; the main process shares no file system with them.
 
 What a task reads goes to a worker once and from worker to worker where it can; what it writes comes back. Which
 worker gets a chunk is decided here and not by Dask's scheduler: so it is known whose worker died.
@@ -17,96 +17,21 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, Self, TypeVar
+from typing import Any
 
 from runcard import errors
-from runcard.engine.base import Later, Lost
-from runcard.engine.chunks import Chunk, Pace, Source
-from runcard.engine.dask.job import Job, writes_of
-from runcard.engine.dask.parcel import Parcel, own_code, pack
+from runcard.engine.chunks import Chunk
+from runcard.engine.dask.parcel import Parcel, pack
 from runcard.engine.dask.versions import differences, unfit
 from runcard.engine.dask.workbench import Answer, Copy, Gone, Setup, Workbench, close_workbench, run_on
 from runcard.redact import redact
 
-Task = TypeVar("Task")
-Result = TypeVar("Result")
 Stamp = tuple[int, int] | None
-
 _CONNECT_SECONDS = 8
 _CLOSE_SECONDS = 10
 _LOOK_SECONDS = 1.0
 _LARGE_BYTES = 1_000_000
 """A chunk that is larger goes past the scheduler, as data."""
-
-
-class DaskEngine:
-    """A process beside each thread of each worker of a Dask cluster.
-
-    Parameters
-    ----------
-    address
-        The scheduler's, such as `tcp://host:8786`.
-    root, modules
-        The project's root and its own modules; its code is sent along.
-    patience_seconds
-        How long the cluster may be without any worker.
-    """
-
-    def __init__(
-        self, address: str, *, root: Path, modules: Sequence[str] = (), patience_seconds: float = 30.0
-    ) -> None:
-        self._address, self._root, self._modules = address, root, tuple(modules)
-        self._patience_seconds = patience_seconds
-        self._cluster: Cluster | None = None
-        self._pace = Pace()
-
-    @property
-    def n_workers(self) -> int:
-        """How many processes train at a time, now."""
-        return sum(seat.n_processes for seat in self._cluster.seats.values()) if self._cluster else 0
-
-    @property
-    def is_running(self) -> bool:
-        """Whether the cluster was reached."""
-        return self._cluster is not None
-
-    def __enter__(self) -> Self:
-        """Connect, compare versions, and start processes beside the workers.
-
-        Raises
-        ------
-        ClusterAway, WorkerUnfit
-        """
-        self._cluster = Cluster(self._address, self._patience_seconds)
-        try:
-            self._cluster.open(own_code(self._root, self._modules), self._modules)
-        except BaseException:
-            self._cluster.close()
-            raise
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        """End all that runs on the workers and remove what is there; the cluster itself goes on."""
-        if self._cluster is not None:
-            self._cluster.close()
-
-    def run(
-        self, function: Callable[[Task], Result], tasks: Iterable[Task | Later]
-    ) -> Iterator[tuple[int, Result | Lost]]:
-        """Call `function` on every task; one that ends its process twice, or three workers, is lost.
-
-        Raises
-        ------
-        ClusterAway, WorkerUnfit
-        """
-        if self._cluster is None:
-            raise RuntimeError("the engine was not entered")
-        self._cluster.drop_old_copies()
-        job = Job(self._cluster, function, Source(tasks), self._pace)
-        try:
-            yield from job.results()
-        finally:
-            job.abandon()
 
 
 @dataclass(eq=False)
@@ -440,3 +365,8 @@ def _quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, before, strict=True):
             logger.setLevel(level)
+
+
+def writes_of(chunk: Chunk) -> list[Path]:
+    """List the folders that the tasks of a chunk fill."""
+    return [task.writes for _, task in chunk if hasattr(task, "writes")]

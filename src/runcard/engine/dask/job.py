@@ -7,12 +7,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from runcard.engine.base import Lost
 from runcard.engine.chunks import Chunk, Pace, Source
+from runcard.engine.dask.cluster import writes_of
 from runcard.engine.dask.versions import unfit
 from runcard.engine.dask.workbench import Answer
 
@@ -138,8 +138,3 @@ class Job:
                 yield number, Lost(f"each of the {_MOST_DEATHS} workers that it was given to died")
             else:
                 self._alone.append([(number, task)])
-
-
-def writes_of(chunk: Chunk) -> list[Path]:
-    """List the folders that the tasks of a chunk fill."""
-    return [task.writes for _, task in chunk if hasattr(task, "writes")]

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from runcard.provenance.capture.cleaned import Cleaned, text_of
-from runcard.provenance.capture.index import plain_index
-from runcard.provenance.capture.patch import read_patch
+from runcard.provenance.capture.patch import plain_index, read_patch
+from runcard.provenance.capture.secrets import Cleaned, text_of
 from runcard.provenance.capture.untracked import read_sources
 from runcard.provenance.git import GitSilent, ask_git, is_pushed, settings_like
 from runcard.redact import redact

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from runcard.provenance.capture.cleaned import Cleaned, text_of
-from runcard.provenance.capture.secrets import left_out_as, named_like_secret, secret_in
+from runcard.provenance.capture.secrets import Cleaned, left_out_as, named_like_secret, secret_in, text_of
 from runcard.provenance.git import GitSilent, ask_git
 
 # Every switch undoes a setting that would make a patch `git apply` does not take.
@@ -114,3 +117,30 @@ def _unquoted(name: bytes) -> str:
         return text_of(name)
     content, _ = codecs.escape_decode(name[1:-1])
     return text_of(content)
+
+
+@contextmanager
+def plain_index(top: Path) -> Iterator[Mapping[str, str]]:
+    """Give the environment variables with which git compares every file that is there.
+
+    `git update-index --assume-unchanged` and `--skip-worktree` keep changes from `git status` and `git diff`. Where
+    a file is so marked, a copy of the index without the marks stands in for it; the index itself is not touched.
+
+    Raises
+    ------
+    GitSilent
+    """
+    entries = ask_git(top, "ls-files", "-v", "-z").split(b"\0")
+    hidden = [entry[2:] for entry in entries if entry[:1].islower() or entry[:1] == b"S"]
+    hidden = [name for name in hidden if os.path.lexists(os.path.join(os.fsencode(top), name))]
+    if not hidden:
+        yield {}
+        return
+    index = Path(os.fsdecode(ask_git(top, "rev-parse", "--git-path", "index").removesuffix(b"\n")))
+    with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
+        shutil.copy2(top / index, Path(folder) / "index")
+        variables = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+        names = b"".join(name + b"\0" for name in hidden)
+        for flag in ("--no-assume-unchanged", "--no-skip-worktree"):
+            ask_git(top, "update-index", flag, "-z", "--stdin", feed=names, variables=variables)
+        yield variables

@@ -7,8 +7,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from runcard.provenance.capture.cleaned import Cleaned
-from runcard.provenance.capture.secrets import left_out_as, named_like_secret, secret_in
+from runcard.provenance.capture.secrets import Cleaned, left_out_as, named_like_secret, secret_in
 
 LARGEST_TEXT_BYTES = 1024 * 1024
 """Of a file that may be data as well, such as JSON; code is kept whatever its length."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from runcard.provenance.capture.sources import normalised
+from runcard.provenance.capture.environment import normalised
 from runcard.provenance.git import GitSilent, ask_git
 
 _LOCK = re.compile(r"(?:uv|poetry|pdm)\.lock|pylock[\w.-]*\.toml")

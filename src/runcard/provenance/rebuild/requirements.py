@@ -11,7 +11,7 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from typing import Any
 
 from runcard import errors
-from runcard.provenance.capture.sources import digest_own_source
+from runcard.provenance.capture.environment import digest_own_source
 from runcard.provenance.rebuild.records import check_environment
 from runcard.redact import redact
 

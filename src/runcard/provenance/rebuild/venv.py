@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from runcard import errors
-from runcard.provenance.capture.sources import normalised
+from runcard.provenance.capture.environment import normalised
 from runcard.provenance.rebuild.requirements import RUNCARD, Wanted, own_distribution
 from runcard.provenance.rebuild.uv import UvRefused, ask_uv
 

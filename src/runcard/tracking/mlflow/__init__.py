@@ -5,12 +5,10 @@ exception of MLflow, its server or its database becomes a TrackingError.
 """
 
 from runcard.tracking.mlflow.connection import quiet_mlflow
-from runcard.tracking.mlflow.details import MlflowDetails
-from runcard.tracking.mlflow.files import MlflowFiles
 from runcard.tracking.mlflow.ledger import MlflowLedger
 from runcard.tracking.mlflow.models import import_writer, load_with_code, save_model, signature_of
 from runcard.tracking.mlflow.origin import read_origin
-from runcard.tracking.mlflow.reader import MlflowReader
+from runcard.tracking.mlflow.reader import MlflowDetails, MlflowFiles, MlflowReader
 from runcard.tracking.mlflow.registry import MlflowRegistry
 from runcard.tracking.mlflow.scoring import serve_pipeline
 from runcard.tracking.mlflow.tracker import MlflowTracker

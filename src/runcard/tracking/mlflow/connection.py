@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from runcard import errors
-from runcard.tracking import addresses, faults
+from runcard.tracking import addresses
 from runcard.tracking.judged import judge_server
 from runcard.tracking.mlflow.answers import bounded_answers
 from runcard.tracking.mlflow.opening import let_go, open_store
@@ -132,13 +132,13 @@ class Connection:
         """
         if experiment.lifecycle_stage == "active":
             return experiment
-        raise faults.deleted_experiment(self.uri, experiment.name, experiment.experiment_id)
+        raise addresses.deleted_experiment(self.uri, experiment.name, experiment.experiment_id)
 
     def unknown(self, name: str) -> errors.ExperimentUnknown:
         """Build the error for an experiment that is not there."""
         names = [experiment.name for experiment in self.client.search_experiments(max_results=PAGE)]
-        return faults.unknown_experiment(self.uri, name, names)
+        return addresses.unknown_experiment(self.uri, name, names)
 
     def translated(self, what: str) -> AbstractContextManager[None]:
         """Turn whatever MLflow raises into an error of ours, without credentials and without its trace."""
-        return faults.translated(self.uri, what)
+        return addresses.translated(self.uri, what)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from runcard.bounds import MOST_TEXT_BYTES
 from runcard.tracking import seal
-from runcard.tracking.base import PARENT_TAG
+from runcard.tracking.items import PARENT_TAG
 from runcard.tracking.mlflow.downloads import download
 from runcard.tracking.mlflow.reader import run_row
 from runcard.tracking.mlflow.registry import MlflowRegistry

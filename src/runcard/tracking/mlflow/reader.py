@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+from runcard.bounds import MOST_RECORD_BYTES
 from runcard.tracking import addresses
 from runcard.tracking.items import (
     KIND_TAG,
@@ -24,10 +26,11 @@ from runcard.tracking.judged import judge_server
 from runcard.tracking.mlflow import tables
 from runcard.tracking.mlflow.answers import pages_of
 from runcard.tracking.mlflow.connection import PAGE, Connection
+from runcard.tracking.mlflow.downloads import download
 from runcard.tracking.mlflow.filters import parse_filter
 
 if TYPE_CHECKING:
-    from mlflow.entities import Experiment, Run
+    from mlflow.entities import Experiment, LoggedModel, Run
 
 _SHORTEST_ID = 6
 _NOT_READ = "MLflow could not be read"
@@ -255,3 +258,57 @@ def run_row(run: Run, experiment: str = "") -> RunRow:
 
 def _ours(row: RunRow) -> RunRow:
     return replace(row, tags=ours(row.tags))
+
+
+class MlflowFiles(Connection):
+    """The files of runs at one tracking address."""
+
+    def fetch(self, run_id: str, name: str, folder: Path) -> bool:
+        """Copy a file or a folder of a run to its place below a folder; tell whether it is there."""
+        with self.translated(f"`{name}` of the run {run_id} could not be fetched"):
+            above = str(PurePosixPath(name).parent)
+            listed = self.client.list_artifacts(run_id, None if above == "." else above)
+            if name not in {file.path for file in listed}:
+                return False
+            address = f"{self.client.get_run(run_id).info.artifact_uri}/{name}"
+            download(address, folder / above, self.client.tracking_uri, most=MOST_RECORD_BYTES)
+            return True
+
+
+class MlflowDetails(Connection):
+    """Single runs at one tracking address, in every detail."""
+
+    def tags_of(self, run_id: str) -> Mapping[str, str]:
+        """Give all tags of a run, MLflow's own too."""
+        with self.translated(f"the run {run_id} could not be read"):
+            found: Mapping[str, str] = self.client.get_run(run_id).data.tags
+            return found
+
+    def has_model(self, run_id: str) -> bool:
+        """Tell whether a run kept a model."""
+        return self._model(run_id) is not None
+
+    def fetch_model(self, run_id: str, folder: Path) -> Path | None:
+        """Copy the files of a run's model into a folder and give the one they lie in; None if they are gone."""
+        from mlflow.exceptions import MlflowException
+
+        model = self._model(run_id)
+        if model is None:
+            return None
+        with self.translated(f"the model of the run {run_id} could not be fetched"):
+            try:
+                return download(model.artifact_location, folder, self.client.tracking_uri)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+                return None
+            except OSError:  # deleted behind MLflow's back, where its files lie in a folder
+                return None
+
+    def _model(self, run_id: str) -> LoggedModel | None:
+        with self.translated(f"the models of the run {run_id} could not be listed"):
+            run = self.client.get_run(run_id)
+            found = self.client.search_logged_models(
+                [run.info.experiment_id], filter_string=f"source_run_id = '{run_id}'"
+            )
+            return next((model for model in found if str(model.status) == "READY"), None)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import sqlalchemy as sa
 
-from runcard.tracking import addresses, faults
+from runcard.tracking import addresses
 from runcard.tracking.items import (
     KIND_TAG,
     MOST_STRAYS,
@@ -25,11 +25,14 @@ from runcard.tracking.items import (
     RunRow,
     RunScope,
 )
+from runcard.tracking.mlflow.filters import parse_filter
 from runcard.tracking.moved import bring_up_to_date
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
 
 CHUNK = 900
 """Ids in one question: as many values as the strictest SQLite takes, and some of the question's own."""
-
 NAME_TAG = "mlflow.runName"
 _ONLY_READ = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET TRANSACTION READ ONLY"}
 
@@ -78,7 +81,7 @@ class TableReader:
     def is_as_expected(self) -> bool:
         """Tell whether every table and column that is read here is there."""
         tables = (EXPERIMENTS, RUNS, TAGS, PARAMS, LATEST, METRICS)
-        with faults.translated(self.uri, "MLflow's tables could not be read"):
+        with addresses.translated(self.uri, "MLflow's tables could not be read"):
             inspector = sa.inspect(self._engine)
             there = set(inspector.get_table_names())
             return all(
@@ -99,7 +102,7 @@ class TableReader:
         with self._reading() as read:
             found = read.execute(wanted.where(EXPERIMENTS.c.name == name)).first()
         if found is not None and found.lifecycle_stage != "active":
-            raise faults.deleted_experiment(self.uri, name, found.experiment_id)
+            raise addresses.deleted_experiment(self.uri, name, found.experiment_id)
         return found is not None
 
     def experiment_names(self) -> list[str]:
@@ -213,13 +216,13 @@ class TableReader:
     def _conditions(self, where: str) -> list[sa.ColumnElement[bool]]:
         if not where:
             return []
-        from runcard.tracking.mlflow.filters import sql_conditions
+        from runcard.tracking.mlflow.tables import sql_conditions
 
         return sql_conditions(where, self._engine.dialect.name)
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection]:
-        with faults.translated(self.uri, "MLflow's tables could not be read"), self._engine.connect() as connection:
+        with addresses.translated(self.uri, "MLflow's tables could not be read"), self._engine.connect() as connection:
             connection.execute(sa.text(_ONLY_READ[connection.dialect.name]))
             yield connection
 
@@ -323,3 +326,46 @@ def _of(
     """Ask for the rows of some runs, a chunk of ids at a time."""
     for start in range(0, len(run_ids), CHUNK):
         yield from read.execute(wanted.where(column.in_(run_ids[start : start + CHUNK]))).all()
+
+
+_TABLES = {"metric": LATEST, "parameter": PARAMS, "tag": TAGS}
+_COLUMNS = {"run_id": "run_uuid"}
+
+
+def sql_conditions(where: str, dialect: str) -> list[sa.ColumnElement[bool]]:
+    """Turn a condition into those on the rows of `RUNS`, joined with its experiments.
+
+    Raises
+    ------
+    UsageError
+        It is not in the language.
+    KeyError
+        It asks for datasets, which lie in other tables.
+    """
+    return [_condition(comparison, dialect) for comparison in parse_filter(where)]
+
+
+def _condition(comparison: Mapping[str, Any], dialect: str) -> sa.ColumnElement[bool]:
+    from mlflow.utils.search_utils import SearchUtils
+
+    kind, comparator, value = comparison["type"], comparison["comparator"].upper(), comparison["value"]
+    key = SearchUtils.translate_key_alias(comparison["key"])  # type: ignore[no-untyped-call]
+    holds = SearchUtils.get_sql_comparison_func(comparator, dialect)  # type: ignore[no-untyped-call]
+    if kind == "attribute" and key != "run_name":
+        return cast("sa.ColumnElement[bool]", holds(RUNS.c[_COLUMNS.get(key, key)], value))
+    table, key = (TAGS, NAME_TAG) if kind == "attribute" else (_TABLES[kind], key)
+    if comparator == "IS NULL":
+        return ~_logged(table, key)
+    if comparator == "IS NOT NULL":
+        return _logged(table, key)
+    if table is not LATEST:
+        return _logged(table, key, holds(table.c.value, value))
+    # What is not a number is kept as 0, marked; only "!=" is true of it.
+    is_nan, said = table.c.is_nan, holds(table.c.value, float(value))
+    return _logged(table, key, said | is_nan if comparator == "!=" else said & ~is_nan)
+
+
+def _logged(table: sa.TableClause, key: str, *conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    import sqlalchemy as sa
+
+    return sa.exists().where(table.c.run_uuid == RUNS.c.run_uuid, table.c.key == key, *conditions).correlate(RUNS)

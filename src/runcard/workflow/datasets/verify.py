@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from runcard import errors
 from runcard.catalog.registered import Catalog, load_catalog
 from runcard.data.fingerprint import fingerprint
-from runcard.data.locked import Locked
+from runcard.data.locked import Locked, as_dict
 from runcard.data.lockfile import read_lock
-from runcard.data.store import Store, open_store
+from runcard.data.store import Kept, Store, open_store
 from runcard.project import Project
 from runcard.workflow.datasets.check import describe
 from runcard.workflow.datasets.names import find_entries
@@ -79,3 +79,26 @@ def _look_at_store(locked: Locked, store: Store) -> tuple[Shelf, tuple[str, ...]
     except errors.RuncardError as error:
         return "unknown", (f"{error.what}: {error.why}",)
     return "kept", ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A locked name, and where its content is kept."""
+
+    locked: Locked
+    kept: Kept | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Write it as plain JSON."""
+        return {**as_dict(self.locked), "kept": self.kept and self.kept.file}
+
+
+def list_locked(project: Project) -> list[Shown]:
+    """List what is locked, in order of names.
+
+    Raises
+    ------
+    LockUnreadable, StoreUnusable, ContentDamaged
+    """
+    store = open_store(project)
+    return [Shown(locked, store.find(locked.content.digest)) for locked in read_lock(project.root).values()]

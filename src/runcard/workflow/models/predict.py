@@ -15,8 +15,7 @@ from runcard.data.output import check_output, open_output
 from runcard.data.signature import Rows, check_columns, to_rows
 from runcard.project import Project, find_project
 from runcard.tabular import last_line
-from runcard.tabular.in_threads import abreast
-from runcard.tabular.prediction import Predicted, Predictor, predicted_table
+from runcard.tabular.prediction import Predicted, Predictor, abreast, predicted_table
 from runcard.tabular.unseen_categories import Unseen, UnseenCounter
 from runcard.tracking.versions import ModelVersion
 from runcard.workflow.models.fetch import fetch_apart

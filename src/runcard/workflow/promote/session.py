@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from runcard.project import Project, find_project
 from runcard.provenance.git import GitSilent, ask_git
-from runcard.workflow.promote.signer import Signer
+from runcard.provenance.signing import SigningFailed, check_signature, has_key, sign
 
 if TYPE_CHECKING:
     from runcard.tracking.mlflow import MlflowLedger, MlflowRegistry
@@ -73,3 +73,27 @@ def _who(root: Path) -> str:
     with suppress(ImportError, KeyError, OSError):  # a container may run under a number without a name
         return getpass.getuser()
     return "unknown"
+
+
+class Signer:
+    """Signs texts with the key that git signs with; says once why it does not, where a key is named."""
+
+    def __init__(self, root: Path, note: Callable[[str], None]) -> None:
+        self._root, self._note = root, note
+        self._is_off = not has_key(root)
+
+    def __call__(self, text: str) -> str:
+        """Give a signature that those who have the same allowed signers accept; empty where there is none."""
+        if self._is_off:
+            return ""
+        try:
+            signature = sign(self._root, text)
+        except SigningFailed as error:
+            return self._give_up(str(error))
+        found = check_signature(self._root, text, signature)
+        return self._give_up(found.said) if found.verdict == "bad" else signature
+
+    def _give_up(self, why: str) -> str:
+        self._is_off = True
+        self._note(f"not signed, although git's `user.signingkey` names a key: {why}")
+        return ""

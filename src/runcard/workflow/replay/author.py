@@ -15,8 +15,8 @@ from runcard.journal import is_begun, open_journal
 from runcard.journal.book import FILE
 from runcard.printable import printable_line
 from runcard.project import Project
+from runcard.provenance.capture.environment import normalised, sources_of
 from runcard.provenance.capture.patch import Extent, extent_of
-from runcard.provenance.capture.sources import normalised, sources_of
 from runcard.provenance.git import GitSilent, ask_git, author_of, remote_branch_of
 from runcard.provenance.rebuild.code import commit_missing
 from runcard.provenance.rebuild.declared import declared_by

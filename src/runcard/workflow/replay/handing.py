@@ -5,19 +5,23 @@ What comes back was written by code of the run: it is checked into its form befo
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from runcard import errors
 from runcard.provenance.rebuild.beneath import read_beneath
 from runcard.provenance.rebuild.records import is_below
 from runcard.replay import Account, Outcome, Replay, read_replay, to_json
 from runcard.tracking.items import RunRow
 from runcard.workflow.replay.again import read_table
-from runcard.workflow.replay.child import unanswered
-from runcard.workflow.replay.left import Left
+from runcard.workflow.replay.log import Left
 from runcard.workflow.replay.recorded import Recorded
 
 HANDED_VARIABLE = "RUNCARD_REPLAY_HANDED"
@@ -113,3 +117,64 @@ def _is_file(name: Any) -> bool:
 
 def _is_tag(name: Any) -> bool:
     return isinstance(name, str) and name.startswith(("mlflow.source.", "mlflow.user"))
+
+
+_ANSWERED = (errors.EXIT_DONE, errors.EXIT_GATE)
+_GOODBYE_SECONDS = 10.0
+
+
+def run_child(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> bytes:
+    """Return what a command prints; its progress goes to standard error as it comes.
+
+    Ctrl-C is passed on, once; what does not end by itself within ten seconds is killed with all it started.
+
+    Raises
+    ------
+    ReplayUnanswered
+        It printed nothing, or ended otherwise than with a verdict.
+    """
+    try:
+        # In a session of its own, so that Ctrl-C reaches it once and its workers end with it.
+        process = subprocess.Popen(command, cwd=folder, env=variables, stdout=subprocess.PIPE, start_new_session=True)
+    except OSError as error:
+        raise unanswered(f"{command[0]}: {error.strerror}") from error
+    try:
+        said, _ = process.communicate()
+    except BaseException:
+        _end(process)
+        raise
+    if process.returncode == errors.EXIT_INTERRUPTED:
+        raise KeyboardInterrupt
+    if process.returncode not in _ANSWERED or not said.strip():
+        raise unanswered(_ended_with(process.returncode))
+    return said
+
+
+def unanswered(why: str) -> errors.ReplayUnanswered:
+    """Build the error for a replay that came to no verdict."""
+    return errors.ReplayUnanswered(
+        "the replay in the rebuilt environment came to no verdict",
+        where="`python -m runcard reproduce RUN --here`, in that environment",
+        why=why,
+        hint="mend what it says above; or `runcard reproduce RUN --here`, in the present environment",
+    )
+
+
+def _ended_with(code: int) -> str:
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"it was ended by {signal.Signals(-code).name}"
+    return f"it ended with exit code {code}; what it said is above"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGINT, signal.SIGKILL):
+        with contextlib.suppress(OSError):
+            if number == signal.SIGINT:
+                process.send_signal(number)
+            else:
+                os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+            process.wait(_GOODBYE_SECONDS)
+    if process.stdout:
+        process.stdout.close()

@@ -10,18 +10,17 @@ from datetime import UTC, datetime
 
 from runcard import errors
 from runcard.card import Card
-from runcard.engine.memory import give_back_large_arrays
+from runcard.engine.process import give_back_large_arrays
 from runcard.plan import digest
 from runcard.project import Project
 from runcard.replay import Account, Judgement, Outcome, Replay, judge, scores_beside, weakest
 from runcard.tabular import stage_table
 from runcard.workflow.replay.again import Again, carry_out
-from runcard.workflow.replay.left import Left
+from runcard.workflow.replay.log import Left
 from runcard.workflow.replay.now import Present, look_around, not_as_recorded, open_recorded_card, unreadable
 from runcard.workflow.replay.options import Options, present_mode, present_trust
 from runcard.workflow.replay.recorded import Recorded
-from runcard.workflow.run.bench import choose_engine
-from runcard.workflow.run.scratch import scratch
+from runcard.workflow.run.bench import choose_engine, scratch
 from runcard.workflow.run.train import Bench
 
 

@@ -23,10 +23,8 @@ from runcard.provenance.rebuild.sandbox import bases_of, borrowed_by, confine, p
 from runcard.provenance.rebuild.venv import make_venv
 from runcard.replay import Replay, read_replay
 from runcard.workflow.replay.author import why_trusted
-from runcard.workflow.replay.child import run_child, unanswered
-from runcard.workflow.replay.handing import HANDED_VARIABLE, hand_over, pick_up
-from runcard.workflow.replay.left import Left
-from runcard.workflow.replay.log import REPLAYS, keep, telling
+from runcard.workflow.replay.handing import HANDED_VARIABLE, hand_over, pick_up, run_child, unanswered
+from runcard.workflow.replay.log import REPLAYS, Left, keep, telling
 from runcard.workflow.replay.options import MODE_VARIABLE, TRUSTED_VARIABLE, Options
 from runcard.workflow.replay.recorded import Recorded
 

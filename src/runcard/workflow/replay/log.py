@@ -6,10 +6,10 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,7 +32,6 @@ from runcard.tracking.items import (
     safe_metrics,
 )
 from runcard.tracking.records import PREDICTIONS_FILE, param_items
-from runcard.workflow.replay.left import Left
 from runcard.workflow.replay.recorded import Recorded
 
 REPLAYS = "replays"
@@ -179,3 +178,18 @@ def _metrics(left: Left, at: int) -> list[Metric]:
         found.append(Metric(f"cv_{name}_mean", sum(scores) / len(scores), 0, at))
     found += [Metric(f"test_{name}", score, 0, at) for name, score in left.test.items()]
     return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Left:
+    """A replay, and what is kept with it."""
+
+    replay: Replay
+    files: Mapping[str, str]
+    """Its circumstances: path below the run's artifacts -> text."""
+    tags: Mapping[str, str]
+    """As MLflow itself would set them."""
+    folds: Mapping[str, tuple[float, ...]]
+    test: Mapping[str, float]
+    predictions: bytes = b""
+    """The test rows with what was predicted for them, as Parquet; empty where there are none."""

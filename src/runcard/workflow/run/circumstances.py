@@ -34,14 +34,13 @@ def capture_circumstances(project: Project, *, seed: int, card: Path | None = No
     card
         The file that the card was read from.
     """
-    from runcard import __version__
     from runcard.provenance.bundle import files_of
     from runcard.provenance.capture.code import capture_code, mlflow_tags
-    from runcard.provenance.capture.container import capture_container
     from runcard.provenance.capture.environment import capture_environment
-    from runcard.provenance.capture.hardware import capture_hardware
+    from runcard.provenance.capture.hardware import capture_container, capture_hardware
     from runcard.provenance.capture.modules import capture_modules
     from runcard.provenance.capture.notebooks import capture_notebooks
+    from runcard.version import __version__
 
     code = capture_code(project.root)
     modules = capture_modules(project.root, project.settings.modules)

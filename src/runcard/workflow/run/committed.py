@@ -51,7 +51,7 @@ def uncommitted_remark(code: Code, project: Project) -> str:
 
 def refused_remark(reason: str | None, project: Project) -> str:
     """Say in a sentence that git kept the commit to itself, why, and what mends that; nothing if it did not."""
-    from runcard.provenance.refused import is_refused, mending
+    from runcard.provenance.git import is_refused, mending
 
     if not reason or not is_refused(reason, project.root.resolve()):
         return ""
@@ -71,7 +71,7 @@ def _forbidden(code: Code, project: Project) -> errors.TreeDirty:
 
 
 def _what_now(code: Code) -> str:
-    from runcard.provenance.refused import mending
+    from runcard.provenance.git import mending
 
     keep = "`RUNCARD_DIRTY=capture` keeps them with this one run"
     mend = mending(code.reason or "")

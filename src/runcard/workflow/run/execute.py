@@ -18,7 +18,7 @@ from runcard.data.splitfile import NAME as SPLIT_FILE
 from runcard.data.splitfile import write_split
 from runcard.decision import Decision, FinalScore, nothing_qualifies
 from runcard.engine.base import Engine
-from runcard.engine.memory import give_back_large_arrays
+from runcard.engine.process import give_back_large_arrays
 from runcard.execution import Execution, begin_execution
 from runcard.journal import Address, BegunTrials, Journal, hold_card, naming_trouble, open_journal, stage_files
 from runcard.plan import Plan, Trial, find_doubts
@@ -33,20 +33,17 @@ from runcard.workflow.choose.candidates import decide_by_plan
 from runcard.workflow.datasets.check import Content, lock_first, said
 from runcard.workflow.datasets.snapshot import Keeping, keep_beside, size_of
 from runcard.workflow.resolve import CardSource, Resolved, open_card, resolve
-from runcard.workflow.run.abandoned import end_abandoned
 from runcard.workflow.run.address import heed_address
-from runcard.workflow.run.bench import choose_engine
+from runcard.workflow.run.bench import choose_engine, scratch
 from runcard.workflow.run.circumstances import Circumstances, capture_circumstances
 from runcard.workflow.run.committed import heed_uncommitted, refused_remark
-from runcard.workflow.run.failed import failed_finalists
-from runcard.workflow.run.finalists import get_ready_to_save, refit_finalists
+from runcard.workflow.run.finalists import failed_finalists, get_ready_to_save, refit_finalists
 from runcard.workflow.run.listener import Listener
 from runcard.workflow.run.outbox import JournalOutbox, name_of
 from runcard.workflow.run.progress import Tally
-from runcard.workflow.run.result import Result
-from runcard.workflow.run.scratch import scratch
+from runcard.workflow.run.result import Result, chosen_of, summarize
 from runcard.workflow.run.search import Asked, Sweep, sweep
-from runcard.workflow.run.summary import chosen_of, summarize
+from runcard.workflow.run.sync import end_abandoned
 from runcard.workflow.run.train import Bench, rehearse_on_training_rows, train
 
 _LAST_DELIVERY_SECONDS = 10.0

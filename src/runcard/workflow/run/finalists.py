@@ -8,7 +8,7 @@ import sys
 import time
 import warnings
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runcard import errors
+from runcard.decision import Decision
 from runcard.engine.base import LATER, Lost
 from runcard.journal import stage_files
 from runcard.plan import Plan, Trial
@@ -26,6 +27,7 @@ from runcard.report.figures.figures import Drawing, FinalistView, classification
 from runcard.tabular import FinalResult, FinalTask, last_line, read_rows, refit
 from runcard.tracking.models.owncode import OwnCode
 from runcard.tracking.records import MODEL_FOLDER, PREDICTIONS_FILE
+from runcard.workflow.choose.candidates import label_of
 from runcard.workflow.run.train import TEST, Bench, matrices_folder, prepare_folds
 
 if TYPE_CHECKING:
@@ -290,3 +292,36 @@ def _own_modules(root: Path) -> dict[str, Path]:
         places = {getattr(module, "__file__", None), *(getattr(module, "__path__", None) or ())}
         found.update((name, path) for path in (root / f"{name}.py", root / name) if str(path) in places)
     return found
+
+
+def failed_finalists(
+    plan: Plan, failed: Sequence[FinalRecord], records: Mapping[str, Record], decision: Decision | None
+) -> errors.RunError:
+    """Make the error for finalists that could not be trained on all training rows or scored on the test rows."""
+    named = [(label_of(records[final.trial_key]), final) for final in failed]
+    subject = f"the finalist `{named[0][0]}`" if len(named) == 1 else f"{len(named)} finalists"
+    reasons = [str(final.error) if len(named) == 1 else f"`{label}`: {final.error}" for label, final in named]
+    return errors.RunError(
+        f"{subject} could not be scored on the test rows",
+        where=plan.card.name,
+        why="\n".join(reasons),
+        hint=_remedy(failed) + _instead(failed, decision),
+    )
+
+
+def _remedy(failed: Sequence[FinalRecord]) -> str:
+    if all(final.may_pass for final in failed):
+        return "run the card again to try once more"
+    if any(final.may_pass for final in failed):
+        return "run the card again for what a worker's death, memory or the disk cost; the others would fail again"
+    return "running it again will not help: correct the model, its `params` or the data"
+
+
+def _instead(failed: Sequence[FinalRecord], decision: Decision | None) -> str:
+    if decision is None or not decision.failed:
+        return ""
+    if decision.winner is None:
+        return "; the rule allows no other trial"
+    gone = {found.candidate.id for found in decision.failed}
+    is_next = decision.best is not None and decision.best.id in gone
+    return f"; `{decision.winner.label}` was chosen in its place" if is_next else ""

@@ -14,8 +14,7 @@ from runcard.plan import Fit, Plan, Trial, shape_of
 from runcard.plan.featureset import set_path, why_failed
 from runcard.record import Draft, Record, impossible_record, make_record
 from runcard.tabular import FitResult, FitTask, Preparation, Prepared, Rehearsal, prepare, rehearse, run_fit
-from runcard.workflow.run.schedule import Turns
-from runcard.workflow.run.twins import Twins
+from runcard.workflow.run.schedule import Turns, Twins
 
 _DISK_BYTES = 8_000_000_000
 """How much the matrices of all folds in work may take; more folds are worked through in blocks."""
