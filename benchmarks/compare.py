@@ -52,7 +52,7 @@ def compare(given: argparse.Namespace, root: Path, uri: str) -> None:
     from runcard.project import Project, Settings
     from runcard.report.cells import as_csv
     from runcard.report.compared import comparison_table
-    from runcard.workflow.compare import compare_runs
+    from runcard.workflow.choose.compare import compare_runs
 
     project = Project(root, Settings(tracking_uri=uri))
     mlflow.set_tracking_uri(uri)

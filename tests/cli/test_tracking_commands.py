@@ -21,7 +21,7 @@ from runcard.comparison import set_beside
 from runcard.report.compared import comparison_table
 from runcard.report.ranked import ranking_report
 from runcard.stats import standard_error
-from runcard.workflow.compare import compare_runs
+from runcard.workflow.choose.compare import compare_runs
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ import runcard
 from runcard.project import find_project
 from runcard.report.compared import comparison_table
 from runcard.report.ranked import ranking_report
-from runcard.tracking.base import RunRow
+from runcard.tracking.items import RunRow
 from runcard.tracking.mlflow import MlflowTracker
 from runcard.workflow.choose.compare import compare_runs
 

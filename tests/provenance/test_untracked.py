@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runcard.provenance.untracked import leads_out, read_sources
+from runcard.provenance.capture.untracked import leads_out, read_sources
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from runcard.report.cells import as_csv, as_records, neutral
 from runcard.report.compared import apart_of, as_json, comparison_report, comparison_table, notes
 from runcard.report.markdown import as_markdown
 from runcard.report.terminal import InTerminal
-from runcard.tracking.base import RunRanking, RunRow
-from runcard.tracking.compared import Apart, RunComparison, Yardstick, compare_ranking
+from runcard.tracking.items import RunRanking, RunRow
+from runcard.tracking.ranking import Apart, RunComparison, Yardstick, compare_ranking
 
 KEY = "cv_roc_auc_mean"
 FOLDS = {"r0": (0.9, 0.8, 0.85), "r1": (0.89, 0.81, 0.84), "r2": (0.5, 0.41, 0.44), "r3": (0.85, 0.86, 0.81)}

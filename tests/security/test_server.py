@@ -25,11 +25,11 @@ import runcard
 from runcard import errors
 from runcard.project import Project, find_project
 from runcard.provenance.signing import sign
-from runcard.tracking.modelfiles import model_digest
+from runcard.tracking.models.digest import model_digest
 from runcard.tracking.versions import ModelVersion
-from runcard.workflow.fetching import fetch
-from runcard.workflow.predict import predict
-from runcard.workflow.registry import promote, register, verify_history
+from runcard.workflow.models.fetch import fetch
+from runcard.workflow.models.predict import predict
+from runcard.workflow.promote import promote, register, verify_history
 from runcard.workflow.replay import diff_runs, reproduce
 
 pytestmark = pytest.mark.slow

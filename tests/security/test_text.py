@@ -35,18 +35,18 @@ from runcard.replay.difference import Difference
 from runcard.report.audit import audit_report
 from runcard.report.blocks import Block, Column, Excerpt, Facts, Table, Text
 from runcard.report.cells import as_csv
-from runcard.report.classification import classification_report
 from runcard.report.compared import as_json, comparison_report, comparison_table
 from runcard.report.decision import decision_report, pareto_report
+from runcard.report.figures.classification import classification_report
+from runcard.report.figures.view import FinalistView
 from runcard.report.listings import datasets_table, events_table, verdicts_table
 from runcard.report.markdown import as_markdown
 from runcard.report.ranked import finalists_table, ranking_report
 from runcard.report.replay import diff_report, replay_report
 from runcard.report.terminal import InTerminal
-from runcard.report.view import FinalistView
-from runcard.tracking.base import RunRanking, RunRow
-from runcard.tracking.compared import Yardstick, compare_ranking
-from runcard.workflow.result import Result as RunResult
+from runcard.tracking.items import RunRanking, RunRow
+from runcard.tracking.ranking import Yardstick, compare_ranking
+from runcard.workflow.run.result import Result as RunResult
 
 ATTACKS = {
     "colour": "\x1b[31mred\x1b[0m",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from runcard.workflow.outbox import JournalOutbox
+from runcard.workflow.run.outbox import JournalOutbox
 
 HERE, THERE = "sqlite:///here.db", "http://there"
 

@@ -22,8 +22,8 @@ from runcard.report.plan import split_sizes
 from runcard.report.ranked import finalists_table, ranking_report
 from runcard.report.terminal import InTerminal
 from runcard.report.wording import parameters
-from runcard.workflow.listener import Counts, Listener
-from runcard.workflow.result import Result
+from runcard.workflow.run.listener import Counts, Listener
+from runcard.workflow.run.result import Result
 
 _LINE_SECONDS = 10.0
 

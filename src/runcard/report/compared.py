@@ -13,8 +13,8 @@ from runcard.report.blocks import Block, Excerpt, Table, Text, plain_text
 from runcard.report.cells import as_records
 from runcard.report.ranked import COSTS, RankedRow, ranked_table, say_same_params
 from runcard.report.wording import number, times
-from runcard.tracking.base import N_TEST_TAG
-from runcard.tracking.compared import MODEL_PARAM, Apart, ComparedRun, RunComparison
+from runcard.tracking.items import N_TEST_TAG
+from runcard.tracking.ranking import MODEL_PARAM, Apart, ComparedRun, RunComparison
 
 TIED = "≈"
 _MOST_APART = 10

@@ -10,7 +10,7 @@ from runcard.comparison import Beside, Comparison, Standing
 from runcard.report.blocks import Block, Column, Table, Text
 from runcard.report.wording import number, parameters, spelled
 from runcard.stats import standard_error
-from runcard.tracking.compared import Yardstick
+from runcard.tracking.ranking import Yardstick
 
 MAX_ROWS = 20
 CHOSEN, UNBEATEN = "*", "°"

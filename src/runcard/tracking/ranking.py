@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from runcard import errors
 from runcard.comparison import Beside, set_beside, shared_ranks
-from runcard.tracking.base import OUR_TAGS, RunRanking, RunRow
+from runcard.tracking.items import OUR_TAGS, RunRanking, RunRow
 
 MODEL_PARAM = "model"
 

@@ -21,10 +21,10 @@ from sklearn.svm import SVC
 from xgboost import XGBClassifier
 
 from runcard import errors
-from runcard.tracking.description import ModelDescription
-from runcard.tracking.named import Named
-from runcard.tracking.owncode import OwnCode
-from runcard.tracking.trust import known_types, load_trusted, trusted_types
+from runcard.tracking.models.description import ModelDescription
+from runcard.tracking.models.owncode import OwnCode
+from runcard.tracking.models.trust import known_types, load_trusted, trusted_types
+from runcard.tracking.models.types import Named
 
 RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(80, 4))
