@@ -32,6 +32,7 @@ from runcard.promotion import Gate, Promotion
 from runcard.record import Record
 from runcard.replay import Replay
 from runcard.replay.difference import Difference
+from runcard.replay.pair import Beside
 from runcard.report.audit import audit_report
 from runcard.report.blocks import Block, Column, Excerpt, Facts, Table, Text
 from runcard.report.cells import as_csv
