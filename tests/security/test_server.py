@@ -136,6 +136,7 @@ def test_a_registered_model_with_a_digest_of_its_own_runs_nothing(shared: Shared
         )
     assert not (tmp_path / "it-ran").exists()
     assert not (tmp_path / "said.csv").exists()
+    shared.client.delete_model_version(made.name, version.version)  # which no event tells of
 
 
 # Text
