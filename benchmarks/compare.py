@@ -124,7 +124,7 @@ def fill(uri: str, n_runs: int) -> None:
 
 def put(connection: sqlite3.Connection, rng: random.Random, k: int, experiment: int, parent: str) -> None:
     """Write one trial as `runcard run` would leave it."""
-    from runcard.tracking.items import Metric, Param, RunLog, Tag
+    from runcard.tracking.items import MetricValue, Param, RunLog, Tag
     from runcard.tracking.seal import seal_items
 
     run_id, key = f"{rng.getrandbits(128):032x}", f"{rng.getrandbits(256):064x}"
@@ -149,7 +149,7 @@ def put(connection: sqlite3.Connection, rng: random.Random, k: int, experiment: 
     points += [(name, value, 0) for name, value in latest.items()]
     items = [Param(name, str(value)) for name, value in params.items()]
     items += [Tag(f"runcard.{name}", str(value)) for name, value in tags.items()]
-    items += [Metric(name, value, step, 1) for name, value, step in points]
+    items += [MetricValue(name, value, step, 1) for name, value, step in points]
     log = RunLog(key[:32], "trial", "", EXPERIMENT, k, "FINISHED", k + 1, parent, tuple(items))
     seals = [(tag.name, tag.value, run_id) for tag in seal_items(log)]
     connection.executemany("INSERT INTO tags VALUES (?, ?, ?)", seals)

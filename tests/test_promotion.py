@@ -16,8 +16,8 @@ from runcard.promotion import (
     judge_duel,
     judge_reproduced,
     judge_signature,
+    promotion_json,
     read_promotion,
-    to_json,
 )
 
 
@@ -30,7 +30,7 @@ def test_an_event_is_read_back_equal() -> None:
     told = Promotion(
         "promote", "churn", 3, "r1", "Ada", "host", "now", "production", 2, {"trial_key": "k"}, gates, True, "why"
     )
-    assert read_promotion(to_json(told)) == told
+    assert read_promotion(promotion_json(told)) == told
     assert str(told) == "churn/3 to production"
     assert str(event("rollback", 2, 3)) == "churn/2 back to production"
 

@@ -11,7 +11,7 @@ import pytest
 from projects import customers_card, make_customers, write_project
 
 from runcard.plan import Plan
-from runcard.record import Draft, FinalRecord, make_record, read_final, read_record, renumber, to_json
+from runcard.record import FinalRecord, PartialRecord, make_record, read_final, read_record, record_json, renumber
 from runcard.tabular import FitResult, StageResult
 from runcard.workflow.resolve import resolve
 
@@ -45,7 +45,7 @@ def result(plan: Plan, fold: int, **changes: object) -> FitResult:
 def test_folds_may_come_in_any_order(plan: Plan) -> None:
     records = []
     for order in itertools.permutations(range(3)):
-        draft = Draft(plan.trials[0], plan.n_folds)
+        draft = PartialRecord(plan.trials[0], plan.n_folds)
         for place, fold in enumerate(order):
             assert not draft.is_complete
             draft.add(result(plan, fold, warnings=(f"UserWarning: {fold}",)))
@@ -64,7 +64,7 @@ def test_folds_may_come_in_any_order(plan: Plan) -> None:
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_points_of_a_curve_may_come_in_any_order(plan: Plan, order: tuple[int, ...]) -> None:
-    draft = Draft(plan.trials[0], plan.n_folds)
+    draft = PartialRecord(plan.trials[0], plan.n_folds)
     for fold in order:
         draft.add_point("roc_auc", 10 - fold, 0.5 + fold, result(plan, fold, stages=()))
     draft.stopped_at = 10
@@ -75,7 +75,7 @@ def test_points_of_a_curve_may_come_in_any_order(plan: Plan, order: tuple[int, .
 
 
 def test_a_failed_fold_fails_the_trial_at_once(plan: Plan) -> None:
-    draft = Draft(plan.trials[0], plan.n_folds)
+    draft = PartialRecord(plan.trials[0], plan.n_folds)
     draft.add(result(plan, 1, stages=(), error="ValueError: no", trace="Traceback"))
     assert draft.is_complete
     found = make_record(draft, plan)
@@ -85,7 +85,7 @@ def test_a_failed_fold_fails_the_trial_at_once(plan: Plan) -> None:
 
 
 def test_a_lost_fold_is_lost_and_not_failed(plan: Plan) -> None:
-    draft = Draft(plan.trials[0], plan.n_folds)
+    draft = PartialRecord(plan.trials[0], plan.n_folds)
     draft.add(result(plan, 0))
     draft.lose(2, "the worker died")
     found = make_record(draft, plan)
@@ -94,7 +94,7 @@ def test_a_lost_fold_is_lost_and_not_failed(plan: Plan) -> None:
 
 
 def test_a_trial_that_is_lost_before_anything_came_in_ends_as_it_starts(plan: Plan) -> None:
-    draft = Draft(plan.trials[0], plan.n_folds)
+    draft = PartialRecord(plan.trials[0], plan.n_folds)
     before = time.time()
     draft.lose(0, "the worker died")
     draft.lose(1, "another one died")
@@ -104,7 +104,7 @@ def test_a_trial_that_is_lost_before_anything_came_in_ends_as_it_starts(plan: Pl
 
 
 def test_the_first_error_counts(plan: Plan) -> None:
-    draft = Draft(plan.trials[0], plan.n_folds)
+    draft = PartialRecord(plan.trials[0], plan.n_folds)
     for fold in (2, 0):
         draft.add(result(plan, fold, stages=(), error=f"ValueError: {fold}", trace=f"trace {fold}"))
     found = make_record(draft, plan)
@@ -112,25 +112,25 @@ def test_the_first_error_counts(plan: Plan) -> None:
 
 
 def test_records_are_read_back_to_the_last_digit(plan: Plan) -> None:
-    draft = Draft(plan.trials[0], plan.n_folds)
+    draft = PartialRecord(plan.trials[0], plan.n_folds)
     for fold in range(3):
         draft.add(result(plan, fold))
     record = make_record(draft, plan)
-    assert read_record(to_json(record)) == record
+    assert read_record(record_json(record)) == record
 
 
 def test_finals_are_read_back_and_older_ones_too() -> None:
     final = FinalRecord("a", "b", "c", "d", {"r2": 0.1 + 0.2}, 1.0, 2.0, warnings=("w",), unsaved="why")
-    assert read_final(to_json(final)) == final
-    older = {name: value for name, value in json.loads(to_json(final)).items() if name != "unsaved"}
+    assert read_final(record_json(final)) == final
+    older = {name: value for name, value in json.loads(record_json(final)).items() if name != "unsaved"}
     assert read_final(json.dumps(older)).unsaved is None
 
 
 def test_records_of_earlier_plans_get_their_place_in_this_one(plan: Plan) -> None:
     records = []
     for trial in reversed(plan.trials):
-        draft = Draft(trial, 0, started=1.0, ended=2.0)
+        draft = PartialRecord(trial, 0, started=1.0, ended=2.0)
         records.append(make_record(draft, plan))
-    moved = [read_record(to_json(r).replace(f'"index": {r.index}', '"index": 99')) for r in records]
+    moved = [read_record(record_json(r).replace(f'"index": {r.index}', '"index": 99')) for r in records]
     assert [r.trial_key for r in renumber(moved, plan.trials)] == [trial.key for trial in plan.trials]
     assert [r.index for r in renumber(moved, plan.trials)] == [0, 1, 2, 3]

@@ -1,5 +1,6 @@
 """What holds the house together: versions, locks, the wheel, the pages and what they name."""
 
+import ast
 import hashlib
 import os
 import re
@@ -196,3 +197,15 @@ def test_relative_links_lead_somewhere():
         if "://" not in target and not (page.parent / target).exists()
     ]
     assert not broken
+
+
+def test_no_public_name_is_defined_twice():
+    """A class or function means one thing everywhere; `command` is what `cli.main` looks for in each of its modules."""
+    homes: dict[str, set[str]] = {}
+    for path in sorted((ROOT / "src/runcard").rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.name[0] != "_":
+                homes.setdefault(node.name, set()).add(str(path.relative_to(ROOT / "src/runcard")))
+    assert len(homes) > 500
+    assert all(path.startswith("cli/") for path in homes.pop("command"))
+    assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}

@@ -54,7 +54,7 @@ def memory_bytes() -> int | None:
         return None
 
 
-def kind_of(mode: int) -> str | None:
+def special_file_kind(mode: int) -> str | None:
     """Say what something is that is no file, by its mode; None if it is one."""
     return next((words for is_of, words in _KINDS if is_of(mode)), None)
 
@@ -68,7 +68,7 @@ def open_file(path: Path) -> Iterator[BinaryIO]:
     OSError
     """
     handle = os.open(path, os.O_RDONLY | _AT_ONCE | os.O_CLOEXEC)
-    if kind := kind_of(os.fstat(handle).st_mode):
+    if kind := special_file_kind(os.fstat(handle).st_mode):
         os.close(handle)
         raise OSError(errno.EINVAL, f"it is {kind}", str(path))
     with os.fdopen(handle, "rb") as file:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from runcard.record import FinalRecord, Record
-from runcard.stats import Difference, holm, holm_levels, paired_difference
+from runcard.stats import PairedDifference, holm, holm_levels, paired_difference
 
 _UNTRIED = ("stopped", "impossible")
 LEVEL = 0.05
@@ -58,7 +58,7 @@ class Comparison:
 class Beside:
     """A trial beside another one, the best or a baseline: what their paired folds say."""
 
-    difference: Difference
+    difference: PairedDifference
     """Its scores less the other's, in the metric's own unit."""
     p: float
     """Two-sided p of no difference, corrected for all that were set beside the same one (Holm)."""

@@ -61,7 +61,7 @@ def begin_execution(plan: Plan, *, started: float, provenance: Mapping[str, Any]
     )
 
 
-def to_json(execution: Execution) -> str:
+def execution_json(execution: Execution) -> str:
     """Write it as JSON."""
     return json.dumps(asdict(execution), default=str)
 

@@ -69,7 +69,7 @@ class Promotion:
         )
 
 
-def to_json(promotion: Promotion) -> str:
+def promotion_json(promotion: Promotion) -> str:
     """Write an event as JSON."""
     return json.dumps(asdict(promotion), ensure_ascii=False)
 

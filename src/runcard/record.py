@@ -100,7 +100,7 @@ class FinalRecord:
 
 
 @dataclass(slots=True)
-class Draft:
+class PartialRecord:
     """A trial's results as its folds come in, in whatever order."""
 
     trial: Trial
@@ -161,7 +161,7 @@ class Draft:
         return self.error is not None or self.stopped_at is not None or len(self.folds) == self.n_folds
 
 
-def make_record(draft: Draft, plan: Plan) -> Record:
+def make_record(draft: PartialRecord, plan: Plan) -> Record:
     """Make the record of a trial whose folds are all in, or one of whose folds failed."""
     trial, folds = draft.trial, [draft.folds[index] for index in sorted(draft.folds)]
     measured = next((stage for stage in folds if stage.model_bytes is not None), None)
@@ -202,7 +202,7 @@ def impossible_record(trial: Trial, plan: Plan, reason: str) -> Record:
     """Make the record of a trial whose hyperparameters do not go together: it is not trained, nor tried again."""
     now = time.time()
     return replace(
-        make_record(Draft(trial, plan.n_folds, started=now, ended=now, error=reason), plan), status="impossible"
+        make_record(PartialRecord(trial, plan.n_folds, started=now, ended=now, error=reason), plan), status="impossible"
     )
 
 
@@ -229,7 +229,7 @@ def make_final(result: FinalResult, record: Record) -> FinalRecord:
     )
 
 
-def to_json(record: Record | FinalRecord) -> str:
+def record_json(record: Record | FinalRecord) -> str:
     """Write a record as JSON, floats to the last digit."""
     return json.dumps(asdict(record), default=str)
 

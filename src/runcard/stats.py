@@ -21,7 +21,7 @@ _MOST_UNDEFINED = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class PairedDifference:
     """What paired fold differences say of the difference behind them."""
 
     mean: float
@@ -68,7 +68,7 @@ class Difference:
         return float(stdtr(self.df, (bound - self.mean) / self.scale))
 
 
-def paired_difference(first: Sequence[float], second: Sequence[float], *, test_share: float) -> Difference:
+def paired_difference(first: Sequence[float], second: Sequence[float], *, test_share: float) -> PairedDifference:
     """Compare two trials' scores, (n_folds,) each, in fold order.
 
     Parameters
@@ -86,7 +86,7 @@ def paired_difference(first: Sequence[float], second: Sequence[float], *, test_s
     if n_folds < 2:
         raise ValueError(f"{n_folds} folds tell nothing of chance")
     scale = deviation(differences) * math.sqrt(1 / n_folds + test_share)
-    return Difference(fmean(differences), scale, n_folds - 1)
+    return PairedDifference(fmean(differences), scale, n_folds - 1)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -16,7 +16,7 @@ import runcard
 from runcard import errors
 from runcard.card import Card, find_card, load_card
 from runcard.project import Project, find_project
-from runcard.search.space import Choice, Constant, Distribution
+from runcard.search.space import Categorical, Constant, Distribution
 
 DESIGN = """\
 # yaml-language-server: $schema=runcard.schema.json
@@ -92,7 +92,7 @@ def test_the_card_of_the_design(place: Path) -> None:
     card = load_card(write(place, DESIGN))
     assert card.name == "customer_churn_prediction"
     assert card.features.numerical == ("tenure", "monthly_charges", "total_charges")
-    assert card.models[0].space == {"C": Choice((0.01, 0.1, 1, 10)), "max_iter": Constant(1000)}
+    assert card.models[0].space == {"C": Categorical((0.01, 0.1, 1, 10)), "max_iter": Constant(1000)}
     rate = card.models[2].space["learning_rate"]
     assert rate == Distribution("log_uniform_values", {"min": 0.001, "max": 0.3})
     assert card.search.early_terminate is not None
@@ -141,7 +141,7 @@ def test_numbers_are_read_as_yaml_1_2_does(place: Path) -> None:
 
 def test_lists_of_lists_are_choices_of_lists() -> None:
     card = load_card({**SMALL, "models": [{"name": "mlp", "params": {"hidden_layer_sizes": [[100, 50], [20]]}}]})
-    assert card.models[0].space == {"hidden_layer_sizes": Choice(([100, 50], [20]))}
+    assert card.models[0].space == {"hidden_layer_sizes": Categorical(([100, 50], [20]))}
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])

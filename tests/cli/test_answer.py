@@ -18,7 +18,7 @@ from runcard.cli.answer import Command, answer, answer_json
 from runcard.cli.console import PlainConsole, results_console
 from runcard.cli.main import _COMMANDS, main
 from runcard.cli.refusal import refusal_of
-from runcard.report.blocks import Column, Table
+from runcard.report.blocks import Column, ReportTable
 from runcard.report.terminal import InTerminal
 
 LOUD = """
@@ -144,7 +144,7 @@ def test_streams_that_are_closed_matter_to_no_file(tmp_path: Path, closed: str) 
 
 def test_names_are_no_markup_and_do_nothing_to_a_terminal() -> None:
     cell = "[/nope] \x1b[2J\u202eevil\nline"
-    table = Table([Column[str]("[red]head[/b]", lambda row: row)], [cell], "[b]:smile:\x1b[31m")
+    table = ReportTable([Column[str]("[red]head[/b]", lambda row: row)], [cell], "[b]:smile:\x1b[31m")
     console = PlainConsole(width=80, highlight=False)
     with console.capture() as shown:
         console.print(InTerminal(table))
@@ -154,7 +154,7 @@ def test_names_are_no_markup_and_do_nothing_to_a_terminal() -> None:
         assert words in said
     plain = Console(width=80)
     with plain.capture() as shown:
-        plain.print(InTerminal(Table((), (), "[/b]")))
+        plain.print(InTerminal(ReportTable((), (), "[/b]")))
 
 
 def test_errors_show_what_would_act_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

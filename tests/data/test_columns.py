@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from runcard import errors
-from runcard.data.columns import Columns, check_target, kind_of, resolve_columns, task_of
+from runcard.data.columns import Columns, check_target, column_kind, resolve_columns, task_of
 from runcard.data.source import read_table
 
 CHURN = Path(__file__).parents[2] / "examples/churn/data/raw/customers.csv"
@@ -295,7 +295,7 @@ def test_task(values, task):
     ],
 )
 def test_kinds(values, kind):
-    assert kind_of(pd.Series(values)) == kind
+    assert column_kind(pd.Series(values)) == kind
 
 
 @pytest.mark.parametrize(

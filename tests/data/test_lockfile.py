@@ -17,7 +17,7 @@ from projects import environment
 
 from runcard import errors
 from runcard.data.fingerprint import ColumnFingerprint, Fingerprint, fingerprint
-from runcard.data.locked import DvcVersion, FileContent, Locked, lock_content, name_of
+from runcard.data.locked import DvcVersion, FileContent, Locked, lock_content, locked_name
 from runcard.data.lockfile import lock_for_writing, read_lock, write_text
 
 CONTENT = fingerprint(pd.DataFrame({"age": [1, 2], "the city": ["Ulm", "Köln"]}))
@@ -66,8 +66,8 @@ def test_any_name_survives(columns: list[tuple[str, str]], reason: str, values: 
 
 def test_readings_of_a_path_have_different_names() -> None:
     readings = [(), ("NA",), ("NA", "?"), ("NA, ?",), ("",), (" ",), ("a)",)]
-    assert len({name_of("x.csv", values) for values in readings}) == len(readings)
-    assert name_of("data/../x.csv", ("?", "NA")) == name_of("x.csv", ("NA", "?", "NA"))
+    assert len({locked_name("x.csv", values) for values in readings}) == len(readings)
+    assert locked_name("data/../x.csv", ("?", "NA")) == locked_name("x.csv", ("NA", "?", "NA"))
 
 
 def git(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from runcard.data.split import make_split
-from runcard.data.splitfile import read_folds, write_split
+from runcard.data.splitfile import read_split, write_split
 
 RNG = np.random.default_rng(1)
 
@@ -34,7 +34,7 @@ def test_a_split_comes_back_as_it_was(n_rows: int, options: dict[str, Any], most
     split = make_split(target, **{"test_size": 0.2, "seed": 5, "task": "classification", **options})
     path = tmp_path / "split.parquet"
     write_split(split, path)
-    train, test, folds = read_folds(path)
+    train, test, folds = read_split(path)
     assert np.array_equal(train, split.train)
     assert np.array_equal(test, split.test)
     assert len(folds) == len(split.folds)

@@ -40,7 +40,7 @@ from runcard.tracking.mlflow import MlflowTracker
 from runcard.workflow.run import execute
 from runcard.workflow.run.execute import run
 from runcard.workflow.run.listener import Listener
-from runcard.workflow.run.outbox import name_of
+from runcard.workflow.run.outbox import address_name
 from runcard.workflow.run.sync import sync
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
@@ -158,7 +158,7 @@ def test_a_damaged_file_holds_up_nothing_else(card: Path) -> None:
     harmed = file_folder(folder / ".runcard", final) / "predictions.parquet"
     harmed.write_bytes(b"harm" + harmed.read_bytes()[4:])
     with sqlite3.connect(folder / ".runcard" / "journal.db") as connection:  # as if MLflow had been there all along
-        connection.execute("UPDATE parcels SET uri = ?", (name_of(uri_of(card), folder),))
+        connection.execute("UPDATE parcels SET uri = ?", (address_name(uri_of(card), folder),))
     connection.close()
     said = call_cli(folder, "sync")
     assert said.returncode == 1

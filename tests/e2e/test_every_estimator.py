@@ -21,9 +21,9 @@ import runcard
 from runcard.catalog.models import find_model, model_names
 from runcard.catalog.registered import Catalog
 from runcard.project import find_project
-from runcard.replay import judge
+from runcard.replay import judge_outcome
 from runcard.tabular import stage_table
-from runcard.workflow.replay.again import carry_out
+from runcard.workflow.replay.again import train_again
 from runcard.workflow.replay.reproduce import find_recorded
 from runcard.workflow.resolve import resolve
 from runcard.workflow.run.bench import choose_engine
@@ -112,6 +112,6 @@ def verdicts(path: Path, result: runcard.Result, folder: Path) -> dict[str, str]
         for trial in plan.trials:
             recorded = find_recorded(runs[trial.key], project)
             bench = Bench(engine, folder / "table", folder / trial.key, lambda key: None)
-            again = carry_out(plan, trial, bench, is_finalist=recorded.is_finalist)
-            found[trial.model] = again.error or judge(recorded.account.outcome, again.outcome).verdict
+            again = train_again(plan, trial, bench, is_finalist=recorded.is_finalist)
+            found[trial.model] = again.error or judge_outcome(recorded.account.outcome, again.outcome).verdict
     return found

@@ -18,7 +18,7 @@ from runcard import errors
 from runcard.execution import Execution
 from runcard.journal import Address, Journal, open_journal
 from runcard.journal.book import VERSION
-from runcard.record import FinalRecord, Record, to_json
+from runcard.record import FinalRecord, Record, record_json
 
 HERE = Address("sqlite:///here.db", "flowers")
 THERE = Address("http://there", "flowers")
@@ -125,7 +125,7 @@ def test_many_trials_are_found_at_once(journal: Journal) -> None:
     for n in range(1203):
         journal._run(  # one at a time, each on disk, would take seconds
             "INSERT INTO records VALUES (?, 'e1', ?, 'done', 1.0, ?)",
-            (f"r{n}", f"k{n}", to_json(record(f"k{n}", f"r{n}"))),
+            (f"r{n}", f"k{n}", record_json(record(f"k{n}", f"r{n}"))),
         )
     assert len(journal.records([f"k{n}" for n in range(1300)])) == 1203
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from runcard.replay import VERDICTS, Outcome, judge, reaches, weakest
+from runcard.replay import VERDICTS, Outcome, judge_outcome, reaches, weakest
 
 
 def outcome(shift: float = 0.0, labels: Any = ("No", "Yes", "No"), score: float = 0.75, outputs: str = "ab") -> Outcome:
@@ -20,7 +20,7 @@ def outcome(shift: float = 0.0, labels: Any = ("No", "Yes", "No"), score: float 
 
 
 def test_the_same_bytes_are_identical() -> None:
-    found = judge(outcome(), outcome())
+    found = judge_outcome(outcome(), outcome())
     assert (found.verdict, found.divergence) == ("identical", None)
 
 
@@ -36,25 +36,25 @@ def test_the_same_bytes_are_identical() -> None:
     ],
 )
 def test_what_is_equivalent(now: Outcome, verdict: str) -> None:
-    assert judge(outcome(), now).verdict == verdict
+    assert judge_outcome(outcome(), now).verdict == verdict
 
 
 def test_the_first_divergence_is_named_with_fold_or_row_and_amount() -> None:
-    on_a_fold = judge(outcome(), outcome(score=0.5, outputs="ac")).divergence
+    on_a_fold = judge_outcome(outcome(), outcome(score=0.5, outputs="ac")).divergence
     assert str(on_a_fold) == "f1 on fold 2: 0.75, now 0.5, 0.25 apart"
-    in_a_row = judge(outcome(), outcome(labels=("No", "No", "No"))).divergence
+    in_a_row = judge_outcome(outcome(), outcome(labels=("No", "No", "No"))).divergence
     assert str(in_a_row) == "prediction on the test rows, row 7, id v: Yes, now No"
-    only_bytes = judge(outcome(), replace(outcome(outputs="ac"), predictions=None)).divergence
+    only_bytes = judge_outcome(outcome(), replace(outcome(outputs="ac"), predictions=None)).divergence
     assert str(only_bytes) == "outputs on fold 2: ab, now ac"
 
 
 def test_a_trial_without_predictions_is_identical_or_not_equivalent() -> None:
     trial = Outcome({"f1": (0.5, 0.75)}, outputs=("aa", "ab"))
-    assert judge(trial, trial).verdict == "identical"
-    found = judge(trial, replace(trial, outputs=("aa", "ac")))
+    assert judge_outcome(trial, trial).verdict == "identical"
+    found = judge_outcome(trial, replace(trial, outputs=("aa", "ac")))
     assert found.verdict == "different"
     assert "no finalist" in found.why
-    assert judge(trial, replace(trial, outputs=("aa", "ac")), tolerance=0.0).verdict == "within tolerance"
+    assert judge_outcome(trial, replace(trial, outputs=("aa", "ac")), tolerance=0.0).verdict == "within tolerance"
 
 
 @pytest.mark.parametrize(
@@ -63,20 +63,20 @@ def test_a_trial_without_predictions_is_identical_or_not_equivalent() -> None:
      ({"r2": 0.1}, "different")],
 )  # fmt: skip
 def test_only_what_the_card_tolerates_is_tolerated(tolerance: Any, verdict: str) -> None:
-    assert judge(outcome(), outcome(0.1, score=0.7), tolerance).verdict == verdict
+    assert judge_outcome(outcome(), outcome(0.1, score=0.7), tolerance).verdict == verdict
 
 
 def test_what_is_close_is_also_within_any_tolerance() -> None:
     """The card tolerates `r2` only, and `f1` differs by no more than rounding."""
     recorded = Outcome({"f1": (0.5,), "r2": (0.5,)}, outputs=("aa",))
     now = Outcome({"f1": (0.5 + 1e-9,), "r2": (0.55,)}, outputs=("ab",))
-    assert judge(recorded, now, {"r2": 0.1}).verdict == "within tolerance"
+    assert judge_outcome(recorded, now, {"r2": 0.1}).verdict == "within tolerance"
 
 
 def test_other_outputs_on_the_test_rows_are_neither_identical_nor_equivalent() -> None:
     """Predictions are not at hand, and no metric shows it."""
     kept = replace(outcome(), predictions=None)
-    found = judge(kept, replace(kept, test_outputs="other"))
+    found = judge_outcome(kept, replace(kept, test_outputs="other"))
     assert found.verdict == "different"
     assert found.divergence is not None
     assert found.divergence.what == "outputs"
@@ -87,9 +87,9 @@ def test_labels_are_compared_by_value_and_type() -> None:
         table = pd.DataFrame({"row": [0, 1], "prediction": pd.Series(labels, dtype=object)})
         return Outcome(test={"f1": 1.0}, test_outputs="same", predictions=table)
 
-    assert judge(of(1, 2), of(1, 2)).verdict == "identical"
-    assert judge(of(1, 2), of("1", "2")).verdict == "different"
-    assert judge(of(True, False), of(1, 0)).verdict == "different"
+    assert judge_outcome(of(1, 2), of(1, 2)).verdict == "identical"
+    assert judge_outcome(of(1, 2), of("1", "2")).verdict == "different"
+    assert judge_outcome(of(True, False), of(1, 0)).verdict == "different"
 
 
 def test_nothing_equals_nothing_and_nothing_else() -> None:
@@ -98,9 +98,9 @@ def test_nothing_equals_nothing_and_nothing_else() -> None:
         return Outcome(test={"r2": values[0]}, test_outputs="same", predictions=table)
 
     gap = float("nan")
-    assert judge(of(gap, 1.0), of(gap, 1.0)).verdict == "identical"
-    assert judge(of(1.0, gap), of(1.0, 2.0)).verdict == "different"
-    assert judge(of(gap, 1.0), of(0.5, 1.0), tolerance=1.0).verdict == "different"
+    assert judge_outcome(of(gap, 1.0), of(gap, 1.0)).verdict == "identical"
+    assert judge_outcome(of(1.0, gap), of(1.0, 2.0)).verdict == "different"
+    assert judge_outcome(of(gap, 1.0), of(0.5, 1.0), tolerance=1.0).verdict == "different"
 
 
 def test_numbers_are_compared_relative_to_what_they_are() -> None:
@@ -108,17 +108,17 @@ def test_numbers_are_compared_relative_to_what_they_are() -> None:
         table = pd.DataFrame({"row": [0], "prediction": [value]})
         return Outcome(test={"rmse": 3.0}, test_outputs=str(value), predictions=table)
 
-    assert judge(of(1e12), of(1e12 + 100)).verdict == "equivalent"
-    assert judge(of(1e-12), of(2e-12)).verdict == "different"
+    assert judge_outcome(of(1e12), of(1e12 + 100)).verdict == "equivalent"
+    assert judge_outcome(of(1e-12), of(2e-12)).verdict == "different"
 
 
 def test_a_score_that_was_changed_in_the_record_is_seen() -> None:
     """The outputs are the same bytes, so it is the recorded number that is not theirs."""
     changed = replace(outcome(), folds={"f1": (0.5, 0.76)})
-    found = judge(changed, outcome())
+    found = judge_outcome(changed, outcome())
     assert found.verdict == "different"
     assert "f1 on fold 2: 0.76, now 0.75" in str(found.divergence)
-    assert judge(replace(outcome(), test={}), outcome()).verdict == "different"
+    assert judge_outcome(replace(outcome(), test={}), outcome()).verdict == "different"
 
 
 def test_verdicts_have_an_order() -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from runcard.report.blocks import Block, Column, Excerpt, Facts, Table, Text
+from runcard.report.blocks import Block, Column, Excerpt, Facts, ReportTable, Text
 from runcard.report.cells import as_csv, as_records
 from runcard.report.markdown import as_markdown
 from runcard.report.terminal import InTerminal
@@ -32,7 +32,7 @@ COLUMNS: list[Column[Fruit]] = [
     Column("colours", lambda row: row[2], shown=lambda row: named(row[2]), prefix="n_"),
     Column("days", lambda row: tuple(row[3]), shown=lambda row: str(len(row[3]))),
 ]
-TABLE = Table(COLUMNS, FRUIT, "Fruit", Text("2 of 9; ", ("`--all`", "code"), " shows all"))
+TABLE = ReportTable(COLUMNS, FRUIT, "Fruit", Text("2 of 9; ", ("`--all`", "code"), " shows all"))
 
 
 def shown(*blocks: Block, width: int = 80) -> list[str]:

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from runcard.report.blocks import Excerpt, plain_text
 from runcard.report.cells import as_csv, as_records, neutral
-from runcard.report.compared import apart_of, as_json, comparison_report, comparison_table, notes
+from runcard.report.compared import apart_of, comparison_json, comparison_report, comparison_table, notes
 from runcard.report.markdown import as_markdown
 from runcard.report.terminal import InTerminal
 from runcard.tracking.items import RunRanking, RunRow
@@ -111,7 +111,7 @@ def test_what_is_not_known_is_not_shown() -> None:
     assert not {"se", "p", "tied"} & set(as_records(comparison_table(plain))[0])
     assert comparison([]).best is None
     assert as_csv(comparison_table(comparison([]))) == ""
-    assert json.loads(as_json(comparison([])))["runs"] == []
+    assert json.loads(comparison_json(comparison([])))["runs"] == []
     assert printed(comparison([]), 80)
 
 
@@ -152,7 +152,7 @@ def test_numbers_and_other_cells_stay(value: object) -> None:
 
 def test_json_is_one_document_without_nan() -> None:
     odd = [run(0, 0.9, odd=math.nan, predict_ms_p95=math.nan), *RUNS[1:]]
-    found = json.loads(as_json(comparison(odd)), parse_constant=pytest.fail)
+    found = json.loads(comparison_json(comparison(odd)), parse_constant=pytest.fail)
     assert (found["metric"], found["protocol"], found["n_folds"], found["reference"]) == ("roc_auc", "p", 3, "r0")
     assert found["has_uncertainty"] is True
     first, second = found["runs"][:2]

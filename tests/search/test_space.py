@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runcard.search.space import (
     DISTRIBUTIONS,
-    Choice,
+    Categorical,
     Constant,
     Distribution,
     SpaceFault,
@@ -31,23 +31,23 @@ BELL = {"mu": 0.0, "sigma": 1.0}
         ("l2", Constant("l2")),
         (None, Constant(None)),
         (True, Constant(True)),
-        ([1, 2], Choice((1, 2))),
-        ([[100, 50], [50]], Choice(([100, 50], [50]))),
-        ([None, 10], Choice((None, 10))),
-        ([1, 1.0, True], Choice((1, 1.0, True))),
-        ((1, 2), Choice((1, 2))),
+        ([1, 2], Categorical((1, 2))),
+        ([[100, 50], [50]], Categorical(([100, 50], [50]))),
+        ([None, 10], Categorical((None, 10))),
+        ([1, 1.0, True], Categorical((1, 1.0, True))),
+        ((1, 2), Categorical((1, 2))),
         ({"value": [100, 50]}, Constant([100, 50])),
         ({"value": {"a": 1}}, Constant({"a": 1})),
         ({"value": None}, Constant(None)),
-        ({"values": [1, 2]}, Choice((1, 2))),
-        ({"values": [[1], [2]]}, Choice(([1], [2]))),
-        ({"values": ["a", "b"], "probabilities": [0.3, 0.7]}, Choice(("a", "b"), (0.3, 0.7))),
-        ({"values": ["a", "b"], "probabilities": [0, 1]}, Choice(("a", "b"), (0.0, 1.0))),
+        ({"values": [1, 2]}, Categorical((1, 2))),
+        ({"values": [[1], [2]]}, Categorical(([1], [2]))),
+        ({"values": ["a", "b"], "probabilities": [0.3, 0.7]}, Categorical(("a", "b"), (0.3, 0.7))),
+        ({"values": ["a", "b"], "probabilities": [0, 1]}, Categorical(("a", "b"), (0.0, 1.0))),
         ({"distribution": "constant", "value": 1}, Constant(1)),
-        ({"distribution": "categorical", "values": [1]}, Choice((1,))),
+        ({"distribution": "categorical", "values": [1]}, Categorical((1,))),
         (
             {"distribution": "categorical_w_probabilities", "values": [1, 2], "probabilities": [0.5, 0.5]},
-            Choice((1, 2), (0.5, 0.5)),
+            Categorical((1, 2), (0.5, 0.5)),
         ),
         (BOUNDS, Distribution("int_uniform", BOUNDS)),
         ({"min": 1, "max": 3.0}, Distribution("uniform", {"min": 1, "max": 3.0})),
@@ -238,4 +238,4 @@ def test_any_value_is_parsed_or_refused(raw: object) -> None:
         with pytest.raises(SpaceFault):
             parse_parameter(raw)
     else:
-        assert isinstance(parse_parameter(raw), Constant | Choice | Distribution)
+        assert isinstance(parse_parameter(raw), Constant | Categorical | Distribution)

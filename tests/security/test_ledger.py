@@ -16,11 +16,11 @@ from mlflow import MlflowClient
 
 from runcard import errors
 from runcard.project import Project
-from runcard.promotion import EventKind, Promotion, to_json
-from runcard.tracking.entries import Entry
+from runcard.promotion import EventKind, Promotion, promotion_json
+from runcard.tracking.entries import LedgerEntry
 from runcard.tracking.mlflow import MlflowLedger, quiet_mlflow
 from runcard.workflow.promote import verify_history
-from runcard.workflow.promote.events import settle
+from runcard.workflow.promote.events import complete_events
 from runcard.workflow.promote.session import open_desk
 
 pytestmark = pytest.mark.slow
@@ -38,7 +38,7 @@ class Store:
         with quiet_mlflow():
             self.client = MlflowClient(self.project.tracking_uri, self.project.tracking_uri)
 
-    def event(self, kind: EventKind, version: int, **more: Any) -> Entry:
+    def event(self, kind: EventKind, version: int, **more: Any) -> LedgerEntry:
         promotion = Promotion(kind, MODEL, version, f"run{version}", "ada", "host", "2026-01-05T10:00:00+00:00", **more)
         with MlflowLedger(self.project.tracking_uri, artifact_root=self.folder) as ledger:
             entries = ledger.entries()
@@ -46,7 +46,7 @@ class Store:
             assert entry is not None
             return ledger.finish(entry, version=version)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[LedgerEntry]:
         with MlflowLedger(self.project.tracking_uri, artifact_root=self.folder) as ledger:
             return ledger.entries()
 
@@ -56,9 +56,9 @@ class Store:
                 assert database.execute(words, values).rowcount > 0
         database.close()
 
-    def rewrite(self, entry: Entry, **changes: Any) -> None:
+    def rewrite(self, entry: LedgerEntry, **changes: Any) -> None:
         """Edit an event everywhere where it can be read, as MLflow's page or its client lets anybody."""
-        told = json.loads(to_json(entry.promotion)) | changes
+        told = json.loads(promotion_json(entry.promotion)) | changes
         self.client.set_tag(entry.event_id, "runcard.event", json.dumps(told))
         for name, value in changes.items():
             self.client.set_tag(entry.event_id, f"runcard.{name}", value)
@@ -268,4 +268,4 @@ def test_those_who_promote_at_once_raise_no_alarm(store: Store) -> None:
     assert not problems, problems[:3]
     assert len(verify_history(MODEL, project=store.project).entries) == 5 + 6
     with open_desk(store.project) as desk:
-        assert len(settle(desk, MODEL)) == 11
+        assert len(complete_events(desk, MODEL)) == 11

@@ -32,11 +32,11 @@ from runcard.promotion import Gate, Promotion
 from runcard.record import Record
 from runcard.replay import Replay
 from runcard.replay.difference import Difference
-from runcard.replay.pair import Beside
+from runcard.replay.pair import RunDiff
 from runcard.report.audit import audit_report
-from runcard.report.blocks import Block, Column, Excerpt, Facts, Table, Text
+from runcard.report.blocks import Block, Column, Excerpt, Facts, ReportTable, Text
 from runcard.report.cells import as_csv
-from runcard.report.compared import as_json, comparison_report, comparison_table
+from runcard.report.compared import comparison_json, comparison_report, comparison_table
 from runcard.report.decision import decision_report, pareto_report
 from runcard.report.figures.classification import classification_report
 from runcard.report.figures.view import FinalistView
@@ -151,7 +151,7 @@ def blocks_named(text: str) -> list[Block]:
     """Each kind of block, with the text wherever one may stand."""
     cells = [text, Text(text, (text, "strong")), (text, Text((text, "bad")))]
     columns = [Column[Any]("cell", lambda row: row, text), Column(text, lambda row: row, folds=True)]
-    table = Table(columns, cells, text, text)
+    table = ReportTable(columns, cells, text, text)
     return [table, Facts([(text, text), (text, Text((text, "notable")))], text), Excerpt([text]), Text(text)]
 
 
@@ -163,7 +163,7 @@ REPORTS: dict[str, Callable[[str], list[Block]]] = {
         *pareto_report(decision_named(text)),
     ],
     "diff": lambda text: diff_report(
-        Beside((text, text), (text, text), (difference(text),), (), (text,), is_plain=True)
+        RunDiff((text, text), (text, text), (difference(text),), (), (text,), is_plain=True)
     ),
     "reproduce": lambda text: replay_report(replay_named(text)),
     "history": lambda text: [events_table(text, [event_named(text)])],
@@ -207,7 +207,9 @@ def test_markdown_obeys_nothing(report: str, text: str) -> None:
     said = as_markdown(blocks)
     assert not acts(said)
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(said)
-    assert [token.type for token in tokens].count("table_open") == sum(isinstance(block, Table) for block in blocks)
+    assert [token.type for token in tokens].count("table_open") == sum(
+        isinstance(block, ReportTable) for block in blocks
+    )
     inline = [token for outer in tokens for token in outer.children or ()]
     assert {token.content for token in inline if token.type == "html_inline"} <= {"<br>"}
     excerpts = [token.content.rstrip("\n") for token in tokens if token.type == "fence"]
@@ -278,7 +280,7 @@ def test_answers_and_notes_obey_nothing(text: str) -> None:
         done = printed_by(lambda show=show: show(document))  # type: ignore[misc]
         assert not acts(done.stdout)
         assert json.loads(done.stdout) == document
-    assert json.loads(as_json(runs_named(text)))["runs"][0]["name"] == text
+    assert json.loads(comparison_json(runs_named(text)))["runs"][0]["name"] == text
 
 
 def test_of_many_notes_the_first_are_shown_and_the_rest_is_counted() -> None:

@@ -21,7 +21,7 @@ from servers import free_port, run_silent_server
 from runcard import errors
 from runcard.tracking import delivery as subject
 from runcard.tracking.delivery import Delivery, DeliveryReport, Parcel, RunState, deliver
-from runcard.tracking.items import Metric, Param, RunKind, RunLog, RunStatus, Tag, TextArtifact
+from runcard.tracking.items import MetricValue, Param, RunKind, RunLog, RunStatus, Tag, TextArtifact
 from runcard.tracking.mlflow import MlflowTracker, quiet_mlflow
 
 pytestmark = pytest.mark.slow
@@ -42,7 +42,7 @@ def make_log(parcel_id: str) -> RunLog:
     at = 1000 if news == "open" else 2000
     items = (
         Param("record", record_id),
-        Metric(news, 1.5, 0, at),
+        MetricValue(news, 1.5, 0, at),
         Tag(news, "yes"),
         TextArtifact(news, f"{news}.txt"),
     )

@@ -9,7 +9,7 @@ import pytest
 
 from runcard.tracking.items import (
     PARAM_LIMIT,
-    Metric,
+    MetricValue,
     ModelFiles,
     Param,
     RunLog,
@@ -65,8 +65,8 @@ def test_a_parameter_of_just_the_limit_stays() -> None:
 
 
 def test_metrics_that_are_not_finite_are_set_aside() -> None:
-    good = Metric("auc", 0.5, 0, 1)
-    items = safe_metrics([good, Metric("loss", math.inf, 2, 1), Metric("loss", math.nan, 3, 1)])
+    good = MetricValue("auc", 0.5, 0, 1)
+    items = safe_metrics([good, MetricValue("loss", math.inf, 2, 1), MetricValue("loss", math.nan, 3, 1)])
     assert items[:2] == (good, Tag("runcard.non_finite", "loss"))
     file = items[2]
     assert isinstance(file, TextArtifact)
@@ -79,7 +79,7 @@ def test_metrics_that_are_not_finite_are_set_aside() -> None:
 
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
 def test_a_log_refuses_what_would_be_changed(value: float, tmp_path_factory: pytest.TempPathFactory) -> None:
-    metric = Metric("loss", value, 0, 1)
+    metric = MetricValue("loss", value, 0, 1)
     for item in (metric, ModelFiles(tmp_path_factory.getbasetemp(), "model", metrics=(metric,))):
         with pytest.raises(ValueError, match="safe_metrics"):
             RunLog("r", "trial", "n", "e", 1, "FINISHED", items=(item,))

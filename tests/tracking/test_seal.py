@@ -11,7 +11,7 @@ import pytest
 from runcard.tracking.items import (
     Artifact,
     Item,
-    Metric,
+    MetricValue,
     ModelFiles,
     Param,
     RunLog,
@@ -35,9 +35,9 @@ FOLDS = (0.1 + 0.2, 1e-17, -0.0)
 ITEMS: tuple[Item, ...] = (
     Param("C", "10"),
     Param("words", "w" * 5000),
-    *(Metric("cv_f1", score, fold, 1) for fold, score in enumerate(FOLDS)),
-    Metric("cv_f1_mean", sum(FOLDS) / 3, 0, 1),
-    *(Metric("curve_f1", k / 7, k, 1) for k in range(50)),
+    *(MetricValue("cv_f1", score, fold, 1) for fold, score in enumerate(FOLDS)),
+    MetricValue("cv_f1_mean", sum(FOLDS) / 3, 0, 1),
+    *(MetricValue("curve_f1", k / 7, k, 1) for k in range(50)),
     Tag("runcard.protocol", "p"),
     Tag("runcard.warnings", "é\n" * 6000),
     Tag("mlflow.note.content", "words"),
@@ -48,7 +48,7 @@ LOG = RunLog("r1", "trial", "m-1", "churn", 7, "FINISHED", 9, "parent", ITEMS)
 LATER = replace(
     LOG,
     seal=ENDED,
-    items=(Tag("runcard.finalist", "true"), ModelFiles(Path(), "model", (), (Metric("test_f1", 0.5, 0, 1),))),
+    items=(Tag("runcard.finalist", "true"), ModelFiles(Path(), "model", (), (MetricValue("test_f1", 0.5, 0, 1),))),
 )
 
 
@@ -59,7 +59,7 @@ def row_of(*logs: RunLog, **changes: Any) -> RunRow:
         for item in [*log.items, *seal_items(log)]:
             if isinstance(item, Param):
                 params[item.name] = item.value
-            elif isinstance(item, Metric):
+            elif isinstance(item, MetricValue):
                 metrics[item.name] = item.value
             elif isinstance(item, ModelFiles):
                 metrics |= {metric.name: metric.value for metric in item.metrics}
@@ -86,7 +86,7 @@ def test_what_was_written_agrees() -> None:
 
 
 def test_the_order_of_items_does_not_matter() -> None:
-    points = [item for item in ITEMS if not isinstance(item, Metric)]
+    points = [item for item in ITEMS if not isinstance(item, MetricValue)]
     backwards = replace(LOG, items=(*reversed(ITEMS[:6]), *ITEMS[6:56], *points[2:], Param("words", "w" * 5000)))
     assert {*backwards.items} == {*ITEMS}
     assert seal_items(backwards) == seal_items(LOG)
@@ -157,7 +157,7 @@ def test_a_run_that_is_being_written_is_not_judged() -> None:
 @pytest.mark.parametrize("n_folds", [1, 3, 40])
 def test_scores_by_fold(n_folds: int) -> None:
     folds = tuple(k / 7 for k in range(n_folds))
-    items = tuple(Metric("cv_f1", score, fold, 1) for fold, score in enumerate(folds))
+    items = tuple(MetricValue("cv_f1", score, fold, 1) for fold, score in enumerate(folds))
     row = row_of(replace(LOG, items=items))
     assert unlike(row, {"f1": folds}) == ()
     said = unlike(row, {"f1": (*folds[:-1], 0.99)})

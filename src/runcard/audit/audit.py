@@ -33,7 +33,7 @@ _CHECKS: Mapping[Group, Mapping[str, Callable[[Evidence], Finding]]] = {
     "training": {
         "seeds": training.seeds,
         "all hyperparameters": training.hyperparameters,
-        "model kept": training.model,
+        "model kept": training.kept_model,
         "record as it was written": training.record,
         "non-determinism known": training.determinism,
     },

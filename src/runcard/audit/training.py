@@ -32,7 +32,7 @@ def hyperparameters(evidence: Evidence) -> Finding:
     return passed(f"{model}, {len(given)} given" + (f": {values}" if given else "") + rest)
 
 
-def model(evidence: Evidence) -> Finding:
+def kept_model(evidence: Evidence) -> Finding:
     """Judge whether the fitted model is kept and is the one that was saved."""
     kept = evidence.model
     if kept is None:

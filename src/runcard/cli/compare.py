@@ -68,11 +68,11 @@ def command(
 def _show(found: RunComparison, form: str) -> None:
     from runcard.cli.console import show
     from runcard.report.cells import as_csv
-    from runcard.report.compared import as_json, comparison_report, comparison_table
+    from runcard.report.compared import comparison_json, comparison_report, comparison_table
     from runcard.report.markdown import as_markdown
 
     if form == "json":
-        answer_document(as_json(found))
+        answer_document(comparison_json(found))
     elif form == "csv":
         answer(as_csv(comparison_table(found)), nl=False)
     elif form == "markdown":

@@ -95,10 +95,10 @@ def _ask(what: str) -> bool:
 
 
 def _show(replay: Replay, *, as_json: bool) -> None:
-    from runcard.replay import to_json
+    from runcard.replay import replay_json
 
     if as_json:
-        answer_document(to_json(replay))
+        answer_document(replay_json(replay))
         return
     from runcard.cli.console import show
     from runcard.report.replay import replay_report

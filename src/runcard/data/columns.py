@@ -99,7 +99,7 @@ def check_target(values: pd.Series, task: Task, *, because: str = "", where: str
             why=f"nothing can be learnt from or measured on {_rows(missing)}",
             hint="take these rows out of the data",
         )
-    if kind_of(values) == "number" and (infinite := _infinite(values)).any():
+    if column_kind(values) == "number" and (infinite := _infinite(values)).any():
         raise _values_infinite(name, infinite, where)
     if problem := _target_problem(values, task):
         raise errors.TargetInvalid(
@@ -120,7 +120,7 @@ def check_target(values: pd.Series, task: Task, *, because: str = "", where: str
 def task_of(frame: pd.DataFrame, target: str) -> Task:
     """Tell the task from the target's values: text, true/false or at most 20 whole numbers are classes."""
     values = frame[target].dropna()
-    if kind_of(values) != "number":
+    if column_kind(values) != "number":
         return "classification"
     is_whole = bool((values % 1 == 0).all())
     return "classification" if is_whole and values.nunique() <= _FEW_CLASSES else "regression"
@@ -128,7 +128,7 @@ def task_of(frame: pd.DataFrame, target: str) -> Task:
 
 def describe_target(values: pd.Series) -> str:
     """Say what of a target's values tells the task, where nothing else does."""
-    if kind_of(values) != "number":
+    if column_kind(values) != "number":
         return "its values are no numbers"
     present = values.dropna()
     if not bool((present % 1 == 0).all()):
@@ -137,7 +137,7 @@ def describe_target(values: pd.Series) -> str:
     return f"its values are {n_different:,} different whole numbers, {_border(n_different)} {_FEW_CLASSES}"
 
 
-def kind_of(values: pd.Series) -> Kind:
+def column_kind(values: pd.Series) -> Kind:
     """Tell what a column holds."""
     from pandas.api import types
 
@@ -160,7 +160,7 @@ def _by_type(frame: pd.DataFrame, left_out: set[str]) -> tuple[list[str], list[s
     for name in frame.columns:
         if name in left_out or name == "" or not frame[name].notna().any():
             continue
-        kind = kind_of(frame[name])
+        kind = column_kind(frame[name])
         if kind == "number":
             numerical.append(name)
         elif kind in ("bool", "text"):
@@ -226,17 +226,17 @@ def _unusable(
         if name in clear and name not in columns.numerical:
             yield from _not_categorical(frame[name], "categorical", _at(where, name))
     for role, key in (("id", columns.id), ("group", columns.group)):
-        if key in frame.columns and kind_of(frame[key]) != "date":
+        if key in frame.columns and column_kind(frame[key]) != "date":
             yield from _not_categorical(frame[key], role, _at(where, key))
     if columns.id in frame.columns and columns.id != columns.target:
         yield from _id_duplicate(frame[columns.id], _at(where, columns.id))
-    if columns.time in frame.columns and kind_of(frame[columns.time]) not in ("date", "number"):
+    if columns.time in frame.columns and column_kind(frame[columns.time]) not in ("date", "number"):
         hint = "write dates as in 2024-01-31 or 2024-01-31 18:30:00; they are then read as dates"
         yield _unsupported(frame[columns.time], "time", hint, _at(where, columns.time))
 
 
 def _not_numerical(values: pd.Series, where: str) -> Iterator[errors.RuncardError]:
-    kind = kind_of(values)
+    kind = column_kind(values)
     if kind == "text" and values.notna().any():
         yield _not_numeric(values, where)
     elif kind in ("date", "other"):
@@ -248,7 +248,7 @@ def _not_numerical(values: pd.Series, where: str) -> Iterator[errors.RuncardErro
 
 
 def _not_categorical(values: pd.Series, role: str, where: str) -> Iterator[errors.RuncardError]:
-    kind = kind_of(values)
+    kind = column_kind(values)
     if kind in ("date", "other"):
         yield _unsupported(values, role, "make text or numbers of it in a registered feature set", where)
     elif not values.notna().any():
@@ -335,7 +335,7 @@ def _id_duplicate(values: pd.Series, where: str) -> Iterator[errors.IdDuplicate]
 
 
 def _target_problem(values: pd.Series, task: Task) -> str:
-    kind = kind_of(values)
+    kind = column_kind(values)
     if kind in ("date", "other"):
         return f"it holds {_held(values)}"
     if task == "regression" and kind in ("text", "bool"):
@@ -351,7 +351,7 @@ def _border(n_different: int) -> str:
 
 
 def _other_way(values: pd.Series, task: Task) -> str:
-    if kind_of(values) in ("date", "other"):
+    if column_kind(values) in ("date", "other"):
         return "name another `features.target`, or make numbers or text of it"
     if task == "regression":
         return "name a column of numbers, or use metrics and models that classify, or `task: classification`"
@@ -359,7 +359,7 @@ def _other_way(values: pd.Series, task: Task) -> str:
 
 
 def _held(values: pd.Series) -> str:
-    return _KIND_NAMES.get(kind_of(values), f"values of type {values.dtype}")
+    return _KIND_NAMES.get(column_kind(values), f"values of type {values.dtype}")
 
 
 def _infinite(values: pd.Series) -> np.ndarray:

@@ -79,10 +79,10 @@ def lock_content(
     values = tuple(sorted(set(na_values)))
     short = replace(content, columns=tuple(part._replace(digest=part.digest[:SHORT]) for part in content.columns))
     now = datetime.now(UTC).replace(microsecond=0)
-    return Locked(name_of(source, values), tidy(source), short, now, values, function, file, dvc, reason)
+    return Locked(locked_name(source, values), tidy(source), short, now, values, function, file, dvc, reason)
 
 
-def name_of(source: str, na_values: Sequence[str] = ()) -> str:
+def locked_name(source: str, na_values: Sequence[str] = ()) -> str:
     """Name a source as it is read: a file read with other `na_values` is another table."""
     if source.startswith(DATASET):
         return source.removeprefix(DATASET)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runcard.bounds import kind_of
+from runcard.bounds import special_file_kind
 from runcard.data.textfile import RaggedRow, first_lines
 
 _OTHERS = (";", "\t", "|")
@@ -55,7 +55,7 @@ def what_it_is(path: Path) -> str | None:
         mode = path.stat().st_mode
     except (OSError, ValueError):
         return "a link that leads in a circle" if _is_loop(path) else None
-    return kind_of(mode)
+    return special_file_kind(mode)
 
 
 def other_separator(names: Sequence[str], path: Path) -> Looked | None:

@@ -28,7 +28,7 @@ _EXACT = 2.0**53  # from here on float64 does not tell neighbouring integers apa
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
+class RowBatch:
     """Some rows of a table, typed as in training."""
 
     columns: Mapping[str, pa.ChunkedArray]
@@ -78,7 +78,7 @@ def check_columns(found: Sequence[str], wanted: Sequence[str], *, where: str) ->
 
 def to_rows(
     batch: pa.Table, kinds: Mapping[str, Kind], *, first: int, where: str, stand_ins: Mapping[str, str] | None = None
-) -> Rows:
+) -> RowBatch:
     """Give a batch of rows the types that the columns had in training; text is read as them.
 
     Parameters
@@ -113,7 +113,7 @@ def to_rows(
             if whole is not None:
                 integers[name] = whole
     errors.raise_all(faults)
-    return Rows(columns, integers, foreign)
+    return RowBatch(columns, integers, foreign)
 
 
 class _Unfit(Exception):

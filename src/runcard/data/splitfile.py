@@ -53,7 +53,7 @@ def write_split(split: Split, path: Path) -> None:
     )
 
 
-def read_folds(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[Fold, ...]]:
+def read_split(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[Fold, ...]]:
     """Read a split back: the rows of train and of test, and of each fold those to fit and those to score."""
     import numpy as np
     import pandas as pd

@@ -240,7 +240,7 @@ class _Folder:
         return Path(path).exists()
 
 
-def open_store(project: Project) -> Store:
+def open_data_store(project: Project) -> Store:
     """Open a project's data store."""
     return Store(project.data_store)
 

@@ -1,7 +1,7 @@
 """The decision: which candidate is chosen, by which rule, and why none of the others."""
 
 from runcard.decision.decide import check_choice, decide, nothing_qualifies
-from runcard.decision.decision import Candidate, Decision, FinalScore, Rejection, Tie, shown
+from runcard.decision.decision import Candidate, Decision, FinalScore, Rejection, Tie, format_measure
 
 __all__ = [
     "Candidate",
@@ -11,6 +11,6 @@ __all__ = [
     "Tie",
     "check_choice",
     "decide",
+    "format_measure",
     "nothing_qualifies",
-    "shown",
 ]

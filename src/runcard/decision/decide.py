@@ -7,7 +7,7 @@ from math import inf
 
 from runcard import errors
 from runcard.comparison import set_beside
-from runcard.decision.decision import Candidate, Decision, Failure, Rejection, Tie, shown
+from runcard.decision.decision import Candidate, Decision, Failure, Rejection, Tie, format_measure
 from runcard.plan import Choice, Constraint
 from runcard.stats import pareto_front, standard_error
 
@@ -134,7 +134,7 @@ def _within_one_standard_error(
     if not near:
         return [], "", ""
     order = [*near, *far]
-    reach = f"within one standard error ({shown(error)}) of the best {metric}"
+    reach = f"within one standard error ({format_measure(error)}) of the best {metric}"
     why = (
         f"the cheapest by {', then '.join(choice.cost)} of {len(near):,} {reach}" if len(near) > 1 else f"alone {reach}"
     )
@@ -150,7 +150,11 @@ def _costs(candidate: Candidate, choice: Choice) -> tuple[float, ...]:
 def _dearer(winner: Candidate, other: Candidate, choice: Choice) -> str:
     for name, mine, its in zip(choice.cost, _costs(winner, choice), _costs(other, choice), strict=True):
         if mine != its:
-            return f"{name} {shown(its)} against {shown(mine)}" if its < inf else f"{name} was not recorded of it"
+            return (
+                f"{name} {format_measure(its)} against {format_measure(mine)}"
+                if its < inf
+                else f"{name} was not recorded of it"
+            )
     return "it costs the same, and is not better"
 
 
@@ -178,7 +182,7 @@ def _count(rejection: Rejection) -> str:
 def _nearest(rejection: Rejection) -> str:
     name, limit = rejection.constraint.name, rejection.constraint.limit
     values = [candidate.measures[name] for candidate in rejection.broken]
-    return f" (the nearest has {shown(min(values, key=lambda value: abs(value - limit)))})" if values else ""
+    return f" (the nearest has {format_measure(min(values, key=lambda value: abs(value - limit)))})" if values else ""
 
 
 # What else is to be known

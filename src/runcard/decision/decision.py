@@ -28,7 +28,7 @@ class Candidate:
     """Its run in MLflow, if known."""
 
 
-def shown(value: float) -> str:
+def format_measure(value: float) -> str:
     """Write a number for a sentence."""
     return f"{value:.4g}"
 
@@ -123,8 +123,8 @@ class Decision:
         if self.winner is None or self.n_compared < 2:
             return ""
         return (
-            f"{self.metric} {shown(self.winner.value)} was found by looking at {self.n_compared:,} candidates: "
-            "the best of many is better than it will be on new rows"
+            f"{self.metric} {format_measure(self.winner.value)} was found by looking at {self.n_compared:,} "
+            "candidates: the best of many is better than it will be on new rows"
         )
 
     def as_dict(self) -> dict[str, Any]:

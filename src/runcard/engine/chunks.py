@@ -23,7 +23,7 @@ class Pace:
 
     def note(self, chunk: Chunk, seconds: float) -> None:
         """Learn from a chunk that took so long."""
-        kind, each = kind_of(chunk[0][1]), seconds / len(chunk)
+        kind, each = task_kind(chunk[0][1]), seconds / len(chunk)
         self._seconds[kind] = 0.7 * self._seconds.get(kind, each) + 0.3 * each
 
     def size_of_chunk(self, kind: object) -> int:
@@ -46,9 +46,9 @@ class Source:
         while len(chunk) < size and self._look():
             task = self._ahead[0]
             if not chunk:
-                kind = kind_of(task)
+                kind = task_kind(task)
                 size = pace.size_of_chunk(kind)
-            elif kind_of(task) != kind:
+            elif task_kind(task) != kind:
                 break
             chunk.append((self._n_taken, self._ahead.pop()))
             self._n_taken += 1
@@ -61,7 +61,7 @@ class Source:
         return bool(self._ahead)
 
 
-def kind_of(task: Any) -> object:
+def task_kind(task: Any) -> object:
     """Tell which tasks take about equally long."""
     return type(task), type(getattr(task, "estimator", None))
 

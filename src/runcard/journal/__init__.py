@@ -1,6 +1,6 @@
 """The local, crash-safe book of records; MLflow is filled from it."""
 
-from runcard.journal.book import Address, Entry, Journal, is_begun, open_journal
+from runcard.journal.book import Address, Journal, OutboxEntry, is_begun, open_journal
 from runcard.journal.files import check_files, file_folder, stage_files
 from runcard.journal.lock import BegunTrials, hold_card
 from runcard.journal.trouble import naming_trouble
@@ -8,8 +8,8 @@ from runcard.journal.trouble import naming_trouble
 __all__ = [
     "Address",
     "BegunTrials",
-    "Entry",
     "Journal",
+    "OutboxEntry",
     "check_files",
     "file_folder",
     "hold_card",

@@ -13,7 +13,7 @@ from runcard import errors, execution
 from runcard.execution import Execution
 from runcard.journal.moved import name_by_place
 from runcard.journal.trouble import unusable
-from runcard.record import FinalRecord, Record, read_final, read_record, to_json
+from runcard.record import FinalRecord, Record, read_final, read_record, record_json
 
 FILE = "journal.db"
 VERSION = 2
@@ -63,7 +63,7 @@ CREATE TABLE runs (
 class Address:
     """Where a record is told of: an experiment at a tracking URI; it has one run there.
 
-    The URI has no credentials, and a database in the project is named by its place there: see `name_of`.
+    The URI has no credentials, and a database in the project is named by its place there: see `address_name`.
     """
 
     uri: str
@@ -71,7 +71,7 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class OutboxEntry:
     """One piece of news that is to be told to an address."""
 
     parcel_id: int
@@ -114,7 +114,7 @@ class Journal:
 
     def add_record(self, record: Record, execution_id: str, address: Address) -> None:
         """Write down a trial."""
-        row = (record.record_id, execution_id, record.trial_key, record.status, record.ended, to_json(record))
+        row = (record.record_id, execution_id, record.trial_key, record.status, record.ended, record_json(record))
         with self._transaction():
             self._run("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", row)
             self._post(address, "trial", record.record_id, record.record_id, execution_id)
@@ -122,7 +122,7 @@ class Journal:
     def add_final(self, final: FinalRecord, execution_id: str, address: Address, manifest: Manifest) -> None:
         """Write down a finalist and its files."""
         status = "failed" if final.error else "unsaved" if final.unsaved else "done"
-        row = (final.record_id, final.of, final.trial_key, execution_id, status, final.ended, to_json(final))
+        row = (final.record_id, final.of, final.trial_key, execution_id, status, final.ended, record_json(final))
         with self._transaction():
             self._run("INSERT INTO finals VALUES (?, ?, ?, ?, ?, ?, ?)", row)
             self._put_files(final.record_id, manifest)
@@ -224,14 +224,14 @@ class Journal:
         rows = self._run("SELECT name, sha256, n_bytes FROM files WHERE record_id = ?", (record_id,))
         return {name: (sha256, n_bytes) for name, sha256, n_bytes in rows}
 
-    def waiting(self, uri: str) -> list[Entry]:
+    def waiting(self, uri: str) -> list[OutboxEntry]:
         """List what a tracking URI has not been told, in the order it happened."""
         rows = self._run(
             "SELECT parcel_id, experiment, kind, subject, run_of, parent FROM parcels"
             " WHERE uri = ? AND delivered = 0 ORDER BY parcel_id",
             (uri,),
         )
-        return [Entry(parcel_id, Address(uri, experiment), *rest) for parcel_id, experiment, *rest in rows]
+        return [OutboxEntry(parcel_id, Address(uri, experiment), *rest) for parcel_id, experiment, *rest in rows]
 
     def count_waiting(self, uri: str) -> int:
         """Count what a tracking URI has not been told."""
@@ -279,7 +279,7 @@ class Journal:
             made.experiment,
             made.status,
             made.started,
-            execution.to_json(made),
+            execution.execution_json(made),
         )
         # It keeps its row: the order of rows is the order in which executions began.
         query = """INSERT INTO executions VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (execution_id)

@@ -41,7 +41,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ModelEntry:
     """One of the card's `models`, and what of it goes into the keys of its trials."""
 
     model: str
@@ -61,7 +61,7 @@ class Draw:
     """How the trials of a plan are drawn from its spaces, one after the other."""
 
     protocol: str
-    entries: tuple[Entry, ...]
+    entries: tuple[ModelEntry, ...]
     stopping: Hyperband | None = None
     lag: int = 0
     """Trial n is begun once trials up to n - lag are known; 0 where trials do not depend on each other."""
@@ -98,7 +98,7 @@ def make_draw(
         spec, features = specs[model.name], set_name(card, model.features, number)
         identity = sets[features].identity()
         code = _code_of(spec, target)
-        entries.append(Entry(model.name, features, model.space, code, identity, versions[model.name]))
+        entries.append(ModelEntry(model.name, features, model.space, code, identity, versions[model.name]))
     if not _depends_on_results(card):
         return Draw(protocol, tuple(entries))
     search = {name: value for name, value in asdict(card.search).items() if name != "trials"}

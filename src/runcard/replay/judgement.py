@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from runcard.replay.account import Outcome
-from runcard.replay.rows import Divergence, Rows, set_rows_beside
+from runcard.replay.rows import Divergence, PredictionsDiff, set_rows_beside
 
 if TYPE_CHECKING:
     from runcard.plan.choice import Tolerance
@@ -39,7 +39,7 @@ class Judgement:
     """The folds, from 1, on which the outputs are not the same bytes."""
 
 
-def judge(recorded: Outcome, now: Outcome, tolerance: Tolerance = None) -> Judgement:
+def judge_outcome(recorded: Outcome, now: Outcome, tolerance: Tolerance = None) -> Judgement:
     """Judge a second outcome by the first; both are of the same trial on the same data."""
     folds = tuple(_differing(recorded.outputs, now.outputs))
     metrics = list(_metric_divergences(recorded, now))
@@ -128,7 +128,7 @@ def _at(scores: Sequence[float], fold: int) -> float | None:
 
 
 def _first(
-    recorded: Outcome, now: Outcome, folds: Sequence[int], metrics: Sequence[Divergence], rows: Rows | None
+    recorded: Outcome, now: Outcome, folds: Sequence[int], metrics: Sequence[Divergence], rows: PredictionsDiff | None
 ) -> Divergence | None:
     """Find the first thing that differs: the first fold, and on it by how much; else the first of the test rows."""
     on_folds = next((found for found in metrics if found.fold is not None), None)
@@ -152,7 +152,7 @@ def _every_byte(recorded: Outcome) -> str:
     return f"every byte that the model said on {' and on '.join(places)} is the same, and so is every metric"
 
 
-def _nearly(rows: Rows | None) -> str:
+def _nearly(rows: PredictionsDiff | None) -> str:
     if rows is None:
         return f"every byte that the model said is the same; metrics differ by {LARGEST_METRIC_DIFFERENCE:g} at most"
     return f"the same labels, outputs at most {rows.largest:.2g} apart, metrics at most {LARGEST_METRIC_DIFFERENCE:g}"

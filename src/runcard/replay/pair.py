@@ -13,7 +13,7 @@ _NEEDED = {"card": "card", "plan": "data, split, features and metrics", "code": 
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class RunDiff:
     """Two runs, and what they do not have in common."""
 
     names: tuple[str, str]
@@ -31,7 +31,9 @@ class Beside:
         return {**asdict(self), "differences": as_dicts(self.differences)}
 
 
-def set_beside(first: Account, second: Account, run_ids: tuple[str, str], more: Sequence[Difference] = ()) -> Beside:
+def diff_accounts(
+    first: Account, second: Account, run_ids: tuple[str, str], more: Sequence[Difference] = ()
+) -> RunDiff:
     """Set two runs that runcard made side by side.
 
     Parameters
@@ -42,7 +44,7 @@ def set_beside(first: Account, second: Account, run_ids: tuple[str, str], more: 
     differences = [*trial_differences(first, second), *find_differences(first, second), *more]
     scores = tuple(scores_beside(first.outcome, second.outcome))
     unknown = tuple(line for account in (first, second) for line in _unknown(account))
-    return Beside((first.name, second.name), run_ids, tuple(differences), scores, unknown)
+    return RunDiff((first.name, second.name), run_ids, tuple(differences), scores, unknown)
 
 
 def trial_differences(first: Account, second: Account) -> list[Difference]:

@@ -88,7 +88,7 @@ class Replay:
         return found
 
 
-def to_json(replay: Replay) -> str:
+def replay_json(replay: Replay) -> str:
     """Write a replay as `replay.json` has it."""
     return json.dumps(replay.as_dict(), indent=2, ensure_ascii=False, allow_nan=False, default=str)
 

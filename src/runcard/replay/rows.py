@@ -17,7 +17,7 @@ _PROBABILITY = "probability_"
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class PredictionsDiff:
     """Two tables of predictions side by side."""
 
     is_same: bool
@@ -30,13 +30,13 @@ class Rows:
     first: Divergence | None
 
 
-def set_rows_beside(recorded: pd.DataFrame | None, now: pd.DataFrame | None) -> Rows | None:
+def set_rows_beside(recorded: pd.DataFrame | None, now: pd.DataFrame | None) -> PredictionsDiff | None:
     """Compare two tables of predictions; None where one was not kept."""
     if recorded is None or now is None:
         return None
     if list(recorded.columns) != list(now.columns) or len(recorded) != len(now):
         shapes = [f"{len(table):,} rows of {', '.join(table.columns)}" for table in (recorded, now)]
-        return Rows(False, math.inf, 0, False, Divergence("predictions", recorded=shapes[0], now=shapes[1]))
+        return PredictionsDiff(False, math.inf, 0, False, Divergence("predictions", recorded=shapes[0], now=shapes[1]))
     firsts: list[Divergence] = []
     largest, n_labels = 0.0, 0
     for name in recorded.columns:
@@ -51,7 +51,7 @@ def set_rows_beside(recorded: pd.DataFrame | None, now: pd.DataFrame | None) -> 
             largest = max(largest, float(by.max()))
     first = min(firsts, key=lambda found: (_place_of(recorded, found), found.what == "prediction"), default=None)
     agrees = n_labels == 0 and largest <= LARGEST_OUTPUT_DIFFERENCE
-    return Rows(not firsts, largest, n_labels, agrees, first)
+    return PredictionsDiff(not firsts, largest, n_labels, agrees, first)
 
 
 def _apart_in(recorded: pd.Series, now: pd.Series, *, relative: bool) -> tuple[np.ndarray, np.ndarray | None]:

@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from runcard.audit import Audit, Item
-from runcard.report.blocks import Block, Cell, Column, Table, Text, Tone
+from runcard.report.blocks import Block, Cell, Column, ReportTable, Text, Tone
 
 _MARKS: dict[str, tuple[str, Tone]] = {
     "passed": ("✓", "good"),
@@ -26,7 +26,7 @@ def audit_report(audit: Audit) -> list[Block]:
         Column("evidence", itemgetter(2), folds=True),
     ]
     return [
-        Table(columns, list(_rows(audit)), title),
+        ReportTable(columns, list(_rows(audit)), title),
         Text(f"{audit.n_held} of {len(audit.items)} hold: {counts}"),
     ]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-from runcard.report.wording import number
+from runcard.report.wording import format_number
 
 Row = TypeVar("Row")
 Tone = Literal["plain", "strong", "faint", "good", "notable", "bad", "code"]
@@ -71,7 +71,7 @@ class Column(Generic[Row]):
 
 
 @dataclass(frozen=True)
-class Table(Generic[Row]):
+class ReportTable(Generic[Row]):
     """Rows and the description of their columns."""
 
     columns: Sequence[Column[Row]]
@@ -91,7 +91,7 @@ class Table(Generic[Row]):
         return [(column, cells) for column, cells in found if any(cells) or not cells]
 
 
-Block = Text | Facts | Excerpt | Table[Any]
+Block = Text | Facts | Excerpt | ReportTable[Any]
 
 
 def heading_of(column: Column[Any]) -> str:
@@ -120,4 +120,4 @@ def _spelled(value: Any) -> Cell:
         return value
     if value is None:
         return ""
-    return number(value) if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    return format_number(value) if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)

@@ -7,19 +7,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from runcard.printable import printable
-from runcard.report.blocks import Table
+from runcard.report.blocks import ReportTable
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What a spreadsheet takes for the beginning of a formula."""
 _TO_QUOTE = re.compile(r'[,"\r\n]')
 
 
-def as_records(table: Table[Any]) -> list[dict[str, Any]]:
+def as_records(table: ReportTable[Any]) -> list[dict[str, Any]]:
     """Give the rows in plain values, by the names of the columns."""
     return [{column.name: column.value(row) for column in table.columns} for row in table.rows]
 
 
-def as_csv(table: Table[Any]) -> str:
+def as_csv(table: ReportTable[Any]) -> str:
     """Write all columns of all rows, with every digit."""
     if not table.rows:
         return ""
@@ -28,7 +28,7 @@ def as_csv(table: Table[Any]) -> str:
     return "".join(",".join(map(csv_cell, line)) + "\n" for line in lines)
 
 
-def _csv_columns(table: Table[Any]) -> Iterator[tuple[str, list[Any]]]:
+def _csv_columns(table: ReportTable[Any]) -> Iterator[tuple[str, list[Any]]]:
     for column in table.columns:
         values = [column.value(row) for row in table.rows]
         if isinstance(values[0], Mapping):

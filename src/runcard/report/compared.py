@@ -9,10 +9,10 @@ from typing import Any
 from runcard.comparison import LEVEL
 from runcard.errors import MOST_SHOWN
 from runcard.printable import printable_line
-from runcard.report.blocks import Block, Excerpt, Table, Text, plain_text
+from runcard.report.blocks import Block, Excerpt, ReportTable, Text, plain_text
 from runcard.report.cells import as_records
 from runcard.report.ranked import COSTS, RankedRow, ranked_table, say_same_params
-from runcard.report.wording import number, times
+from runcard.report.wording import format_number, times
 from runcard.tracking.items import N_TEST_TAG
 from runcard.tracking.ranking import MODEL_PARAM, Apart, ComparedRun, RunComparison
 
@@ -25,13 +25,13 @@ def comparison_report(found: RunComparison) -> list[Block]:
     return [comparison_table(found), *notes(found)]
 
 
-def comparison_table(found: RunComparison) -> Table[RankedRow]:
+def comparison_table(found: RunComparison) -> ReportTable[RankedRow]:
     """Rank the runs in a table."""
     what, reference = "Trials" if found.card else "Runs", "the baseline" if found.has_baseline else "the best"
     return ranked_table(_rows(found), found.yardstick, what=what, reference=reference)
 
 
-def as_json(found: RunComparison) -> str:
+def comparison_json(found: RunComparison) -> str:
     """Write all of it as one JSON document."""
     yardstick = found.yardstick
     document = {
@@ -171,5 +171,7 @@ def _optimism(found: RunComparison) -> str:
     if finalist is not None:
         who = "it" if finalist is best and said else f"the finalist on rank {finalist.rank}"
         opened = f", which were opened {times(found.test_openings)}," if found.test_openings else ""
-        said.append(f"On the test rows{opened} {who} got {number(finalist.run.value(f'test_{yardstick.metric}'))}.")
+        said.append(
+            f"On the test rows{opened} {who} got {format_number(finalist.run.value(f'test_{yardstick.metric}'))}."
+        )
     return " ".join(said)

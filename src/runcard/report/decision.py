@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import attrgetter
 
-from runcard.decision import Candidate, Decision, Rejection, shown
-from runcard.report.blocks import Block, Column, Facts, Table, Text
+from runcard.decision import Candidate, Decision, Rejection, format_measure
+from runcard.report.blocks import Block, Column, Facts, ReportTable, Text
 from runcard.report.ranked import CHOSEN, UNBEATEN
-from runcard.report.wording import number, times
+from runcard.report.wording import format_number, times
 
 NO_TEST_ROWS = "none: the card keeps no rows for the test, so the score is the one that it was chosen by"
 MAX_NAMED = 3
@@ -73,7 +73,7 @@ def _failed(decision: Decision) -> str:
 
 
 def _named(candidate: Candidate, metric: str) -> str:
-    return f"{candidate.label}: {metric} {number(candidate.value)}"
+    return f"{candidate.label}: {metric} {format_number(candidate.value)}"
 
 
 def _test(decision: Decision) -> str:
@@ -84,7 +84,9 @@ def _test(decision: Decision) -> str:
     n_openings = decision.test.n_openings
     opened = "" if n_openings is None else f"; these test rows were opened {times(n_openings)} so far"
     copies = f"; {decision.test.copies}" if decision.test.copies and str(decision.test.copies) else ""
-    return f"{decision.metric} {number(decision.test.score)} on the test rows, the number to report{opened}{copies}"
+    return (
+        f"{decision.metric} {format_number(decision.test.score)} on the test rows, the number to report{opened}{copies}"
+    )
 
 
 def _rejected(rejection: Rejection, decision: Decision) -> str:
@@ -96,7 +98,7 @@ def _rejected(rejection: Rejection, decision: Decision) -> str:
         name = rejection.constraint.name
         first = rejection.broken[0]
         text += f"; the best of them: {_named(first, decision.metric)}"
-        text += "" if name == decision.metric else f", {name} {shown(first.measures[name])}"
+        text += "" if name == decision.metric else f", {name} {format_measure(first.measures[name])}"
     if rejection.unrecorded:
         text += f"; of {len(rejection.unrecorded):,} it was not recorded: {_some(rejection.unrecorded)}"
     return text
@@ -129,7 +131,7 @@ def _some(candidates: Sequence[Candidate]) -> str:
     return f"{named}; and {rest:,} more" if rest > 0 else named
 
 
-def _pareto_table(decision: Decision) -> Table[Candidate]:
+def _pareto_table(decision: Decision) -> ReportTable[Candidate]:
     first = decision.pareto[0]
     columns = [
         Column[Candidate]("chosen", lambda row: row == decision.winner, "", lambda row: _mark(row, decision)),
@@ -139,7 +141,7 @@ def _pareto_table(decision: Decision) -> Table[Candidate]:
     ]
     title, n = "Pareto view: beaten by no other in all of these together", len(decision.pareto)
     caption = f"{MAX_PARETO} of {n:,}; decision.json has all" if n > MAX_PARETO else ""
-    return Table(columns, decision.pareto[:MAX_PARETO], title, caption, fewest=4)
+    return ReportTable(columns, decision.pareto[:MAX_PARETO], title, caption, fewest=4)
 
 
 def _mark(candidate: Candidate, decision: Decision) -> str:

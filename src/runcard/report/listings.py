@@ -8,12 +8,12 @@ from operator import attrgetter
 from runcard.catalog.listing import Row
 from runcard.data.locked import Locked
 from runcard.promotion import Promotion
-from runcard.report.blocks import Cell, Column, Table, Text
+from runcard.report.blocks import Cell, Column, ReportTable, Text
 
 _GOOD = ("as locked", "kept", "not kept")
 
 
-def catalog_table(kind: str, rows: Sequence[Row]) -> Table[Row]:
+def catalog_table(kind: str, rows: Sequence[Row]) -> ReportTable[Row]:
     """List what a card can name."""
     about = "parameters" if kind != "metrics" else "better, needs"
     columns = [
@@ -23,10 +23,10 @@ def catalog_table(kind: str, rows: Sequence[Row]) -> Table[Row]:
         Column("parameters", attrgetter("parameters"), about, lambda row: ", ".join(row.parameters), folds=True),
         Column("description", attrgetter("description"), "what it is", folds=True),
     ]
-    return Table(columns, rows, f"{len(rows)} {kind}")
+    return ReportTable(columns, rows, f"{len(rows)} {kind}")
 
 
-def datasets_table(rows: Sequence[tuple[Locked, bool]]) -> Table[tuple[Locked, bool]]:
+def datasets_table(rows: Sequence[tuple[Locked, bool]]) -> ReportTable[tuple[Locked, bool]]:
     """List what is locked, each with whether its content is kept."""
     columns = [
         Column[tuple[Locked, bool]]("name", lambda row: row[0].name, folds=True),
@@ -38,10 +38,12 @@ def datasets_table(rows: Sequence[tuple[Locked, bool]]) -> Table[tuple[Locked, b
         Column("DVC", lambda row: row[0].dvc.md5[:8] if row[0].dvc else ""),
         Column("why updated", lambda row: row[0].reason, folds=True),
     ]
-    return Table(columns, rows, f"{len(rows)} locked")
+    return ReportTable(columns, rows, f"{len(rows)} locked")
 
 
-def verdicts_table(rows: Sequence[tuple[str, str, str, Sequence[str]]]) -> Table[tuple[str, str, str, Sequence[str]]]:
+def verdicts_table(
+    rows: Sequence[tuple[str, str, str, Sequence[str]]],
+) -> ReportTable[tuple[str, str, str, Sequence[str]]]:
     """List names with what is there, what is kept, and what is wrong."""
     columns = [
         Column[tuple[str, str, str, Sequence[str]]]("name", lambda row: row[0], folds=True),
@@ -49,10 +51,10 @@ def verdicts_table(rows: Sequence[tuple[str, str, str, Sequence[str]]]) -> Table
         Column("kept content", lambda row: row[2], shown=lambda row: _judged(row[2])),
         Column("what is wrong", lambda row: tuple(row[3]), folds=True),
     ]
-    return Table(columns, rows, f"{len(rows)} locked")
+    return ReportTable(columns, rows, f"{len(rows)} locked")
 
 
-def events_table(model: str, events: Sequence[Promotion]) -> Table[tuple[int, Promotion]]:
+def events_table(model: str, events: Sequence[Promotion]) -> ReportTable[tuple[int, Promotion]]:
     """List what happened to a registered model, the oldest event first."""
     columns = [
         Column[tuple[int, Promotion]]("number", lambda row: row[0], ""),
@@ -64,7 +66,7 @@ def events_table(model: str, events: Sequence[Promotion]) -> Table[tuple[int, Pr
         Column("gates", lambda row: _gates(row[1]), folds=True),
         Column("reason", lambda row: row[1].reason, folds=True),
     ]
-    return Table(columns, list(enumerate(events, start=1)), f"{len(events)} events of {model}")
+    return ReportTable(columns, list(enumerate(events, start=1)), f"{len(events)} events of {model}")
 
 
 def _judged(word: str) -> Cell:

@@ -7,7 +7,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from runcard.printable import in_markdown, printable_line
-from runcard.report.blocks import Block, Cell, Excerpt, Facts, Line, Table, Text, Tone, heading_of, lines_of, words_of
+from runcard.report.blocks import (
+    Block,
+    Cell,
+    Excerpt,
+    Facts,
+    Line,
+    ReportTable,
+    Text,
+    Tone,
+    heading_of,
+    lines_of,
+    words_of,
+)
 
 _FIRST = re.compile(r"^(\d*)([-+#>=.)])")
 """What would make a paragraph a heading, a list or a quotation."""
@@ -37,7 +49,7 @@ def _fenced(lines: Sequence[str]) -> str:
     return "\n".join([fence, *lines, fence])
 
 
-def _pipe_table(table: Table[Any]) -> str:
+def _pipe_table(table: ReportTable[Any]) -> str:
     columns = table.to_show()
     lines = [[in_markdown(heading_of(column)) for column, _ in columns]]
     lines.append(["---:" if column.is_number else "---" for column, _ in columns])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runcard import errors
 from runcard.plan import Plan, find_doubts
 from runcard.plan.absent import absent_classes
-from runcard.report.blocks import Block, Column, Facts, Line, Table, Text
+from runcard.report.blocks import Block, Column, Facts, Line, ReportTable, Text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,7 +132,7 @@ def _folds(plan: Plan) -> str:
     return f"{plan.n_folds}, each fits on and scores {shown} rows"
 
 
-def _columns(plan: Plan, frame: pd.DataFrame) -> Table[_Looked]:
+def _columns(plan: Plan, frame: pd.DataFrame) -> ReportTable[_Looked]:
     columns = plan.fingerprint.columns
     described = [
         Column[_Looked]("column", attrgetter("name"), folds=True),
@@ -143,7 +143,7 @@ def _columns(plan: Plan, frame: pd.DataFrame) -> Table[_Looked]:
     ]
     rows = [_Looked(name, kind, frame[name]) for name, kind, _ in columns[:MAX_COLUMNS]]
     caption = f"{MAX_COLUMNS} of {len(columns)} columns" if len(columns) > MAX_COLUMNS else ""
-    return Table(described, rows, caption=caption)
+    return ReportTable(described, rows, caption=caption)
 
 
 def _distinct(values: pd.Series) -> int | None:

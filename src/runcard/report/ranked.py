@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from runcard.comparison import Beside, Comparison, Standing
-from runcard.report.blocks import Block, Column, Table, Text
-from runcard.report.wording import number, parameters, spelled
+from runcard.report.blocks import Block, Column, ReportTable, Text
+from runcard.report.wording import format_number, parameters, spelled
 from runcard.stats import standard_error
 from runcard.tracking.ranking import Yardstick
 
@@ -92,7 +92,7 @@ def ranked_table(
     what: str = "Trials",
     reference: str = "the best",
     limit: int | None = None,
-) -> Table[RankedRow]:
+) -> ReportTable[RankedRow]:
     """Rank trials or runs: what they are ranked by, and how sure that is; then what it cost.
 
     Parameters
@@ -115,17 +115,19 @@ def ranked_table(
         Column(by.key, lambda row: row.value, by.metric, _score, is_number=True),
         *(_UNCERTAINTY if by.has_folds else ()),
         *(_measure(name) for name in (*COSTS, *others) if name != by.key),
-        Column("test", lambda row: row.test, own_test, lambda row: number(row.test.get(own_test)), is_number=True),
+        Column(
+            "test", lambda row: row.test, own_test, lambda row: format_number(row.test.get(own_test)), is_number=True
+        ),
         params,
         Column("folds", lambda row: tuple(row.folds)),
     ]
     seen = ["rank", "model", "params", by.key, *(_SEEN if by.has_folds else ()), "run_id", "test", *COSTS, *others]
     more = Text(f"{len(picked)} of {len(rows)} trials; ", ("`runcard compare`", "code"), " shows all")
     caption = more if len(picked) < len(rows) else ""
-    return Table(columns, picked, _title(rows, by, what, reference), caption, list(dict.fromkeys(seen)), _FEWEST)
+    return ReportTable(columns, picked, _title(rows, by, what, reference), caption, list(dict.fromkeys(seen)), _FEWEST)
 
 
-def finalists_table(comparison: Comparison, marks: Mapping[str, str] | None = None) -> Table[RankedRow]:
+def finalists_table(comparison: Comparison, marks: Mapping[str, str] | None = None) -> ReportTable[RankedRow]:
     """Show the finalists on the test rows; `marks` are put behind the rank of trials, by their keys."""
     ranked = rank_standings(comparison, marks)
     finals = [(row, standing.final) for row, standing in zip(ranked, comparison.standings, strict=True)]
@@ -141,7 +143,7 @@ def finalists_table(comparison: Comparison, marks: Mapping[str, str] | None = No
     scored = "refitted on all training rows, scored on the test rows"
     none_kept = "refitted on all rows; none are kept for the test"
     title = f"Finalists: {scored if names or not rows else none_kept}"
-    return Table([*_trial_columns(said), *tests[:1], *costs, *tests[1:]], rows, title, fewest=_FEWEST)
+    return ReportTable([*_trial_columns(said), *tests[:1], *costs, *tests[1:]], rows, title, fewest=_FEWEST)
 
 
 def same_params(rows: Sequence[RankedRow]) -> Said:
@@ -191,7 +193,7 @@ def _measure(name: str) -> Column[RankedRow]:
         name,
         lambda row: row.measures.get(name),
         heading,
-        lambda row: number(row.measures.get(name), digits),
+        lambda row: format_number(row.measures.get(name), digits),
         is_number=True,
     )
 
@@ -206,7 +208,7 @@ def _rank(row: RankedRow) -> str:
 
 
 def _score(row: RankedRow) -> str:
-    return number(row.value) + ("" if row.error is None else f" ± {number(row.error)}")
+    return format_number(row.value) + ("" if row.error is None else f" ± {format_number(row.error)}")
 
 
 def _of(tell: Callable[[Beside], Any]) -> Callable[[RankedRow], Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter, itemgetter
 
-from runcard.replay import Beside, Difference, Replay, Score
+from runcard.replay import Difference, Replay, RunDiff, Score
 from runcard.replay.difference import OF_RUNS
-from runcard.report.blocks import Block, Column, Excerpt, Line, Table, Text, Tone
+from runcard.report.blocks import Block, Column, Excerpt, Line, ReportTable, Text, Tone
 
 _TONES: Mapping[str, Tone] = {
     "identical": "good",
@@ -39,7 +39,7 @@ def replay_report(replay: Replay) -> list[Block]:
     return [Text((title, "strong")), *_contents(replay.differences, replay.scores), *_verdict(replay)]
 
 
-def diff_report(found: Beside) -> list[Block]:
+def diff_report(found: RunDiff) -> list[Block]:
     """Show what two runs do not have in common."""
     first, second = (f"{name} {run_id[:8]}" for name, run_id in zip(found.names, found.run_ids, strict=True))
     groups = _OF_ANY if found.is_plain else _OF_TWO
@@ -61,7 +61,7 @@ def _contents(
 
 def _parts_table(
     differences: Sequence[Difference], heads: tuple[str, str], groups: Mapping[str, tuple[str, ...]]
-) -> Table[tuple[Line, ...]]:
+) -> ReportTable[tuple[Line, ...]]:
     rows: list[tuple[Line, ...]] = []
     for group, names in groups.items():
         found = [each for each in differences if each.part in names]
@@ -74,7 +74,7 @@ def _parts_table(
         if len(found) > _MOST_ROWS:
             rows.append(("", f"and {len(found) - _MOST_ROWS} more", "", ""))
     headings = zip(("part", "recorded", "now", "state"), ("part", *heads, ""), strict=True)
-    return Table([Column(name, itemgetter(k), head, folds=True) for k, (name, head) in enumerate(headings)], rows)
+    return ReportTable([Column(name, itemgetter(k), head, folds=True) for k, (name, head) in enumerate(headings)], rows)
 
 
 def _named(each: Difference, group: str) -> str:
@@ -97,7 +97,7 @@ def _lines(differences: Sequence[Difference]) -> Iterator[str]:
                 yield f"  ... {n_more} more line{'s' if n_more > 1 else ''}: --json"
 
 
-def _scores_table(scores: Sequence[Score], heads: tuple[str, str]) -> Table[Score]:
+def _scores_table(scores: Sequence[Score], heads: tuple[str, str]) -> ReportTable[Score]:
     def side(name: str, heading: str, digits: int = 10) -> Column[Score]:
         value = attrgetter(name)
         return Column(name, value, heading, lambda row: _digits(value(row), digits), is_number=True, folds=True)
@@ -108,7 +108,7 @@ def _scores_table(scores: Sequence[Score], heads: tuple[str, str]) -> Table[Scor
         side("now", heads[1]),
         side("largest", "largest difference", 3),
     ]
-    return Table(columns, scores)
+    return ReportTable(columns, scores)
 
 
 def _digits(value: float | None, digits: int) -> str:

@@ -17,7 +17,7 @@ from runcard.report.blocks import (
     Excerpt,
     Facts,
     Line,
-    Table,
+    ReportTable,
     Text,
     Tone,
     heading_of,
@@ -42,9 +42,9 @@ class InTerminal:
 
 
 def _drawn(block: Block, width: int) -> Iterator[RenderableType]:
-    if isinstance(block, Facts | Table) and block.title:
+    if isinstance(block, Facts | ReportTable) and block.title:
         yield _line(Text((block.title, "strong")))
-    if isinstance(block, Table):
+    if isinstance(block, ReportTable):
         yield _table(block, width)
         if block.caption:
             yield _line(block.caption)
@@ -74,7 +74,7 @@ def _facts(facts: Facts) -> Grid:
     return grid
 
 
-def _table(table: Table[Any], width: int) -> Grid:
+def _table(table: ReportTable[Any], width: int) -> Grid:
     grid = Grid(header_style="bold", box=None, pad_edge=False, padding=(0, _GAP, 0, 0), collapse_padding=True)
     columns = [(column, [_cell(cell) for cell in cells]) for column, cells in table.to_show()]
     widths = [_least_width(column, cells) for column, cells in columns]

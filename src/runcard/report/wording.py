@@ -11,7 +11,7 @@ _LONG = 8
 _FRACTION = re.compile(r"-?\d+(?:\.\d+(?:e[+-]?\d+)?|e[+-]?\d+)")
 
 
-def number(value: float | None, digits: int = 4) -> str:
+def format_number(value: float | None, digits: int = 4) -> str:
     """Write a number for a table: plainly, or in powers of ten where that would say nothing."""
     if value is None:
         return ""

@@ -11,7 +11,7 @@ import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 
-from runcard.search.space import Choice, Constant, Distribution, Parameter, round_to_step
+from runcard.search.space import Categorical, Constant, Distribution, Parameter, round_to_step
 
 _EDGE = 1e-12
 """How near to 0 and 1 a bell is asked, where it would be infinite."""
@@ -22,7 +22,7 @@ def quantile(parameter: Parameter, u: float) -> object:
     match parameter:
         case Constant(value):
             return value
-        case Choice(values, probabilities):
+        case Categorical(values, probabilities):
             return values[_place(u, probabilities or [1 / len(values)] * len(values))]
     shape = parameter.shape
     if parameter.name == "int_uniform":

@@ -32,7 +32,7 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Categorical:
     """One of several values, equally likely unless `probabilities` says otherwise."""
 
     values: tuple[object, ...]
@@ -49,7 +49,7 @@ class Distribution:
     when: When = field(default_factory=dict)
 
 
-Parameter = Constant | Choice | Distribution
+Parameter = Constant | Categorical | Distribution
 
 _BOUNDS = ("min", "max")
 _BELL = {"mu": 0.0, "sigma": 1.0}
@@ -116,7 +116,7 @@ def parse_parameter(raw: object, name: str = "") -> Parameter:
     for fault in find_faults(raw, name):
         raise fault
     if isinstance(raw, list | tuple):
-        return Choice(tuple(raw))
+        return Categorical(tuple(raw))
     if not isinstance(raw, Mapping) or is_by_label(raw, name):
         return Constant(raw)
     if "when" not in raw:
@@ -188,7 +188,7 @@ def grid_size(space: Mapping[str, Parameter]) -> int:
     return int(count_points(space, _count))
 
 
-def settle(space: Mapping[str, Parameter], drawn: Mapping[str, object]) -> dict[str, object]:
+def drop_inactive(space: Mapping[str, Parameter], drawn: Mapping[str, object]) -> dict[str, object]:
     """Leave out the hyperparameters that do not go with the values of others."""
     kept: dict[str, object] = {}
     for name in in_order(space):
@@ -251,7 +251,7 @@ def values_of(parameter: Parameter) -> tuple[object, ...]:
     match parameter:
         case Constant(value):
             return (value,)
-        case Choice(values):
+        case Categorical(values):
             return values
     low, q = parameter.shape["min"], parameter.shape.get("q", 1)
     start = int(low) if parameter.name == "int_uniform" else low
@@ -260,7 +260,7 @@ def values_of(parameter: Parameter) -> tuple[object, ...]:
 
 def drawn_values(parameter: Parameter) -> tuple[object, ...]:
     """List the values that can be drawn of a hyperparameter that has finitely many: of `q_uniform` multiples of `q`."""
-    if isinstance(parameter, Choice) and parameter.probabilities is not None:
+    if isinstance(parameter, Categorical) and parameter.probabilities is not None:
         weighted = zip(parameter.values, parameter.probabilities, strict=True)
         return tuple(value for value, probability in weighted if probability > 0)
     if isinstance(parameter, Distribution) and "q" in parameter.shape:
@@ -301,7 +301,7 @@ def _on_step(value: float) -> float:
 
 def _count(parameter: Parameter) -> int:
     if not isinstance(parameter, Distribution):
-        return len(parameter.values) if isinstance(parameter, Choice) else 1
+        return len(parameter.values) if isinstance(parameter, Categorical) else 1
     low, high = (parameter.shape[key] for key in _BOUNDS)
     if parameter.name == "int_uniform":
         return int(high) - int(low) + 1
@@ -309,7 +309,7 @@ def _count(parameter: Parameter) -> int:
 
 
 def _require_values(name: str, parameter: Parameter) -> None:
-    if isinstance(parameter, Choice) and parameter.probabilities is not None:
+    if isinstance(parameter, Categorical) and parameter.probabilities is not None:
         raise SpaceFault(
             "a grid has no use for `probabilities`",
             key=name,
@@ -345,7 +345,7 @@ def _from_mapping(raw: Mapping[str, object]) -> Parameter:
         return Constant(raw["value"])
     if distribution in _LISTED:
         values, weights = _items(raw["values"]), raw.get("probabilities")
-        return Choice(tuple(values), None if weights is None else tuple(float(n) for n in _items(weights)))  # type: ignore[arg-type]
+        return Categorical(tuple(values), None if weights is None else tuple(float(n) for n in _items(weights)))  # type: ignore[arg-type]
     needed, optional = _DISTRIBUTIONS[distribution]
     shape = {key: raw.get(key, optional.get(key)) for key in (*needed, *optional)}
     return Distribution(distribution, shape)  # type: ignore[arg-type]

@@ -11,18 +11,18 @@ from typing import Any, TypeGuard
 
 from runcard.search.sampling import quantile
 from runcard.search.space import (
-    Choice,
+    Categorical,
     Constant,
     Distribution,
     Parameter,
     count_drawn,
     count_points,
     drawn_values,
+    drop_inactive,
     grid,
     in_order,
     is_listed,
     is_there,
-    settle,
 )
 
 Space = Mapping[str, Parameter]
@@ -52,7 +52,7 @@ def n_points(spaces: Sequence[Space]) -> float:
 def every_value(spaces: Sequence[Space]) -> Iterator[Point]:
     """Go through every combination of spaces that have finitely many, whatever their distributions are called."""
     listed = [
-        {name: Choice(drawn_values(parameter), when=parameter.when) for name, parameter in space.items()}
+        {name: Categorical(drawn_values(parameter), when=parameter.when) for name, parameter in space.items()}
         for space in spaces
     ]
     return every_point(listed)
@@ -85,7 +85,7 @@ def random_points(spaces: Sequence[Space], *, seed: int) -> Iterator[Point]:
 def _draw(spaces: Sequence[Space], draws: Any) -> Point:
     entry = int(draws.integers(len(spaces)))
     drawn = {name: quantile(parameter, draws.random()) for name, parameter in spaces[entry].items()}
-    return Point(entry, settle(spaces[entry], drawn))
+    return Point(entry, drop_inactive(spaces[entry], drawn))
 
 
 class BayesianSearch:
@@ -182,8 +182,8 @@ class BayesianSearch:
         return drawn
 
 
-def _is_plain_choice(parameter: Parameter) -> TypeGuard[Choice]:
-    return isinstance(parameter, Choice) and parameter.probabilities is None
+def _is_plain_choice(parameter: Parameter) -> TypeGuard[Categorical]:
+    return isinstance(parameter, Categorical) and parameter.probabilities is None
 
 
 def _n_values(parameter: Parameter) -> float:

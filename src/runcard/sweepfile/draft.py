@@ -9,7 +9,7 @@ from typing import Any
 
 from runcard.card.load import load_card
 from runcard.project import Project
-from runcard.search.space import Choice, Constant, parse_parameter
+from runcard.search.space import Categorical, Constant, parse_parameter
 from runcard.sweepfile.remarks import Remark, Remarks
 from runcard.sweepfile.sweep import Sweep
 from runcard.sweepfile.yaml11 import write_flow
@@ -154,7 +154,7 @@ def _shorten(raw: Mapping[str, Any]) -> Any:
     match parse_parameter(raw):
         case Constant(value) if not isinstance(value, list | dict):
             return value
-        case Choice(values, None):
+        case Categorical(values, None):
             return list(values)
     return dict(raw)
 

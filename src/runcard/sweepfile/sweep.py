@@ -27,7 +27,7 @@ from runcard.search.sampling import quantile
 from runcard.search.space import EXPONENTS, MAX_TRIALS, SpaceFault, find_faults, grid_size, parse_parameter
 from runcard.sweepfile.objective import Objective, resolve_objective
 from runcard.sweepfile.remarks import Remark, Remarks, find_unmatched, is_nested, unmatched
-from runcard.sweepfile.yaml11 import CORE_TAGS, settle, write_flow
+from runcard.sweepfile.yaml11 import CORE_TAGS, read_scalars, write_flow
 from runcard.yaml import MAX_BYTES, Document, parse
 from runcard.yaml import Path as KeyPath
 
@@ -106,7 +106,7 @@ def read_sweep(
     for repeated in document.repeated:
         remarks.add("warning", repeated, "the key stands twice; W&B takes the last one, and so has the card", key=True)
     _refuse_blanks(document.value, faults)
-    raw = settle(_matched(document.value, faults, remarks), document, faults, remarks)
+    raw = read_scalars(_matched(document.value, faults, remarks), document, faults, remarks)
     raw = _whole_numbers(raw)
     sweep: Sweep = Part(Sweep).read(raw, (), faults)
     sweep = replace(sweep, **_check(sweep, raw, names, spec, faults, remarks))

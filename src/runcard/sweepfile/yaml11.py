@@ -152,14 +152,14 @@ _NUMBERS = ("min", "max", "q", "mu", "sigma", "a", "b", "eta", "s", "min_iter", 
 """Keys whose value W&B wants as a number."""
 
 
-def settle(value: Any, document: Document, faults: Faults, remarks: Remarks, *, path: KeyPath = ()) -> Any:
+def read_scalars(value: Any, document: Document, faults: Faults, remarks: Remarks, *, path: KeyPath = ()) -> Any:
     """Give every plain scalar the value that W&B has it for, or the number that it looks like."""
     if isinstance(value, dict) and not is_nested(value):
         steps = ((name, (*path, name), item) for name, item in value.items())
-        return {name: settle(item, document, faults, remarks, path=here) for name, here, item in steps}
+        return {name: read_scalars(item, document, faults, remarks, path=here) for name, here, item in steps}
     if isinstance(value, list):
         items = enumerate(value)
-        return [settle(item, document, faults, remarks, path=(*path, index)) for index, item in items]
+        return [read_scalars(item, document, faults, remarks, path=(*path, index)) for index, item in items]
     text = document.plain.get(path)
     if text == "None" and path[0] == "parameters":
         said = "`None` is a text in YAML, and stays one; if no value is meant, write `null`"

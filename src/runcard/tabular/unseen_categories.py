@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from runcard.data.signature import Kind, Rows
+from runcard.data.signature import Kind, RowBatch
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,7 +53,7 @@ class UnseenCounter:
             if name in self._encoded and not pa.types.is_large_string(known.type)
         }
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: RowBatch) -> None:
         """Count in some rows."""
         import pyarrow.compute as pc
 

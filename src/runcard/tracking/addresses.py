@@ -253,7 +253,7 @@ def is_away(error: Exception) -> bool:
     return False
 
 
-def unreadable(error: Exception) -> str:
+def unreadable_answer(error: Exception) -> str:
     """Say why an answer could be made nothing of, if that is what an error comes from."""
     import requests
 
@@ -301,7 +301,7 @@ def translated(uri: str, what: str) -> Iterator[None]:
     except Exception as error:
         if is_away(error):
             raise away(uri, reason(error)) from None
-        if why := unreadable(error):
+        if why := unreadable_answer(error):
             raise errors.TrackingError(
                 "the answer of what should be MLflow's server cannot be read",
                 where=redact(uri),

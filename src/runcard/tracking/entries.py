@@ -21,7 +21,7 @@ SIGNATURE_TAG = "runcard.signature"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """An event at its place in the ledger."""
 
     event_id: str

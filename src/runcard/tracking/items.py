@@ -92,7 +92,7 @@ class Param:
 
 
 @dataclass(frozen=True, slots=True)
-class Metric:
+class MetricValue:
     """A number measured at a step; a log takes finite ones only."""
 
     name: str
@@ -142,7 +142,7 @@ class ModelFiles:
     path: Path
     name: str
     params: tuple[Param, ...] = ()
-    metrics: tuple[Metric, ...] = ()
+    metrics: tuple[MetricValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ class Distinction:
     """Runs of other protocols keep theirs; None for all runs of the experiment."""
 
 
-Item = Param | Metric | Tag | Artifact | TextArtifact | ModelFiles | DatasetInput | Distinction
+Item = Param | MetricValue | Tag | Artifact | TextArtifact | ModelFiles | DatasetInput | Distinction
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ class RunLog:
         object.__setattr__(self, "name", shorten(storable(self.name), NAME_LIMIT, see="its tags"))
         models = (model.metrics for model in self.items if isinstance(model, ModelFiles))
         for metric in chain(self.items, *models):
-            if isinstance(metric, Metric) and not isfinite(metric.value):
+            if isinstance(metric, MetricValue) and not isfinite(metric.value):
                 raise ValueError(f"metric {metric.name} is not finite and would be changed: see safe_metrics")
 
 
@@ -381,7 +381,7 @@ def safe_json(tag: str, value: object, *, file: str) -> Tag | TextArtifact:
     return Tag(tag, text) if len(text) <= TAG_LIMIT else TextArtifact(text, file)
 
 
-def safe_metrics(metrics: Iterable[Metric]) -> tuple[Metric | Tag | TextArtifact, ...]:
+def safe_metrics(metrics: Iterable[MetricValue]) -> tuple[MetricValue | Tag | TextArtifact, ...]:
     """Set aside the metrics that are not finite: MLflow would turn infinity into 1.8e308 and NaN into 0.
 
     They are named by the tag `runcard.non_finite`, and stand exactly in `non_finite_metrics.json`.

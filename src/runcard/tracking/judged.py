@@ -71,12 +71,12 @@ def _other(uri: str, status: int, content: bytes, version: str) -> errors.Tracki
     return errors.TrackingError(
         "what answers at this address is no MLflow server",
         where=redact(uri),
-        why=f"HTTP {status}, {describe(content)}; {_NEEDED}",
+        why=f"HTTP {status}, {describe_answer(content)}; {_NEEDED}",
         hint="correct the address: host, port, and the path that the server is under, if any",
     )
 
 
-def describe(content: bytes) -> str:
+def describe_answer(content: bytes) -> str:
     """Say in a few words what an answer is."""
     text = content[:4000].decode(errors="replace").strip()
     if not text:

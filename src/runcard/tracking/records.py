@@ -35,7 +35,7 @@ from runcard.tracking.items import (
     DatasetInput,
     Distinction,
     Item,
-    Metric,
+    MetricValue,
     ModelFiles,
     Param,
     RunLog,
@@ -102,7 +102,7 @@ def closed_log(execution: Execution, folder: Path, chosen_run_id: str | None) ->
     at = _end_ms(execution)
     items: list[Item] = [
         *_tags({f"runcard.{name}": str(value) for name, value in summary.get("tags", {}).items()}),
-        *safe_metrics([Metric(name, float(value), 0, at) for name, value in summary.get("metrics", {}).items()]),
+        *safe_metrics([MetricValue(name, float(value), 0, at) for name, value in summary.get("metrics", {}).items()]),
         TextArtifact(json.dumps(execution.plan, indent=2, default=str), PLAN_FILE),
         _dataset(execution.plan, "training"),
     ]
@@ -172,11 +172,11 @@ def final_log(final: FinalRecord, record: Record, experiment: str, parent_run_id
         "runcard.model_digest": model_digest(folder / MODEL_FOLDER) if has_model else None,
     }
     tags = {name: text for name, text in found.items() if text}
-    scores = tuple(Metric(f"test_{name}", value, 0, at) for name, value in final.scores.items())
+    scores = tuple(MetricValue(f"test_{name}", value, 0, at) for name, value in final.scores.items())
     measures = {"fit_seconds": final.fit_seconds, **_measures(final)}
     # A card's only trial has no folds that these were measured on before.
     prefix = "final_" if record.scores else ""
-    measured = [Metric(prefix + name, value, 0, at) for name, value in measures.items()]
+    measured = [MetricValue(prefix + name, value, 0, at) for name, value in measures.items()]
     items: list[Item] = [*_tags(tags), *_files(folder), *safe_metrics(measured)]
     if final.missing:
         items.append(safe_json(TEST_MISSING_TAG, dict(final.missing), file=TEST_MISSING_FILE))
@@ -254,19 +254,19 @@ def _exactly(record: Record) -> tuple[Item, ...]:
     return (safe_json(EXACT_PARAMS_TAG, dict(record.params), file=EXACT_PARAMS_FILE), *outputs)
 
 
-def _trial_metrics(record: Record, at: int) -> list[Metric]:
-    found: list[Metric] = []
+def _trial_metrics(record: Record, at: int) -> list[MetricValue]:
+    found: list[MetricValue] = []
     for name, scores in record.scores.items():
-        found += [Metric(f"cv_{name}", score, fold, at) for fold, score in enumerate(scores)]
-        found.append(Metric(f"cv_{name}_mean", record.mean(name) or 0.0, 0, at))
+        found += [MetricValue(f"cv_{name}", score, fold, at) for fold, score in enumerate(scores)]
+        found.append(MetricValue(f"cv_{name}_mean", record.mean(name) or 0.0, 0, at))
         if len(scores) > 1:
-            found.append(Metric(f"cv_{name}_std", deviation(scores), 0, at))
+            found.append(MetricValue(f"cv_{name}_std", deviation(scores), 0, at))
     for name, points in record.curves.items():
-        found += [Metric(f"curve_{name}", value, step, at) for step, value in points.items()]
+        found += [MetricValue(f"curve_{name}", value, step, at) for step, value in points.items()]
     if record.fit_seconds:
-        found.append(Metric("fit_seconds", sum(record.fit_seconds) / len(record.fit_seconds), 0, at))
-        found.append(Metric("cpu_seconds", record.cpu_seconds, 0, at))
-    return found + [Metric(name, value, 0, at) for name, value in _measures(record).items()]
+        found.append(MetricValue("fit_seconds", sum(record.fit_seconds) / len(record.fit_seconds), 0, at))
+        found.append(MetricValue("cpu_seconds", record.cpu_seconds, 0, at))
+    return found + [MetricValue(name, value, 0, at) for name, value in _measures(record).items()]
 
 
 def _measures(record: Record | FinalRecord) -> dict[str, float]:

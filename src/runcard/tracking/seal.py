@@ -30,7 +30,7 @@ from runcard.tracking.items import (
     Artifact,
     DatasetInput,
     Item,
-    Metric,
+    MetricValue,
     ModelFiles,
     Param,
     RunLog,
@@ -111,8 +111,8 @@ def _said(items: Iterable[Item]) -> dict[str, Any]:
         match item:
             case Param():
                 params[item.name] = _short(item.value)
-            case Metric() | ModelFiles():
-                for metric in [item] if isinstance(item, Metric) else item.metrics:
+            case MetricValue() | ModelFiles():
+                for metric in [item] if isinstance(item, MetricValue) else item.metrics:
                     metrics.setdefault(metric.name, {})[metric.step] = metric.value + 0.0  # there is no -0.0 in SQLite
             case Tag() if _is_sealed_tag(item.name) and not item.name.startswith(DECISION_TAG):
                 tags[item.name] = _short(kept(item))

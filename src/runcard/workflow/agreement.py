@@ -105,7 +105,7 @@ def part(
     return kept, tuple(apart)
 
 
-def read_folds(
+def read_fold_scores(
     rows: Sequence[RunRow], metric: str, reader: RunReader | Tracker, project: Project
 ) -> dict[str, tuple[float, ...]]:
     """Read the scores by fold of runs that must agree with their records.

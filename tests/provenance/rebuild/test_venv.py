@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from runcard import errors
-from runcard.provenance.capture.environment import capture_environment, digest_own_source, source_of, sources_of
+from runcard.provenance.capture.environment import build_source, capture_environment, digest_own_source, sources_of
 from runcard.provenance.rebuild.requirements import want
 from runcard.provenance.rebuild.venv import make_venv
 
@@ -202,5 +202,7 @@ def test_where_packages_came_from_is_recorded(tmp_path, monkeypatch):
         "other": {"url": "https://host/o.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
     }
     assert found["runcard_source"] == digest_own_source()
-    assert source_of(json.dumps({"url": "file:///x/a.whl", "archive_info": {}}), tmp_path)["url"] == "file:///x/a.whl"
+    assert (
+        build_source(json.dumps({"url": "file:///x/a.whl", "archive_info": {}}), tmp_path)["url"] == "file:///x/a.whl"
+    )
     assert sources_of([], tmp_path) == {}

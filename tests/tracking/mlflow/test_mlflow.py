@@ -36,7 +36,7 @@ from runcard.tracking.items import (
     Artifact,
     DatasetInput,
     Distinction,
-    Metric,
+    MetricValue,
     ModelFiles,
     Param,
     RunLog,
@@ -98,8 +98,8 @@ def full_log(log: RunLog, tmp_path: Path) -> RunLog:
         items=(
             Param("C", "0.1"),
             Param("penalty", "null"),
-            *(Metric("cv_auc", 0.7 + fold / 100, fold, 2000) for fold in range(5)),
-            Metric("cv_auc_mean", 0.72, 0, 2000),
+            *(MetricValue("cv_auc", 0.7 + fold / 100, fold, 2000) for fold in range(5)),
+            MetricValue("cv_auc_mean", 0.72, 0, 2000),
             Tag("runcard.trial_key", "abc"),
             Tag("mlflow.note.content", "Größe ≤ 5"),
             Artifact(picture, "figures"),
@@ -181,7 +181,7 @@ def test_its_files_and_data_are_kept(
 def test_filling_again_changes_nothing(
     tracker: MlflowTracker, client: MlflowClient, full_log: RunLog, model_folder: Path
 ) -> None:
-    model = ModelFiles(model_folder, "model", (Param("n", "5"),), (Metric("test_auc", 0.9, 0, 7),))
+    model = ModelFiles(model_folder, "model", (Param("n", "5"),), (MetricValue("test_auc", 0.9, 0, 7),))
     whole = replace(full_log, items=(*full_log.items, model))
     run_id = deliver(tracker, whole)
     before = everything(client, run_id)
@@ -205,7 +205,7 @@ def test_a_card_stays_running_until_it_is_closed(tracker: MlflowTracker, client:
 
 def test_a_finalist_adds_to_its_trial(tracker: MlflowTracker, client: MlflowClient, full_log: RunLog) -> None:
     run_id = deliver(tracker, full_log)
-    tracker.fill_run(run_id, replace(full_log, ended_ms=8000, items=(Metric("test_auc", 0.8, 0, 8000),)))
+    tracker.fill_run(run_id, replace(full_log, ended_ms=8000, items=(MetricValue("test_auc", 0.8, 0, 8000),)))
     run = client.get_run(run_id)
     assert run.data.metrics == {"cv_auc": 0.74, "cv_auc_mean": 0.72, "test_auc": 0.8}
     assert run.data.params["C"] == "0.1"
@@ -215,7 +215,7 @@ def test_a_finalist_adds_to_its_trial(tracker: MlflowTracker, client: MlflowClie
 def test_many_items_are_sent_in_batches(tracker: MlflowTracker, client: MlflowClient, log: RunLog) -> None:
     items = (
         *(Param(f"p{k}", str(k)) for k in range(250)),
-        *(Metric("m", k, k, 1) for k in range(2300)),
+        *(MetricValue("m", k, k, 1) for k in range(2300)),
         *(Tag(f"t{k}", str(k)) for k in range(230)),
     )
     run_id = deliver(tracker, replace(log, items=items))
@@ -250,8 +250,8 @@ def test_whatever_a_record_holds_arrives(tracker: MlflowTracker, client: MlflowC
         *(Param(f"q{n}", "1") for n in range(230)),
         Param("odd", "a\x00b\udcff"),
         Param("empty", ""),
-        *(Metric(f"m/{n}: x.y-z", 1e308, n, 1) for n in range(2_300)),
-        Metric("m" * 250, -5e-324, 2**40, 1),
+        *(MetricValue(f"m/{n}: x.y-z", 1e308, n, 1) for n in range(2_300)),
+        MetricValue("m" * 250, -5e-324, 2**40, 1),
         data,
         TextArtifact("half \udc80", "a b/\u00fc.txt"),
     )
@@ -284,7 +284,7 @@ def test_runs_are_read_newest_first(
 ) -> None:
     monkeypatch.setattr(subject, "PAGE", 2)
     for k in range(5):
-        items = (Param("k", str(k)), Metric("cv_auc_mean", k / 10, 0, 1))
+        items = (Param("k", str(k)), MetricValue("cv_auc_mean", k / 10, 0, 1))
         deliver(tracker, replace(log, record_id=f"r{k}", name=f"t{k}", started_ms=1000 + k, items=items))
     deliver(tracker, replace(log, record_id="c", name="card", kind="card"))
     client.create_run(tracker.ensure_experiment(log.experiment), run_name="by hand", start_time=1)
@@ -425,7 +425,7 @@ def test_a_logged_model_predicts_on_raw_rows(
     import mlflow
 
     run_id = deliver(tracker, full_log)
-    model = ModelFiles(model_folder, "model", (Param("n_estimators", "5"),), (Metric("test_auc", 0.9, 0, 7),))
+    model = ModelFiles(model_folder, "model", (Param("n_estimators", "5"),), (MetricValue("test_auc", 0.9, 0, 7),))
     tracker.fill_run(run_id, replace(full_log, items=(model,)))
 
     (logged,) = client.search_logged_models([client.get_run(run_id).info.experiment_id])
@@ -691,7 +691,7 @@ def test_a_trial_costs_few_statements(sqlite_uri: str, log: RunLog, tmp_path: Pa
     items = (
         *(Tag(f"t{k}", "v") for k in range(12)),
         *(Param(f"p{k}", "v") for k in range(5)),
-        *(Metric(f"m{k % 8}", k / 10, k // 8, 1) for k in range(40)),
+        *(MetricValue(f"m{k % 8}", k / 10, k // 8, 1) for k in range(40)),
     )
     statements: list[str] = []
 

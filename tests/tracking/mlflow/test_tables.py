@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from servers import MlflowTracker
 
 from runcard import errors
-from runcard.tracking.items import Metric, Param, RunLog, RunReader, RunScope, Tag
+from runcard.tracking.items import MetricValue, Param, RunLog, RunReader, RunScope, Tag
 from runcard.tracking.mlflow import MlflowReader, quiet_mlflow
 from runcard.tracking.mlflow.tables import open_tables
 
@@ -56,8 +56,8 @@ def readers(uri: str) -> Iterator[tuple[RunReader, RunReader]]:
 
 def trial(k: int, experiment: str, key: str, *, score: float | None, start: int, protocol: str = "p") -> RunLog:
     tags = {"runcard.protocol": protocol, "runcard.trial_key": key, "runcard.index": str(k), "owner's": f"Ada {k}"}
-    metrics = [] if score is None else [Metric("score", score, 0, 5), Metric("cv_auc_mean", score, 0, 5)]
-    folds = [] if score is None else [Metric("cv_auc", score + fold / 10, fold, 5) for fold in (2, 0, 1)]
+    metrics = [] if score is None else [MetricValue("score", score, 0, 5), MetricValue("cv_auc_mean", score, 0, 5)]
+    folds = [] if score is None else [MetricValue("cv_auc", score + fold / 10, fold, 5) for fold in (2, 0, 1)]
     params = [Param("depth", str(k)), *([Param("note", 'größe, "x"\n|')] if k % 2 else [])]
     items = (*params, *metrics, *folds, *(Tag(*tag) for tag in tags.items()))
     status = "FINISHED" if score is not None else "FAILED"

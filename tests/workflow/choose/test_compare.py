@@ -14,7 +14,7 @@ from servers import MlflowTracker, run_mlflow
 
 from runcard import errors
 from runcard.project import Project, Settings
-from runcard.tracking.items import Metric, Param, RunLog, Tag
+from runcard.tracking.items import MetricValue, Param, RunLog, Tag
 from runcard.tracking.ranking import RunComparison
 from runcard.workflow.choose.compare import compare_runs
 
@@ -50,12 +50,12 @@ def card(experiment: str, protocol: str, start: int, **tags: Any) -> RunLog:
 def trial(of: RunLog, parent: str, k: int, folds: tuple[float, ...], **more: Any) -> RunLog:
     protocol = next(tag.value for tag in of.items if isinstance(tag, Tag) and tag.name == "runcard.protocol")
     tags = {"runcard.protocol": protocol, "runcard.trial_key": f"{protocol}{k}", "runcard.index": str(k)}
-    scores = [Metric("cv_roc_auc", score, fold, 1) for fold, score in enumerate(folds)]
-    scores += [Metric("cv_rmse", 1 - score, fold, 1) for fold, score in enumerate(folds)]
+    scores = [MetricValue("cv_roc_auc", score, fold, 1) for fold, score in enumerate(folds)]
+    scores += [MetricValue("cv_rmse", 1 - score, fold, 1) for fold, score in enumerate(folds)]
     if folds:
         mean = sum(folds) / len(folds)
-        scores += [Metric("cv_roc_auc_mean", mean, 0, 1), Metric("cv_rmse_mean", 1 - mean, 0, 1)]
-    others = [Metric(name, value, 0, 1) for name, value in more.items()]
+        scores += [MetricValue("cv_roc_auc_mean", mean, 0, 1), MetricValue("cv_rmse_mean", 1 - mean, 0, 1)]
+    others = [MetricValue(name, value, 0, 1) for name, value in more.items()]
     items = (Param("model", "m"), Param("k", str(k)), *scores, *others, *(Tag(*tag) for tag in tags.items()))
     name = f"{of.experiment}-{protocol}{k}"
     return RunLog(name, "trial", name, of.experiment, of.started_ms + k, "FINISHED", of.started_ms + 9, parent, items)

@@ -20,8 +20,8 @@ from runcard.card import load_card
 from runcard.catalog.registered import load_catalog
 from runcard.data.fingerprint import fingerprint
 from runcard.data.lockfile import read_lock
-from runcard.data.splitfile import read_folds
-from runcard.data.store import open_store
+from runcard.data.splitfile import read_split
+from runcard.data.store import open_data_store
 from runcard.plan import make_plan
 from runcard.project import Project, find_project
 from runcard.workflow.datasets import list_locked, lock_dataset, restore_dataset, snapshot, verify_locked
@@ -76,7 +76,7 @@ def lock_now(card: Path) -> None:
     content = Content(found.table, found.plan.fingerprint, found.stamp, found.card.data.na_values)
     locked, _ = lock_first(found.project, content, found.catalog)
     if snapshot.is_wanted(found.project, content, locked):
-        snapshot.keep_job(open_store(found.project), content, locked)()
+        snapshot.keep_job(open_data_store(found.project), content, locked)()
 
 
 def edit(table: Path, column: str = "age", value: Any = 99) -> None:
@@ -107,7 +107,7 @@ def test_the_first_run_locks_and_later_ones_check(tmp_path: Path, empty_mlflow_d
 
     # What the run left in MLflow tells the split and the lock, without the project.
     client = MlflowClient(result.tracking_uri)
-    train, test, folds = read_folds(Path(client.download_artifacts(result.run_id, "split.parquet", str(tmp_path))))
+    train, test, folds = read_split(Path(client.download_artifacts(result.run_id, "split.parquet", str(tmp_path))))
     assert (len(train), len(test), folds) == (120, 40, ())
     data = json.loads(Path(client.download_artifacts(result.run_id, "provenance/data.json", str(tmp_path))).read_text())
     assert data["locked"]["fingerprint"] == locked.content.digest

@@ -14,7 +14,7 @@ from runcard.catalog.metrics import resolve_metric
 from runcard.catalog.registered import Catalog
 from runcard.data.target import encode_target
 from runcard.promotion import Duel
-from runcard.workflow.promote.duel import Contender, Rows, compare_on
+from runcard.workflow.promote.duel import Contender, HeldOutRows, compare_on
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +24,7 @@ def duel(metric: str, good: Any, bad: Any, truth: pd.Series[Any], task: Any) -> 
     frame = pd.DataFrame({"x": np.arange(60.0)})
     target = encode_target(truth, task=task)
     found = resolve_metric(metric, task=task, n_classes=target.n_classes or None, catalog=Catalog())
-    rows = Rows(frame, target.values, np.arange(60), target, found, seed=0)
+    rows = HeldOutRows(frame, target.values, np.arange(60), target, found, seed=0)
     first, second = (Contender(model.__class__.__name__, model.fit(frame, truth), ("x",)) for model in (good, bad))
     return compare_on(rows, first, second, confidence=0.95)
 

@@ -233,7 +233,7 @@ def test_what_is_not_as_recorded_is_not_comparable(
     kept: Again, file: str, old: str, new: str, expected: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Decided before anything is trained."""
-    monkeypatch.setattr(here, "carry_out", None)
+    monkeypatch.setattr(here, "train_again", None)
     kept.edit(file, old, new)
     replay = kept.again(kept.run_of("logistic_regression"))
     assert (replay.verdict, replay.n_repeats, replay.scores) == ("not comparable", 0, ())

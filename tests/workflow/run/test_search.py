@@ -20,7 +20,7 @@ from runcard.plan import Plan, Trial
 from runcard.record import Record
 from runcard.tabular import FitTask, stage_table
 from runcard.workflow.resolve import resolve
-from runcard.workflow.run.search import Sweep, sweep
+from runcard.workflow.run.search import RunningSearch, sweep
 from runcard.workflow.run.train import Bench
 
 MODELS = [
@@ -90,7 +90,7 @@ class Story:
             return (known or {}).get(trial.key)
 
         self.engine = Shuffled(n_workers, seed)
-        self.state = Sweep(self.plan, find)
+        self.state = RunningSearch(self.plan, find)
         bench = Bench(self.engine, self._folder / "table", self._folder / "scratch", lambda key: None)
         pending = self.state.ask_known()
         for record in sweep(self.plan, self.state, pending, bench):
@@ -143,7 +143,7 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(
 
 def test_a_search_that_is_over_runs_nothing(story: Story, calm: Any) -> None:
     known = story.run()
-    state = Sweep(story.plan, lambda trial: known.get(trial.key))
+    state = RunningSearch(story.plan, lambda trial: known.get(trial.key))
     assert state.ask_known() == []
     assert state.is_over
     assert [trial.key for trial in state.trials] == sorted(calm, key=lambda key: calm[key][0])

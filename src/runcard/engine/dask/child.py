@@ -81,7 +81,7 @@ def _write(pipe: Any, message: object) -> None:
     pipe.flush()
 
 
-def main() -> None:
+def answer_parent() -> None:
     """Be the child: answer until the pipe is closed."""
     questions, answers = _own_pipes()
     problem = None
@@ -133,4 +133,4 @@ def _line(error: BaseException) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    answer_parent()

@@ -21,7 +21,7 @@ from typing import Any
 
 from runcard import errors
 from runcard.engine.chunks import Chunk
-from runcard.engine.dask.parcel import Parcel, pack
+from runcard.engine.dask.parcel import PackedFolder, pack
 from runcard.engine.dask.versions import differences, unfit
 from runcard.engine.dask.workbench import Answer, Copy, Gone, Setup, Workbench, close_workbench, run_on
 from runcard.redact import redact
@@ -279,7 +279,7 @@ def _set_up(setup: Setup) -> Workbench:
     return Workbench(setup, Path(get_worker().local_directory))
 
 
-def _make_copy(bench: Any, parcel: Parcel) -> Copy | Gone:
+def _make_copy(bench: Any, parcel: PackedFolder) -> Copy | Gone:
     """Unpack a folder; runs on the worker."""
     return Copy(parcel, bench.new_folder()) if isinstance(bench, Workbench) else Gone()
 

@@ -9,7 +9,7 @@ from typing import Self, TypeVar
 from runcard.engine.base import Later, Lost
 from runcard.engine.chunks import Pace, Source
 from runcard.engine.dask.cluster import Cluster
-from runcard.engine.dask.job import Job
+from runcard.engine.dask.job import EngineCall
 from runcard.engine.dask.parcel import own_code
 
 Task = TypeVar("Task")
@@ -79,7 +79,7 @@ class DaskEngine:
         if self._cluster is None:
             raise RuntimeError("the engine was not entered")
         self._cluster.drop_old_copies()
-        job = Job(self._cluster, function, Source(tasks), self._pace)
+        job = EngineCall(self._cluster, function, Source(tasks), self._pace)
         try:
             yield from job.results()
         finally:

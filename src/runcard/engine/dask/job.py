@@ -34,7 +34,7 @@ class Flight:
     """For how many chunks it counts; one that is to be alone there fills the worker."""
 
 
-class Job:
+class EngineCall:
     """One call of `run` under way."""
 
     def __init__(self, cluster: Cluster, function: Callable[[Any], Any], source: Source, pace: Pace) -> None:

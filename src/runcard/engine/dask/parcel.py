@@ -16,7 +16,7 @@ _FOREIGN = ("site-packages", "dist-packages")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Parcel:
+class PackedFolder:
     """The files of a folder: path in it -> bytes, (n_bytes,), which travel without being copied."""
 
     files: Mapping[str, np.ndarray]
@@ -30,12 +30,12 @@ class Parcel:
             content.tofile(path)
 
 
-def pack(folder: Path) -> Parcel:
+def pack(folder: Path) -> PackedFolder:
     """Read all files of a folder; a folder that is not there has none."""
     import numpy as np
 
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    return Parcel({path.relative_to(folder).as_posix(): np.fromfile(path, dtype=np.uint8) for path in paths})
+    return PackedFolder({path.relative_to(folder).as_posix(): np.fromfile(path, dtype=np.uint8) for path in paths})
 
 
 def relocated(task: Any, places: Mapping[Path, Path]) -> Any:

@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
 from runcard.engine.dask.child import Child, ChildDied
-from runcard.engine.dask.parcel import Parcel, pack
+from runcard.engine.dask.parcel import PackedFolder, pack
 
 _OPEN: weakref.WeakValueDictionary[str, Workbench] = weakref.WeakValueDictionary()
 
@@ -41,7 +41,7 @@ class Answer:
     seconds: float = 0.0
     pickled: bytes = b""
     text: str = ""
-    written: tuple[Parcel, ...] = ()
+    written: tuple[PackedFolder, ...] = ()
 
 
 class Gone:
@@ -125,7 +125,7 @@ class Workbench:
 class Copy:
     """A folder of the main process on a worker; its files go with it."""
 
-    def __init__(self, parcel: Parcel, folder: Path) -> None:
+    def __init__(self, parcel: PackedFolder, folder: Path) -> None:
         self.folder = folder
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         parcel.unpack(folder)

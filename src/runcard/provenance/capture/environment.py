@@ -222,12 +222,12 @@ def sources_of(packages: Iterable[Distribution], top: Path) -> dict[str, dict[st
         text = package.read_text("direct_url.json")
         name = normalised(package.name or "") if text else ""
         if text and name not in seen:  # of two, the first on the path is imported
-            found[name] = source_of(text, top)
+            found[name] = build_source(text, top)
         seen.add(name)
     return dict(sorted(found.items()))
 
 
-def source_of(direct_url: str, top: Path) -> dict[str, Any]:
+def build_source(direct_url: str, top: Path) -> dict[str, Any]:
     """Describe a source as its `direct_url.json` does (PEP 610), without credentials.
 
     A folder below the repository's top is `folder`, relative to it, in place of `url`: so it is found in a clone.

@@ -47,10 +47,12 @@ def style(
 ) -> None:
     """Give axes their words and their look."""
     axes.set_facecolor("white")
-    axes.set_title(shown(title), loc="left", fontsize=13, color=INK, pad=24)
-    axes.annotate(shown(subtitle), (0, 1), (0, 7), "axes fraction", "offset points", fontsize=9, color=FAINT_INK)
-    axes.set_xlabel(shown(x), fontsize=10, color=INK, labelpad=6)
-    axes.set_ylabel(shown(y), fontsize=10, color=INK, labelpad=6)
+    axes.set_title(drawable_text(title), loc="left", fontsize=13, color=INK, pad=24)
+    axes.annotate(
+        drawable_text(subtitle), (0, 1), (0, 7), "axes fraction", "offset points", fontsize=9, color=FAINT_INK
+    )
+    axes.set_xlabel(drawable_text(x), fontsize=10, color=INK, labelpad=6)
+    axes.set_ylabel(drawable_text(y), fontsize=10, color=INK, labelpad=6)
     axes.tick_params(colors=FAINT_INK, labelcolor=INK, labelsize=9, length=3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(LINE)
@@ -94,7 +96,7 @@ def _make_room(figure: Figure) -> None:
     )
 
 
-def shown(text: str, limit: int | None = None) -> str:
+def drawable_text(text: str, limit: int | None = None) -> str:
     """Prepare a user's text for drawing: on one line, its middle shortened, a dollar sign no formula.
 
     Signs that the font lacks become squares here, where matplotlib would warn and draw the same.

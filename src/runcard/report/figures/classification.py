@@ -14,8 +14,8 @@ from runcard.report.figures.canvas import (
     INK,
     PALE,
     add_legend,
+    drawable_text,
     make_figure,
-    shown,
     style,
     to_png,
 )
@@ -152,7 +152,7 @@ def _name_classes(axes: Axes, view: FinalistView, support: NDArray[Any], cell: f
     n = len(view.classes)
     places = range(0, n, -(-n // _MOST_NAMED_CLASSES))
     size = 9.5 if n <= 12 else 8 if n <= _MOST_NUMBERED_CLASSES else 6
-    names = [shown(view.classes[i], _LONGEST_NAME) for i in places]
+    names = [drawable_text(view.classes[i], _LONGEST_NAME) for i in places]
     axes.set_xticks(places, names, fontsize=size)
     if max(map(len, names)) * size * _LETTER_WIDTH > cell:
         slope = 90 if n > 12 else 40
@@ -263,7 +263,7 @@ def _draw_curves(axes: Axes, view: FinalistView, curves: list[_Curve], area: str
             linestyle=DASHES[place % len(DASHES)],
             linewidth=2.2 if len(curves) == 1 else 1.6,
             drawstyle=where,
-            label=f"{area} {curve.area:.3f}  {shown(view.classes[curve.code], _LONGEST_NAME)}",
+            label=f"{area} {curve.area:.3f}  {drawable_text(view.classes[curve.code], _LONGEST_NAME)}",
         )
     if len(coloured) < len(curves):
         axes.plot([], [], color=PALE, label=f"the other {len(curves) - len(coloured)} classes")
@@ -276,7 +276,7 @@ def _finish(axes: Axes, view: FinalistView, title: str, x: str, y: str) -> None:
     n = len(view.classes)
     if n == 2:
         positive = view.classes[1 if view.positive is None else view.positive]
-        about = f"positive class: {shown(positive, _LONGEST_NAME)}"
+        about = f"positive class: {drawable_text(positive, _LONGEST_NAME)}"
     else:
         about = "each class against the rest"
         about += f", the {_N_HARDEST} hardest in colour" if n > _MOST_COLOURED_CLASSES else ""

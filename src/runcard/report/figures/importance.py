@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runcard.report.figures.canvas import BLUE, INK, make_figure, shown, style, to_png
+from runcard.report.figures.canvas import BLUE, INK, drawable_text, make_figure, style, to_png
 from runcard.report.figures.view import FinalistView
 
 _MOST_BARS = 20
@@ -22,7 +22,7 @@ def draw_importances(view: FinalistView) -> bytes | None:
     n = len(view.importances)
     subtitle = f"the first {len(top)} of {n} features" if n > len(top) else f"{n} feature{'s' if n > 1 else ''}"
     style(axes, title="Feature importance", subtitle=subtitle, x="importance", y="", grid="x")
-    axes.set_yticks(rows, [shown(name, _LONGEST_NAME) for name, _ in top])
+    axes.set_yticks(rows, [drawable_text(name, _LONGEST_NAME) for name, _ in top])
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(top) - 0.4 if len(top) > 2 else 2.6, -0.6)
     axes.set_xlim(0, 1.12 * (max(value for _, value in top) or 1))

@@ -150,6 +150,6 @@ def _check_form(answer: requests.Response) -> None:
 
 
 def _described(answer: requests.Response) -> str:
-    from runcard.tracking.judged import describe
+    from runcard.tracking.judged import describe_answer
 
-    return f"HTTP {answer.status_code}, {describe(answer.content)}"
+    return f"HTTP {answer.status_code}, {describe_answer(answer.content)}"

@@ -15,7 +15,7 @@ from runcard import errors
 from runcard.tracking import addresses
 from runcard.tracking.judged import judge_server
 from runcard.tracking.mlflow.answers import bounded_answers
-from runcard.tracking.mlflow.opening import let_go, open_store
+from runcard.tracking.mlflow.opening import let_go, open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -109,7 +109,7 @@ class Connection:
     def client(self) -> MlflowClient:
         """Connect to MLflow."""
         with self.translated("MLflow's store could not be opened"):
-            client = open_store(self.uri, self._exits, makes=self.makes)
+            client = open_client(self.uri, self._exits, makes=self.makes)
         self._exits.callback(let_go, client.tracking_uri)
         return client
 

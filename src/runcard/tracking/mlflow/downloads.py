@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runcard.bounds import MOST_FILES, MOST_MODEL_BYTES, kind_of
+from runcard.bounds import MOST_FILES, MOST_MODEL_BYTES, special_file_kind
 
 if TYPE_CHECKING:
     from mlflow.entities import FileInfo
@@ -73,5 +73,5 @@ def _refuse_what_is_none(files: Any, file: FileInfo) -> None:
     if folder is None or file.is_dir:
         return
     path = Path(folder, file.path)
-    if path.exists() and (kind := kind_of(path.stat().st_mode)):
+    if path.exists() and (kind := special_file_kind(path.stat().st_mode)):
         raise ValueError(f"`{file.path}` is {kind}")

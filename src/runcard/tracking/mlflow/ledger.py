@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 from runcard import errors
 from runcard.bounds import MOST_TEXT_BYTES
-from runcard.promotion import Promotion, event_text, read_promotion, to_json
+from runcard.promotion import Promotion, event_text, promotion_json, read_promotion
 from runcard.redact import redact
 from runcard.tracking import addresses
-from runcard.tracking.entries import LEDGER, SIGNATURE_TAG, Entry, linked, this_process
+from runcard.tracking.entries import LEDGER, SIGNATURE_TAG, LedgerEntry, linked, this_process
 from runcard.tracking.items import KIND_TAG, NAME_LIMIT, TAG_LIMIT, storable
 from runcard.tracking.mlflow.answers import pages_of
 from runcard.tracking.mlflow.connection import PAGE, Connection
@@ -55,7 +55,7 @@ class MlflowLedger(Connection):
         super().__init__(uri)
         self._artifact_root = artifact_root
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[LedgerEntry]:
         """List all events in their order.
 
         Raises
@@ -68,7 +68,7 @@ class MlflowLedger(Connection):
             self._remove_late(others, chain)
             return self._entries(chain)
 
-    def examine(self) -> tuple[list[Entry], list[str]]:
+    def examine(self) -> tuple[list[LedgerEntry], list[str]]:
         """List all events, and what of them is not as it was written, a line each."""
         try:
             with self.translated("the ledger could not be read"):
@@ -86,7 +86,9 @@ class MlflowLedger(Connection):
             *(f"the event {run.info.run_name}, run {run.info.run_id[:8]}, was taken out of its place" for run in loose),
         ]
 
-    def append(self, promotion: Promotion, after: Entry | None, sign: Sign = lambda text: "") -> Entry | None:
+    def append(
+        self, promotion: Promotion, after: LedgerEntry | None, sign: Sign = lambda text: ""
+    ) -> LedgerEntry | None:
         """Write an event behind the last one, signed if `sign` gives a signature; None if somebody else was first."""
         with self.translated("the event could not be written to the ledger"):
             if after is None:
@@ -100,7 +102,7 @@ class MlflowLedger(Connection):
             self.client.delete_run(written.event_id)
             return None
 
-    def finish(self, entry: Entry, *, version: int) -> Entry:
+    def finish(self, entry: LedgerEntry, *, version: int) -> LedgerEntry:
         """Note that what an event says has been carried out."""
         done = replace(entry, promotion=replace(entry.promotion, version=version), is_finished=True)
         with self.translated("the ledger could not be written"):
@@ -109,7 +111,7 @@ class MlflowLedger(Connection):
             self.client.set_terminated(entry.event_id, "FINISHED")
         return done
 
-    def annul(self, entry: Entry, why: str) -> None:
+    def annul(self, entry: LedgerEntry, why: str) -> None:
         """Note that an event cannot be carried out any more: it keeps its place, and never happened."""
         with self.translated("the ledger could not be written"):
             self.client.set_tag(entry.event_id, VOID_TAG, why[: TAG_LIMIT // 2])
@@ -145,7 +147,7 @@ class MlflowLedger(Connection):
             )
         return str(found.experiment_id)
 
-    def _begin(self, promotion: Promotion, sign: Sign) -> Entry | None:
+    def _begin(self, promotion: Promotion, sign: Sign) -> LedgerEntry | None:
         from mlflow.exceptions import MlflowException
 
         name = _BEGUN + uuid.uuid4().hex
@@ -206,13 +208,15 @@ class MlflowLedger(Connection):
 
     # Events as runs
 
-    def _write(self, promotion: Promotion, experiment_id: str, sign: Sign, after: Entry | None = None) -> Entry:
+    def _write(
+        self, promotion: Promotion, experiment_id: str, sign: Sign, after: LedgerEntry | None = None
+    ) -> LedgerEntry:
         from mlflow.entities import Param, RunTag
 
         place = after.event_id if after else FIRST
         tags = {KIND_TAG: "event", AFTER_TAG: place, OWNER_TAG: this_process(), "mlflow.user": promotion.who}
         run = self.client.create_run(experiment_id, tags=tags, run_name=str(promotion)[:NAME_LIMIT])
-        entry = Entry(str(run.info.run_id), promotion, owner=this_process(), before=after.link if after else "")
+        entry = LedgerEntry(str(run.info.run_id), promotion, owner=this_process(), before=after.link if after else "")
         entry = replace(entry, signature=sign(event_text(entry.digest)))
         params = {DIGEST: entry.digest} | ({BEFORE: entry.before} if after else {})
         signed = [RunTag(SIGNATURE_TAG, entry.signature)] if entry.signature else []
@@ -224,7 +228,7 @@ class MlflowLedger(Connection):
         """Write an event as tags for who looks at the page, as one tag for reading it back, and as files."""
         from mlflow.entities import RunTag
 
-        text = to_json(promotion)
+        text = promotion_json(promotion)
         tags = {f"runcard.{name}": value for name, value in _shown(promotion).items() if value}
         tags |= {"mlflow.runName": str(promotion)[:NAME_LIMIT]} | ({EVENT_TAG: text} if len(text) <= TAG_LIMIT else {})
         self.client.log_batch(event_id, tags=[RunTag(name, value) for name, value in tags.items()])
@@ -234,21 +238,21 @@ class MlflowLedger(Connection):
             Path(folder, "gates.json").write_text(json.dumps(gates, indent=2, ensure_ascii=False), "utf-8")
             self.client.log_artifacts(event_id, folder)
 
-    def _entries(self, chain: Sequence[Run]) -> list[Entry]:
+    def _entries(self, chain: Sequence[Run]) -> list[LedgerEntry]:
         """Read events; those made before events were chained get what they would hold."""
-        found: list[Entry] = []
+        found: list[LedgerEntry] = []
         for run in chain:
             entry = self._entry(run)
             found.append(entry if entry.is_chained or not found else replace(entry, before=found[-1].link))
         return found
 
-    def _entry(self, run: Run) -> Entry:
+    def _entry(self, run: Run) -> LedgerEntry:
         text = run.data.tags.get(EVENT_TAG) or self.read_text(run.info.run_id, "event.json")
         try:
             promotion = read_promotion(text)
         except (ValueError, TypeError, KeyError):
             raise self._unusable(f"its event {run.info.run_id} is not what runcard writes") from None
-        return Entry(
+        return LedgerEntry(
             run.info.run_id,
             promotion,
             run.info.status == "FINISHED",
@@ -259,7 +263,7 @@ class MlflowLedger(Connection):
             run.data.tags.get(SIGNATURE_TAG, ""),
         )
 
-    def _unlike(self, run: Run, entry: Entry) -> list[str]:
+    def _unlike(self, run: Run, entry: LedgerEntry) -> list[str]:
         """Say what of a finished event's run does not say the same as the event."""
         found = []
         if run.info.lifecycle_stage != "active":
@@ -269,7 +273,7 @@ class MlflowLedger(Connection):
             edited = [name for name, value in shown.items() if run.data.tags.get(name, "") != value]
             if edited:
                 found.append(f"the tags of {entry} were edited: {errors.listing(edited)}")
-            if json.loads(self.read_text(entry.event_id, "event.json")) != json.loads(to_json(entry.promotion)):
+            if json.loads(self.read_text(entry.event_id, "event.json")) != json.loads(promotion_json(entry.promotion)):
                 found.append(f"the file `event.json` of {entry} was edited")
         return found
 
@@ -302,7 +306,7 @@ class MlflowLedger(Connection):
         )
 
 
-def _breaks(chain: Sequence[Run], entries: Sequence[Entry]) -> Iterator[str]:
+def _breaks(chain: Sequence[Run], entries: Sequence[LedgerEntry]) -> Iterator[str]:
     """Say where events are not as they were chained; those made before there were digests hold none."""
     is_chained = False
     for at, (run, entry) in enumerate(zip(chain, entries, strict=True)):

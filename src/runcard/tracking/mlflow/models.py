@@ -139,7 +139,7 @@ def _dump(pipeline: Any, file: Path, model_format: ModelFormat, own: OwnCode) ->
     try:
         skops.io.dump(pipeline, file, compression=zipfile.ZIP_DEFLATED, compresslevel=1)
     except Exception as error:  # whatever the __getstate__ or __reduce__ of a part raises
-        raise trust.refusal("the model cannot be kept in skops format", addresses.reason(error)) from error
+        raise trust.untrusted_types("the model cannot be kept in skops format", addresses.reason(error)) from error
     return trust.trusted_types(file, own)
 
 

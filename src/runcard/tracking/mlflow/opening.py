@@ -27,7 +27,7 @@ _KEPT_EMPTY = {"alembic_version", "experiments", "workspaces", "sqlite_sequence"
 """Tables that have rows in a database in which nothing was recorded."""
 
 
-def open_store(uri: str, exits: ExitStack, *, makes: bool) -> MlflowClient:
+def open_client(uri: str, exits: ExitStack, *, makes: bool) -> MlflowClient:
     """Connect MLflow's client to an address.
 
     Parameters

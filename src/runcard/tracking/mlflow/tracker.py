@@ -19,7 +19,7 @@ from runcard.tracking.items import (
     DatasetInput,
     Distinction,
     Item,
-    Metric,
+    MetricValue,
     ModelFiles,
     Param,
     RunLog,
@@ -220,7 +220,7 @@ class MlflowTracker(MlflowReader):
         opened, sent = self._just_opened
         tags = [tag for tag in _of(Tag, items) if run_id != opened or tag not in sent]
         params = [entities.Param(param.name, param.value) for param in _of(Param, items)]
-        metrics = _metrics(_of(Metric, items), model_id=None)
+        metrics = _metrics(_of(MetricValue, items), model_id=None)
         sent_tags = [entities.RunTag(tag.name, seal.kept(tag)) for tag in tags]
         few_params: list[entities.Param]
         few_tags: list[entities.RunTag]

@@ -37,7 +37,7 @@ def trusted_types(model_file: Path, own: OwnCode) -> list[str]:
 
     with _open(model_file, model_file.name) as model:
         if foreign := model.foreign(own):
-            raise refusal(
+            raise untrusted_types(
                 f"the model holds types that are not known to be safe to load: {errors.listing(foreign)}",
                 "a model file names the code that runs when it is loaded",
             )
@@ -135,7 +135,7 @@ def _damaged(path: Path, name: str, error: BaseException) -> errors.ModelDamaged
     )
 
 
-def refusal(what: str, why: str) -> errors.TypesUntrusted:
+def untrusted_types(what: str, why: str) -> errors.TypesUntrusted:
     """Build the error for a model that cannot be kept in skops format."""
     return errors.TypesUntrusted(
         what,

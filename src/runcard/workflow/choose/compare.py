@@ -16,7 +16,7 @@ from runcard.project import Project, find_project, import_modules
 from runcard.tracking.backends import open_reader
 from runcard.tracking.items import OUR_TAGS, RunRanking, RunReader, RunRow
 from runcard.tracking.ranking import RunComparison, Yardstick, compare_ranking
-from runcard.workflow.agreement import Agreed, rank_agreed, read_folds, require_agreement
+from runcard.workflow.agreement import Agreed, rank_agreed, read_fold_scores, require_agreement
 from runcard.workflow.refs import PROTOCOL, Chosen, choose_runs, find_run, require_one_protocol
 
 TOP = 20
@@ -201,4 +201,4 @@ def _baseline(name: str, ranking: RunRanking, chosen: Chosen, reader: RunReader,
 
 def _folds_of(run: RunRow, yardstick: Yardstick, reader: RunReader, project: Project) -> dict[str, tuple[float, ...]]:
     require_agreement(run, project)
-    return read_folds([run], yardstick.metric, reader, project) if yardstick.has_folds else {}
+    return read_fold_scores([run], yardstick.metric, reader, project) if yardstick.has_folds else {}

@@ -43,7 +43,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class SelectionResult:
     """A decision about an experiment in MLflow."""
 
     experiment: str
@@ -66,7 +66,7 @@ class Selection:
 
 def select(
     experiment: str, project: Project, wish: Wish | None = None, *, card: Card | None = None, dry_run: bool = False
-) -> Selection:
+) -> SelectionResult:
     """Choose among the trials of an experiment's latest card; all of its protocol compare.
 
     Parameters
@@ -97,7 +97,7 @@ def select(
     return _selection(experiment, decision, apart, is_trial=True)
 
 
-def select_plain(experiment: str, project: Project, wish: Wish, *, dry_run: bool = False) -> Selection:
+def select_plain(experiment: str, project: Project, wish: Wish, *, dry_run: bool = False) -> SelectionResult:
     """Choose among the finished runs of an experiment, whatever script made them.
 
     Metrics go by their names in MLflow. Nobody knows of folds there, so the only rule is `best`.
@@ -266,9 +266,9 @@ def _write(decision: Decision, experiment: str, tracker: Tracker, *, run_id: str
     tracker.distinguish(experiment, distinction(told, chosen, protocol))
 
 
-def _selection(experiment: str, decision: Decision, apart: tuple[Apart, ...], *, is_trial: bool) -> Selection:
+def _selection(experiment: str, decision: Decision, apart: tuple[Apart, ...], *, is_trial: bool) -> SelectionResult:
     problem = None if decision.winner else nothing_qualifies(decision, f"experiment `{experiment}`")
-    return Selection(experiment, decision, is_trial, problem, apart)
+    return SelectionResult(experiment, decision, is_trial, problem, apart)
 
 
 def _altered(apart: Sequence[Apart]) -> dict[str, int]:

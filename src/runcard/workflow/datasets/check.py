@@ -12,10 +12,10 @@ from runcard.catalog.registered import Catalog
 from runcard.data.change import Frames, describe_change
 from runcard.data.dvc import find_tracked
 from runcard.data.fingerprint import Fingerprint, fingerprint
-from runcard.data.locked import DATASET, DvcVersion, Locked, lock_content, name_of, read_bytes, tidy
+from runcard.data.locked import DATASET, DvcVersion, Locked, lock_content, locked_name, read_bytes, tidy
 from runcard.data.lockfile import NAME, lock_for_writing, read_lock
 from runcard.data.source import SourceStamp, Table, check_unchanged, read_table
-from runcard.data.store import open_store
+from runcard.data.store import open_data_store
 from runcard.project import Project
 from runcard.provenance.git import GitSilent, ask_git
 from runcard.workflow.datasets.read import function_of
@@ -36,7 +36,7 @@ class Content:
     @property
     def name(self) -> str:
         """The name that the lock has it under."""
-        return name_of(self.table.source, self.na_values)
+        return locked_name(self.table.source, self.na_values)
 
 
 def check_locked(project: Project, table: Table, content: Fingerprint, na_values: Sequence[str] = ()) -> None:
@@ -47,7 +47,7 @@ def check_locked(project: Project, table: Table, content: Fingerprint, na_values
     DataNotAsLocked, LockUnreadable
     """
     lock = read_lock(project.root)
-    locked = lock.get(name_of(table.source, na_values))
+    locked = lock.get(locked_name(table.source, na_values))
     if locked is not None:
         require_same(project, locked, table, content)
     else:
@@ -62,13 +62,13 @@ def require_same(project: Project, locked: Locked, table: Table, content: Finger
     DataNotAsLocked
     """
     if content.digest != locked.content.digest:
-        raise _not_as_locked(locked, describe(project, locked, table, content))
+        raise _not_as_locked(locked, explain_change(project, locked, table, content))
 
 
-def describe(project: Project, locked: Locked, table: Table, content: Fingerprint) -> tuple[str, ...]:
+def explain_change(project: Project, locked: Locked, table: Table, content: Fingerprint) -> tuple[str, ...]:
     """Say what changed since a name was locked, by rows and values where the old content is kept."""
     try:
-        store = open_store(project)
+        store = open_data_store(project)
         kept = store.find(locked.content.digest)
         old = store.read(kept, name=table.name, source=table.source).frame if kept else None
     except errors.RuncardError:

@@ -11,7 +11,7 @@ from runcard.data.dvc import bring_missing_file, find_tracked
 from runcard.data.fingerprint import fingerprint
 from runcard.data.locked import DATASET, Locked
 from runcard.data.lockfile import lock_for_writing, read_lock
-from runcard.data.store import open_store
+from runcard.data.store import open_data_store
 from runcard.project import Project
 from runcard.workflow.datasets.check import Content, make_entry, require_same, with_dvc
 from runcard.workflow.datasets.names import entries_meant, paths_meant
@@ -54,7 +54,7 @@ def lock_dataset(project: Project, name: str, *, reason: str | None = None) -> t
 
 def _write(entries: Sequence[tuple[Content, Locked]], project: Project) -> list[Locked]:
     """Keep contents, then lock them: what is locked can be had again."""
-    store = open_store(project)
+    store = open_data_store(project)
     for content, locked in entries:
         if is_wanted(project, content, locked):
             keep_job(store, content, locked)()

@@ -9,13 +9,13 @@ from runcard.card import Card
 from runcard.catalog.registered import Catalog
 from runcard.data.dvc import find_tracked, open_version
 from runcard.data.fingerprint import fingerprint
-from runcard.data.locked import DATASET, DvcVersion, Locked, name_of
+from runcard.data.locked import DATASET, DvcVersion, Locked, locked_name
 from runcard.data.lockfile import read_lock
 from runcard.data.source import Table, read_table
-from runcard.data.store import open_store
+from runcard.data.store import open_data_store
 from runcard.project import Project
-from runcard.workflow.datasets.check import describe
-from runcard.workflow.datasets.read import load_table, source_of
+from runcard.workflow.datasets.check import explain_change
+from runcard.workflow.datasets.read import card_source, load_table
 
 
 class _Elsewhere(Exception):
@@ -50,7 +50,7 @@ def obtain_table(card: Card, project: Project, catalog: Catalog, digest: str) ->
             answers.append(f"{place}: {error.what}" + (f", {error.why.splitlines()[0]}" if error.why else ""))
     raise errors.DataGone(
         f"the data of fingerprint {digest[:12]} are not to be had",
-        where=source_of(card, project),
+        where=card_source(card, project),
         why="\n".join(answers),
         hint="bring the file back as it was, or name the data store that keeps it: `data_store` under "
         "`[tool.runcard]`,\nor RUNCARD_DATA_STORE",
@@ -65,15 +65,15 @@ def _from_tree(card: Card, project: Project, catalog: Catalog, digest: str) -> T
     locked = _locked_as(card, project, digest)
     if locked is None:
         raise _Elsewhere(f"it has fingerprint {content.digest[:12]}, {content.n_rows:,} rows")
-    raise _Elsewhere("; ".join(describe(project, locked, table, content)))
+    raise _Elsewhere("; ".join(explain_change(project, locked, table, content)))
 
 
 def _from_store(card: Card, project: Project, digest: str) -> Table:
-    store = open_store(project)
+    store = open_data_store(project)
     kept = store.find(digest)
     if kept is None:
         raise _Elsewhere(f"it is not kept at {store.where}")
-    source = source_of(card, project)
+    source = card_source(card, project)
     return store.read(kept, name=source.removeprefix(DATASET).rpartition("/")[2], source=source)
 
 
@@ -87,9 +87,9 @@ def _from_dvc(card: Card, project: Project, digest: str) -> Table:
         table = read_table(path, na_values=card.data.na_values)
     if (found := fingerprint(table.frame).digest) != digest:
         raise _Elsewhere(f"it has fingerprint {found[:12]}")
-    return Table(table.name, source_of(card, project), table.frame)
+    return Table(table.name, card_source(card, project), table.frame)
 
 
 def _locked_as(card: Card, project: Project, digest: str) -> Locked | None:
-    locked = read_lock(project.root).get(name_of(source_of(card, project), card.data.na_values))
+    locked = read_lock(project.root).get(locked_name(card_source(card, project), card.data.na_values))
     return locked if locked is not None and locked.content.digest == digest else None

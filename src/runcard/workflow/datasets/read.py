@@ -24,7 +24,7 @@ def load_table(card: Card, project: Project, catalog: Catalog) -> tuple[Table, S
     return load_file(project, card.data.raw_path, card.data.na_values)
 
 
-def source_of(card: Card, project: Project) -> str:
+def card_source(card: Card, project: Project) -> str:
     """Name what the card reads as a table names its source."""
     if card.data.raw_path is None:
         return f"{DATASET}{card.data.dataset}"

@@ -14,7 +14,7 @@ from runcard.data.fingerprint import fingerprint
 from runcard.data.locked import Locked, copy_bytes
 from runcard.data.lockfile import read_lock
 from runcard.data.source import read_table
-from runcard.data.store import Kept, Store, full_suffix, open_store
+from runcard.data.store import Kept, Store, full_suffix, open_data_store
 from runcard.project import Project
 from runcard.workflow.datasets.names import find_entries
 
@@ -62,7 +62,7 @@ def _is_as_locked(path: Path, locked: Locked) -> bool:
 @contextmanager
 def _open_content(project: Project, locked: Locked) -> Iterator[Path]:
     """Give the locked bytes from the data store, else from DVC."""
-    path, store = project.root / locked.source, open_store(project)
+    path, store = project.root / locked.source, open_data_store(project)
     kept, tracked = _find_bytes(store, locked, path), find_tracked(path)
     if kept is not None:
         with store.open_file(kept) as found:
@@ -102,7 +102,7 @@ def _in_the_way(locked: Locked, path: Path) -> errors.DataInTheWay:
 
 
 def _no_file(locked: Locked, project: Project) -> errors.DataInTheWay:
-    store = open_store(project)
+    store = open_data_store(project)
     kept = store.find(locked.content.digest)
     place = f"{store.where}/files/{kept.file}" if kept else ""
     return errors.DataInTheWay(

@@ -9,7 +9,7 @@ from functools import partial
 from runcard import errors
 from runcard.data.locked import Locked
 from runcard.data.source import SourceStamp, Table
-from runcard.data.store import Store, full_suffix, open_store
+from runcard.data.store import Store, full_suffix, open_data_store
 from runcard.project import Project
 from runcard.workflow.datasets.check import Content
 
@@ -66,7 +66,7 @@ def keep_job(store: Store, content: Content, locked: Locked) -> Callable[[], Non
 
 def keep_beside(project: Project, content: Content, locked: Locked) -> Keeping | None:
     """Begin to keep a content, if the setting asks for it."""
-    return Keeping(keep_job(open_store(project), content, locked)) if is_wanted(project, content, locked) else None
+    return Keeping(keep_job(open_data_store(project), content, locked)) if is_wanted(project, content, locked) else None
 
 
 def _keep_table(store: Store, digest: str, table: Table) -> None:

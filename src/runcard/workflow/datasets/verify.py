@@ -10,9 +10,9 @@ from runcard.catalog.registered import Catalog, load_catalog
 from runcard.data.fingerprint import fingerprint
 from runcard.data.locked import Locked, as_dict
 from runcard.data.lockfile import read_lock
-from runcard.data.store import Kept, Store, open_store
+from runcard.data.store import Kept, Store, open_data_store
 from runcard.project import Project
-from runcard.workflow.datasets.check import describe
+from runcard.workflow.datasets.check import explain_change
 from runcard.workflow.datasets.names import find_entries
 from runcard.workflow.datasets.read import load_locked
 
@@ -43,7 +43,7 @@ def verify_locked(project: Project, name: str | None = None) -> list[Verdict]:
     ------
     LockUnreadable, DatasetNotLocked
     """
-    catalog, store = load_catalog(project), open_store(project)
+    catalog, store = load_catalog(project), open_data_store(project)
     lock = read_lock(project.root)
     chosen = lock.values() if name is None else find_entries(lock.values(), name, project)
     return [_verify(locked, project, catalog, store) for locked in chosen]
@@ -65,7 +65,7 @@ def _look_at_tree(locked: Locked, project: Project, catalog: Catalog) -> tuple[T
         return "changed", (f"{error.what}: {error.why}",)
     if content.digest == locked.content.digest:
         return "as locked", ()
-    return "changed", describe(project, locked, table, content)
+    return "changed", explain_change(project, locked, table, content)
 
 
 def _look_at_store(locked: Locked, store: Store) -> tuple[Shelf, tuple[str, ...]]:
@@ -100,5 +100,5 @@ def list_locked(project: Project) -> list[Shown]:
     ------
     LockUnreadable, StoreUnusable, ContentDamaged
     """
-    store = open_store(project)
+    store = open_data_store(project)
     return [Shown(locked, store.find(locked.content.digest)) for locked in read_lock(project.root).values()]

@@ -50,7 +50,7 @@ def fetch_apart(name: str, uri: str, place: Path) -> Fetched:
     file = place / "answer"
     # Not as arguments, which other users see: an address may hold a password.
     asked = pickle.dumps((name, uri, place, file))
-    command = [sys.executable, "-P", "-c", f"from {__name__} import answer; answer()"]
+    command = [sys.executable, "-P", "-c", f"from {__name__} import answer_fetch; answer_fetch()"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, start_new_session=True, **pipes) as process:  # type: ignore[call-overload]
         try:
@@ -79,7 +79,7 @@ def _died(name: str, uri: str, code: int, said: bytes) -> errors.TrackingError:
     return errors.TrackingError(f"`{name}` could not be fetched", where=redact(uri), why=why, hint="try it again")
 
 
-def answer() -> None:
+def answer_fetch() -> None:
     """Fetch what standard input asks for; what `fetch_apart` runs."""
     name, uri, place, file = pickle.load(sys.stdin.buffer)
     found: Any

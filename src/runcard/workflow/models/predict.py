@@ -12,7 +12,7 @@ from runcard import errors
 from runcard.data.batches import BATCH_ROWS, SUFFIXES, BatchSource, open_batches, read_batches
 from runcard.data.file import check_file
 from runcard.data.output import check_output, open_output
-from runcard.data.signature import Rows, check_columns, to_rows
+from runcard.data.signature import RowBatch, check_columns, to_rows
 from runcard.project import Project, find_project
 from runcard.tabular import last_line
 from runcard.tabular.prediction import Predicted, Predictor, abreast, predicted_table
@@ -48,7 +48,7 @@ class Prediction:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Batch:
     first: int
-    rows: Rows
+    rows: RowBatch
     id: tuple[str, Any]
 
 

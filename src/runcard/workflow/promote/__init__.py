@@ -2,14 +2,14 @@
 
 from runcard.workflow.promote.history import History, read_history
 from runcard.workflow.promote.promote import Promoted, promote
-from runcard.workflow.promote.register import Registered, register
+from runcard.workflow.promote.register import RegisteredVersion, register
 from runcard.workflow.promote.rollback import rollback
 from runcard.workflow.promote.verify import Verified, verify_history
 
 __all__ = [
     "History",
     "Promoted",
-    "Registered",
+    "RegisteredVersion",
     "Verified",
     "promote",
     "read_history",

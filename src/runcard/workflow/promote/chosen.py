@@ -19,7 +19,7 @@ _RUN = re.compile(r"[0-9a-f]{8,32}")
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class ChosenFinalist:
     """A finalist, and the card's run that it is of."""
 
     run: RunRow
@@ -46,7 +46,7 @@ class Chosen:
         return {name: value for name, value in known.items() if value}
 
 
-def find_chosen(desk: Desk, name: str | None) -> Chosen:
+def find_chosen(desk: Desk, name: str | None) -> ChosenFinalist:
     """Find the run that a user means.
 
     Parameters
@@ -81,7 +81,7 @@ def find_chosen(desk: Desk, name: str | None) -> Chosen:
     return _decided(desk, cards[0], experiment)
 
 
-def _of_run(desk: Desk, run: RunRow) -> Chosen:
+def _of_run(desk: Desk, run: RunRow) -> ChosenFinalist:
     experiment = desk.registry.experiment_of(run.run_id)
     if run.tags.get("runcard.kind") == "card":
         return _decided(desk, run, experiment)
@@ -93,10 +93,10 @@ def _of_run(desk: Desk, run: RunRow) -> Chosen:
             why="its card is not known",
             hint="register it in MLflow's page, or run a card: `runcard run CARD`",
         )
-    return Chosen(run, cards[0], experiment, "named by hand")
+    return ChosenFinalist(run, cards[0], experiment, "named by hand")
 
 
-def _decided(desk: Desk, card: RunRow, experiment: str) -> Chosen:
+def _decided(desk: Desk, card: RunRow, experiment: str) -> ChosenFinalist:
     """Take the decision of a card, or where none was recorded the trial that is best."""
     if card.tags.get(DECISION_TAG) == "none":
         raise errors.ModelMissing(
@@ -107,7 +107,7 @@ def _decided(desk: Desk, card: RunRow, experiment: str) -> Chosen:
         )
     decided = desk.registry.find_runs(card.tags.get(f"{DECISION_TAG}_run", "none"))
     if decided:
-        return Chosen(decided[0], card, experiment, "the decision")
+        return ChosenFinalist(decided[0], card, experiment, "the decision")
     with connect(desk.project, makes=False) as tracker:
         trials = tracker.read_runs(experiment, kind="trial")
     protocol = card.tags.get("runcard.protocol")
@@ -117,7 +117,7 @@ def _decided(desk: Desk, card: RunRow, experiment: str) -> Chosen:
     best = card.tags.get("runcard.best_trial")
     found = next((row for row in finalists if row.tags.get("runcard.trial_key") == best), None)
     if found is not None:
-        return Chosen(found, card, experiment, "the best trial")
+        return ChosenFinalist(found, card, experiment, "the best trial")
     raise errors.ModelMissing(
         f"the card's run {card.name} has no finalist",
         where=redact(desk.registry.uri),

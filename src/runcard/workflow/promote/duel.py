@@ -34,7 +34,7 @@ PARTS = ("data", "target", "split")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
+class HeldOutRows:
     """Test rows, as a model is given them, and what is true of them."""
 
     frame: pd.DataFrame
@@ -56,7 +56,7 @@ class Contender:
     columns: tuple[str, ...]
 
 
-def read_test_rows(project: Project, card: RunRow, text: str, metric: str | None) -> Rows:
+def read_test_rows(project: Project, card: RunRow, text: str, metric: str | None) -> HeldOutRows:
     """Read the data of a card's run again and split them as it did.
 
     Parameters
@@ -96,10 +96,10 @@ def read_test_rows(project: Project, card: RunRow, text: str, metric: str | None
         )
     chosen = plan.primary if metric is None else _metric(metric, resolved)
     rows = plan.split.test
-    return Rows(_frame(resolved), plan.target.values[rows], _units(resolved), plan.target, chosen, plan.seed)
+    return HeldOutRows(_frame(resolved), plan.target.values[rows], _units(resolved), plan.target, chosen, plan.seed)
 
 
-def compare_on(rows: Rows, candidate: Contender, holder: Contender, *, confidence: float) -> Duel:
+def compare_on(rows: HeldOutRows, candidate: Contender, holder: Contender, *, confidence: float) -> Duel:
     """Score two fitted pipelines on the same rows, and bound by how much the first is better: a paired bootstrap.
 
     Both are scored on the same resampled rows each time; the lower bound is the percentile of the differences
@@ -151,7 +151,7 @@ def _units(resolved: Resolved) -> np.ndarray:
     return np.unique(resolved.table.frame[group].astype(str).to_numpy()[rows], return_inverse=True)[1]
 
 
-def _outputs(contender: Contender, rows: Rows) -> Outputs:
+def _outputs(contender: Contender, rows: HeldOutRows) -> Outputs:
     model, known = contender.pipeline, set(rows.target.classes)
     if known and not set(getattr(model, "classes_", [])) <= known:
         raise errors.TargetInvalid(
@@ -169,7 +169,7 @@ def _outputs(contender: Contender, rows: Rows) -> Outputs:
         ) from error
 
 
-def _score(rows: Rows, found: Outputs, at: np.ndarray) -> float:
+def _score(rows: HeldOutRows, found: Outputs, at: np.ndarray) -> float:
     import numpy as np
 
     part = Outputs(*(None if o is None else o[at] for o in (found.predictions, found.probabilities, found.scores)))

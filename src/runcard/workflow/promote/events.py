@@ -14,7 +14,7 @@ from contextlib import suppress
 from runcard import errors
 from runcard.promotion import PRODUCTION, Promotion
 from runcard.redact import redact
-from runcard.tracking.entries import Entry, is_gone
+from runcard.tracking.entries import LedgerEntry, is_gone
 from runcard.tracking.records import MODEL_FOLDER
 from runcard.tracking.versions import ModelRef
 from runcard.workflow.promote.chosen import KEPT
@@ -28,7 +28,7 @@ FRESH_SECONDS = 20.0
 _LOOK_EVERY_SECONDS = 0.2
 
 
-def settle(desk: Desk, model: str) -> list[Entry]:
+def complete_events(desk: Desk, model: str) -> list[LedgerEntry]:
     """Give all entries of the ledger, those of the model carried out; wait for a process that is at it.
 
     What was meant to be done with a version that is deleted is void from then on.
@@ -44,14 +44,14 @@ def settle(desk: Desk, model: str) -> list[Entry]:
         if is_gone(begun.owner) or time.monotonic() - since > PATIENCE_SECONDS:
             desk.note(f"finishing what {_whose(begun)} began and did not end: {begun.promotion}")
             with suppress(errors.ModelVersionUnknown, errors.ModelMissing):
-                carry_out(desk, begun)
+                apply_event(desk, begun)
             continue
         if is_new:
             desk.note(f"waiting for {_whose(begun)}: {begun.promotion}")
         time.sleep(_LOOK_EVERY_SECONDS)
 
 
-def decide(desk: Desk, promotion: Promotion, entries: Sequence[Entry]) -> Entry:
+def record_event(desk: Desk, promotion: Promotion, entries: Sequence[LedgerEntry]) -> LedgerEntry:
     """Write an event into the ledger behind the entries that were known when it was judged, and carry it out.
 
     Raises
@@ -66,14 +66,14 @@ def decide(desk: Desk, promotion: Promotion, entries: Sequence[Entry]) -> Entry:
         entry = desk.ledger.append(promotion, entries[-1] if entries else None, desk.sign)
         if entry is not None:
             break
-        entries = settle(desk, promotion.model)
+        entries = complete_events(desk, promotion.model)
         _refuse_overtaken(desk, promotion, entries[known:])
     if time.monotonic() - began > FRESH_SECONDS:
         return _finished_by_anyone(desk, entry)
-    return carry_out(desk, entry)
+    return apply_event(desk, entry)
 
 
-def carry_out(desk: Desk, entry: Entry) -> Entry:
+def apply_event(desk: Desk, entry: LedgerEntry) -> LedgerEntry:
     """Do what an event says, and finish it; doing it again changes nothing.
 
     Raises
@@ -104,7 +104,7 @@ def _move(desk: Desk, promotion: Promotion) -> int:
     return version
 
 
-def _agree(desk: Desk, done: Entry) -> None:
+def _agree(desk: Desk, done: LedgerEntry) -> None:
     """Move an alias on if it was moved late: somebody had taken this process for dead, and went on."""
     ours = done.promotion
     same = [
@@ -116,9 +116,9 @@ def _agree(desk: Desk, done: Entry) -> None:
         _move(desk, same[-1].promotion)
 
 
-def _finished_by_anyone(desk: Desk, entry: Entry) -> Entry:
+def _finished_by_anyone(desk: Desk, entry: LedgerEntry) -> LedgerEntry:
     """Leave an event to whoever comes next, since somebody may have done so; finish it if nobody did."""
-    return next(e for e in settle(desk, entry.promotion.model) if e.event_id == entry.event_id)
+    return next(e for e in complete_events(desk, entry.promotion.model) if e.event_id == entry.event_id)
 
 
 def _make_version(desk: Desk, promotion: Promotion) -> int:
@@ -145,7 +145,7 @@ def _refuse_moved(desk: Desk, promotion: Promotion, known: int) -> None:
         raise _overtaken(desk, promotion, f"it was moved to {promotion.model}/{now}" if now else "it was taken off")
 
 
-def _refuse_overtaken(desk: Desk, promotion: Promotion, entries: Sequence[Entry]) -> None:
+def _refuse_overtaken(desk: Desk, promotion: Promotion, entries: Sequence[LedgerEntry]) -> None:
     """Raise if one of the events of others is about the same alias, or registers the same run."""
     for other in (entry.promotion for entry in entries if not entry.is_void):
         same = other.model == promotion.model and other.alias == promotion.alias
@@ -163,5 +163,5 @@ def _overtaken(desk: Desk, promotion: Promotion, why: str) -> errors.PromotionOv
     )
 
 
-def _whose(entry: Entry) -> str:
+def _whose(entry: LedgerEntry) -> str:
     return f"{entry.promotion.who} on {entry.promotion.host}"

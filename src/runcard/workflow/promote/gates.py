@@ -64,7 +64,9 @@ class _Files:
         return signature_of(self.folder)
 
 
-def judge(desk: Desk, candidate: ModelVersion, holder: ModelVersion | None, *, signature: str = "") -> tuple[Gate, ...]:
+def judge_gates(
+    desk: Desk, candidate: ModelVersion, holder: ModelVersion | None, *, signature: str = ""
+) -> tuple[Gate, ...]:
     """Judge a version by the gates of its card and of the project; `signature` is the one that it is to get.
 
     Raises

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from runcard.project import Project
 from runcard.promotion import ALIASES
-from runcard.tracking.entries import Entry
-from runcard.workflow.promote.events import settle
+from runcard.tracking.entries import LedgerEntry
+from runcard.workflow.promote.events import complete_events
 from runcard.workflow.promote.session import Desk, Note, open_desk
 
 
@@ -16,7 +16,7 @@ class History:
     """All that happened to a registered model, the oldest event first."""
 
     model: str
-    entries: tuple[Entry, ...]
+    entries: tuple[LedgerEntry, ...]
     moved: tuple[str, ...]
     """In words: which aliases are not where the ledger left them."""
 
@@ -36,11 +36,13 @@ def read_history(
         There is no such model.
     """
     with open_desk(project, tracking_uri=tracking_uri, note=note) as desk:
-        entries = [entry for entry in settle(desk, model) if entry.promotion.model == model and entry.is_finished]
+        entries = [
+            entry for entry in complete_events(desk, model) if entry.promotion.model == model and entry.is_finished
+        ]
         return History(model, tuple(entries), tuple(moved_by_hand(desk, model, entries)))
 
 
-def moved_by_hand(desk: Desk, model: str, entries: list[Entry]) -> list[str]:
+def moved_by_hand(desk: Desk, model: str, entries: list[LedgerEntry]) -> list[str]:
     """Say which aliases are not where the finished events of a model left them."""
     found = {alias: version.version for version in desk.registry.versions(model) for alias in version.aliases}
     left = {e.promotion.alias: e.promotion.version for e in entries if e.promotion.alias}

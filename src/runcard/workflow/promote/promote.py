@@ -12,8 +12,8 @@ from runcard.redact import redact
 from runcard.tracking.entries import SIGNATURE_TAG
 from runcard.tracking.versions import ModelVersion, parse_ref
 from runcard.workflow.promote.chosen import KEPT
-from runcard.workflow.promote.events import decide, settle
-from runcard.workflow.promote.gates import judge
+from runcard.workflow.promote.events import complete_events, record_event
+from runcard.workflow.promote.gates import judge_gates
 from runcard.workflow.promote.session import Desk, Note, open_desk
 
 
@@ -62,12 +62,12 @@ def promote(
     _refuse_silent_force(force=force, reason=reason)
     ref = parse_ref(model)
     with open_desk(project, tracking_uri=tracking_uri, note=note, allow_code=allow_code) as desk:
-        entries = settle(desk, ref.name)
+        entries = complete_events(desk, ref.name)
         candidate, holder = desk.registry.find(ref), desk.registry.holder(ref.name, to)
         if holder is not None and holder.version == candidate.version:
             return Promoted(candidate, to, None)
         signature = desk.sign(candidate.text) if candidate.digest else ""
-        gates = judge(desk, candidate, holder, signature=signature)
+        gates = judge_gates(desk, candidate, holder, signature=signature)
         is_held = all(gate.verdict == "passed" for gate in gates)
         if not is_held and not force:
             raise _failed(desk, candidate, to, gates)
@@ -75,7 +75,7 @@ def promote(
         promotion = replace(promotion, is_forced=not is_held)
         if signature:
             desk.registry.mark(candidate.name, candidate.version, SIGNATURE_TAG, signature)
-        decide(desk, promotion, entries)
+        record_event(desk, promotion, entries)
         return Promoted(candidate, to, promotion)
 
 

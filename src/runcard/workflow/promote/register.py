@@ -11,14 +11,14 @@ from runcard.promotion import Promotion
 from runcard.tracking.records import MODEL_FOLDER
 from runcard.tracking.versions import ModelRef, ModelVersion
 from runcard.workflow.agreement import require_trial
-from runcard.workflow.promote.chosen import Chosen, find_chosen
-from runcard.workflow.promote.events import decide, settle
+from runcard.workflow.promote.chosen import ChosenFinalist, find_chosen
+from runcard.workflow.promote.events import complete_events, record_event
 from runcard.workflow.promote.rules import read_rules
 from runcard.workflow.promote.session import Desk, Note, open_desk
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class RegisteredVersion:
     """A version of a registered model."""
 
     version: ModelVersion
@@ -32,7 +32,7 @@ def register(
     project: Project | None = None,
     tracking_uri: str | None = None,
     note: Note = lambda line: None,
-) -> Registered:
+) -> RegisteredVersion:
     """Make a version of a registered model from a run, or from the decision of a card.
 
     Parameters
@@ -52,9 +52,9 @@ def register(
         desk.registry.require_model(chosen.run.run_id, MODEL_FOLDER)
         require_trial(chosen.run, chosen.card, desk.project)
         model = _model_name(desk, chosen)
-        entries = settle(desk, model)
+        entries = complete_events(desk, model)
         if found := desk.registry.version_of(model, chosen.run.run_id):
-            return Registered(found, is_new=False)
+            return RegisteredVersion(found, is_new=False)
         note(f"registering {chosen.decision['description']}")
         promotion = Promotion(
             kind="register",
@@ -65,17 +65,17 @@ def register(
             **desk.signed(),
         )
         try:
-            entry = decide(desk, promotion, entries)
+            entry = record_event(desk, promotion, entries)
         except errors.PromotionOvertaken:  # by somebody who registered the same run
             found = desk.registry.version_of(model, chosen.run.run_id)
             if found is None:
                 raise
-            return Registered(found, is_new=False)
+            return RegisteredVersion(found, is_new=False)
         made = desk.registry.find(ModelRef(model, version=entry.promotion.version))
-        return Registered(made, is_new=True)
+        return RegisteredVersion(made, is_new=True)
 
 
-def _model_name(desk: Desk, chosen: Chosen) -> str:
+def _model_name(desk: Desk, chosen: ChosenFinalist) -> str:
     text = desk.ledger.read_text(chosen.card.run_id, "card.yaml")
     model = read_rules(desk.project, chosen.experiment, text).model or chosen.experiment
     if not MODEL_NAME.accepts(model):

@@ -8,9 +8,9 @@ from runcard import errors
 from runcard.project import Project
 from runcard.promotion import PRODUCTION, Gate, holders
 from runcard.redact import redact
-from runcard.tracking.entries import Entry
+from runcard.tracking.entries import LedgerEntry
 from runcard.tracking.versions import ModelRef, ModelVersion
-from runcard.workflow.promote.events import decide, settle
+from runcard.workflow.promote.events import complete_events, record_event
 from runcard.workflow.promote.gates import judge_files
 from runcard.workflow.promote.promote import Promoted, gate_lines, move
 from runcard.workflow.promote.session import Desk, Note, open_desk
@@ -39,7 +39,7 @@ def rollback(
         Production was moved by somebody else meanwhile.
     """
     with open_desk(project, tracking_uri=tracking_uri, note=note) as desk:
-        entries = settle(desk, model)
+        entries = complete_events(desk, model)
         holder = desk.registry.holder(model, PRODUCTION)
         earlier = _earlier(entries, model, holder)
         if to is not None and holder is not None and holder.version == to:
@@ -51,11 +51,11 @@ def rollback(
         if gate.verdict != "passed":
             raise _not_as_saved(desk, version, gate)
         promotion = move(desk, version, holder, kind="rollback", alias=PRODUCTION, gates=(gate,), reason=reason)
-        decide(desk, promotion, entries)
+        record_event(desk, promotion, entries)
         return Promoted(version, PRODUCTION, promotion)
 
 
-def _earlier(entries: Sequence[Entry], model: str, holder: ModelVersion | None) -> list[int]:
+def _earlier(entries: Sequence[LedgerEntry], model: str, holder: ModelVersion | None) -> list[int]:
     """List the versions that held production before the present holder, the latest last."""
     events = [entry.promotion for entry in entries if entry.promotion.model == model and entry.is_finished]
     held = holders(events, PRODUCTION)

@@ -11,8 +11,8 @@ from runcard.project import Project
 from runcard.promotion import event_text
 from runcard.provenance.signing import check_signature
 from runcard.redact import redact
-from runcard.tracking.entries import Entry
-from runcard.workflow.promote.events import settle
+from runcard.tracking.entries import LedgerEntry
+from runcard.workflow.promote.events import complete_events
 from runcard.workflow.promote.history import moved_by_hand
 from runcard.workflow.promote.session import Desk, Note, open_desk
 
@@ -21,7 +21,7 @@ from runcard.workflow.promote.session import Desk, Note, open_desk
 class Verified:
     """A ledger that is as it was written."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[LedgerEntry, ...]
     n_chained: int
     """Events that are chained to the one before; those at the beginning may be older than that."""
     signers: tuple[str, ...]
@@ -55,7 +55,7 @@ def verify_history(
     with open_desk(project, tracking_uri=tracking_uri, note=note) as desk:
         entries, faults = desk.ledger.examine()
         if not faults:  # what a killed process left undone is finished first
-            settle(desk, model)
+            complete_events(desk, model)
             entries, faults = desk.ledger.examine()
         signatures = [
             (entry, check_signature(desk.project.root, event_text(entry.digest), entry.signature))
@@ -76,7 +76,7 @@ def verify_history(
         return Verified(tuple(entries), sum(entry.is_chained for entry in entries), tuple(signers))
 
 
-def _unlike_registry(desk: Desk, model: str, entries: Sequence[Entry]) -> Iterator[str]:
+def _unlike_registry(desk: Desk, model: str, entries: Sequence[LedgerEntry]) -> Iterator[str]:
     versions = {version.version: version for version in desk.registry.versions(model)}
     ours = [entry for entry in entries if entry.promotion.model == model]
     registered = {e.promotion.version: e for e in ours if e.promotion.kind == "register" and e.is_finished}

@@ -30,7 +30,7 @@ class Again:
     """Why nothing came out."""
 
 
-def carry_out(plan: Plan, trial: Trial, bench: Bench, *, is_finalist: bool) -> Again:
+def train_again(plan: Plan, trial: Trial, bench: Bench, *, is_finalist: bool) -> Again:
     """Train and score a trial.
 
     Raises
@@ -56,7 +56,7 @@ def carry_out(plan: Plan, trial: Trial, bench: Bench, *, is_finalist: bool) -> A
     if final is None:
         return Again(Outcome(folds, outputs=outputs))
     predictions = _as_parquet(predictions_table(alone, final, bench))
-    return Again(Outcome(folds, dict(final.scores), outputs, final.digest, read_table(predictions)), predictions)
+    return Again(Outcome(folds, dict(final.scores), outputs, final.digest, read_predictions(predictions)), predictions)
 
 
 def _scored(plan: Plan, trial: Trial, bench: Bench) -> Iterator[Record]:
@@ -85,7 +85,7 @@ def _died(reason: str) -> errors.RunError:
     )
 
 
-def read_table(predictions: bytes) -> pd.DataFrame:
+def read_predictions(predictions: bytes) -> pd.DataFrame:
     """Read predictions that were kept as Parquet."""
     import pandas as pd
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from runcard import errors
 from runcard.audit import Audit, Evidence, FileState, KeptModel, RecordedReplay, StoredData, make_audit
 from runcard.data.splitfile import NAME as SPLIT_FILE
-from runcard.data.splitfile import read_folds
-from runcard.data.store import Store, open_store
+from runcard.data.splitfile import read_split
+from runcard.data.store import Store, open_data_store
 from runcard.plan.digest import digest_rows
 from runcard.project import Project, find_project
 from runcard.provenance.bundle import read_code
@@ -31,7 +31,7 @@ from runcard.tracking.models.digest import digest_or_none
 from runcard.tracking.runfiles import RunFiles
 from runcard.workflow.agreement import unlike_trial
 from runcard.workflow.refs import meaning_of, only_card
-from runcard.workflow.replay.subject import Subject, find_subject, find_trial
+from runcard.workflow.replay.subject import Subject, find_run_to_replay, find_trial
 from runcard.yaml import parse
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _subject(name: str, project: Project, reader: RunReader) -> Subject:
     try:
         return find_trial(meant.run_id, reader, project)
     except errors.NotReplayable:  # no finalist: what the card's run has can be audited all the same
-        return find_subject(meant.run_id, reader, project)
+        return find_run_to_replay(meant.run_id, reader, project)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class _Gathering:
 
     def _data(self, plan: Mapping[str, Any], described: Mapping[str, Any]) -> StoredData:
         """Look for the content of the data by its fingerprint, and read it: a damaged one is none."""
-        store, reason = open_store(self.project), ""
+        store, reason = open_data_store(self.project), ""
         try:
             kept = store.find(str((plan.get("data") or {}).get("digest")))
             if kept is not None:
@@ -196,7 +196,7 @@ def _split(content: bytes | None, planned: Mapping[str, Any]) -> FileState:
         path = Path(place, SPLIT_FILE)
         path.write_bytes(content)
         try:
-            found = digest_rows(*read_folds(path))
+            found = digest_rows(*read_split(path))
         except (OSError, ValueError, KeyError, TypeError):  # whatever is no such table any more
             return "changed"
     return "same" if found.items() <= planned.items() else "changed"

@@ -8,14 +8,14 @@ from runcard.project import Project, find_project
 from runcard.provenance.git import GitSilent, ask_git
 from runcard.provenance.rebuild.records import is_commit
 from runcard.redact import redact
-from runcard.replay import Account, Beside, Difference, Score, plain_differences, set_beside
+from runcard.replay import Account, Difference, RunDiff, Score, diff_accounts, plain_differences
 from runcard.replay.difference import unified
 from runcard.tracking.backends import open_reader
 from runcard.tracking.items import PARENT_TAG, RunReader, RunRow
 from runcard.tracking.runfiles import RunFiles
 from runcard.tracking.seal import BEGUN
 from runcard.workflow.replay.recorded import read_account
-from runcard.workflow.replay.subject import Subject, find_subject
+from runcard.workflow.replay.subject import Subject, find_run_to_replay
 
 _DIFF = ("diff", "--no-color", "--no-ext-diff", "--no-textconv")
 _PATCH = "provenance/diff.patch"
@@ -23,7 +23,7 @@ _MOST_LINES = 2000
 _NO_NEWS = ("mlflow.runName", "mlflow.runColor", "mlflow.log-model.history", "runcard.record", PARENT_TAG)
 
 
-def diff_runs(first: str, second: str, *, tracking_uri: str | None = None, project: Project | None = None) -> Beside:
+def diff_runs(first: str, second: str, *, tracking_uri: str | None = None, project: Project | None = None) -> RunDiff:
     """Set any two runs side by side: of cards or trials that runcard made, or whatever others recorded.
 
     Parameters
@@ -38,16 +38,16 @@ def diff_runs(first: str, second: str, *, tracking_uri: str | None = None, proje
     """
     project = (project or find_project()).with_settings(tracking_uri=tracking_uri)
     with open_reader(project) as reader:
-        subjects = [find_subject(name, reader, project) for name in (first, second)]
+        subjects = [find_run_to_replay(name, reader, project) for name in (first, second)]
         if any(subject.card is None for subject in subjects):
             return _plain(subjects[0], subjects[1], project)
         return _ours(subjects[0], subjects[1], reader, project)
 
 
-def _ours(first: Subject, second: Subject, reader: RunReader, project: Project) -> Beside:
+def _ours(first: Subject, second: Subject, reader: RunReader, project: Project) -> RunDiff:
     accounts = [read_account(subject, reader, project) for subject in (first, second)]
     more = [*commits_apart(accounts[0], accounts[1], project), *_patches(first, second, reader, project)]
-    found = set_beside(accounts[0], accounts[1], (first.run.run_id, second.run.run_id), more)
+    found = diff_accounts(accounts[0], accounts[1], (first.run.run_id, second.run.run_id), more)
     if found.scores:
         return found
     return replace(found, scores=tuple(_scores(first.run, second.run)))
@@ -83,7 +83,7 @@ def _patch(subject: Subject, reader: RunReader, project: Project) -> str:
     return (content or b"").decode("utf-8", "replace")
 
 
-def _plain(first: Subject, second: Subject, project: Project) -> Beside:
+def _plain(first: Subject, second: Subject, project: Project) -> RunDiff:
     """Compare what MLflow has of any run: parameters, metrics, data, tags."""
     from runcard.tracking.mlflow import MlflowReader
 
@@ -98,7 +98,7 @@ def _plain(first: Subject, second: Subject, project: Project) -> Beside:
         for subject in (first, second)
         if subject.card is None
     ]
-    return Beside(
+    return RunDiff(
         (rows[0].name, rows[1].name),
         (rows[0].run_id, rows[1].run_id),
         (*plain_differences("param", rows[0].params, rows[1].params), *plain_differences("tag", tags[0], tags[1])),

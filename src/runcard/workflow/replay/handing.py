@@ -18,9 +18,9 @@ from typing import Any
 from runcard import errors
 from runcard.provenance.rebuild.beneath import read_beneath
 from runcard.provenance.rebuild.records import is_below
-from runcard.replay import Account, Outcome, Replay, read_replay, to_json
+from runcard.replay import Account, Outcome, Replay, read_replay, replay_json
 from runcard.tracking.items import RunRow
-from runcard.workflow.replay.again import read_table
+from runcard.workflow.replay.again import read_predictions
 from runcard.workflow.replay.log import Left
 from runcard.workflow.replay.recorded import Recorded
 
@@ -56,7 +56,7 @@ def take_over(folder: Path) -> Recorded:
     account, table = found["account"], folder / _TABLE
     outcome = Outcome(
         **{**account["outcome"], "folds": {name: tuple(each) for name, each in account["outcome"]["folds"].items()}},
-        predictions=read_table(table.read_bytes()) if table.is_file() else None,
+        predictions=read_predictions(table.read_bytes()) if table.is_file() else None,
     )
     rows = {name: RunRow(**found[name]) for name in ("run", "card_run")}
     outcome = replace(outcome, outputs=tuple(outcome.outputs))
@@ -68,7 +68,7 @@ def leave(left: Left, folder: Path) -> None:
     if left.predictions:
         (folder / _PREDICTIONS).write_bytes(left.predictions)
     parts = {name: getattr(left, name) for name in ("files", "tags", "folds", "test")}
-    text = json.dumps({**parts, "replay": to_json(left.replay), "has_predictions": bool(left.predictions)})
+    text = json.dumps({**parts, "replay": replay_json(left.replay), "has_predictions": bool(left.predictions)})
     (folder / _LEFT).write_text(text, "utf-8")
 
 

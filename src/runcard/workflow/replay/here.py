@@ -13,11 +13,11 @@ from runcard.card import Card
 from runcard.engine.process import give_back_large_arrays
 from runcard.plan import digest
 from runcard.project import Project
-from runcard.replay import Account, Judgement, Outcome, Replay, judge, scores_beside, weakest
+from runcard.replay import Account, Judgement, Outcome, Replay, judge_outcome, scores_beside, weakest
 from runcard.tabular import stage_table
-from runcard.workflow.replay.again import Again, carry_out
+from runcard.workflow.replay.again import Again, train_again
 from runcard.workflow.replay.log import Left
-from runcard.workflow.replay.now import Present, look_around, not_as_recorded, open_recorded_card, unreadable
+from runcard.workflow.replay.now import Present, look_around, not_as_recorded, open_recorded_card, unreadable_card
 from runcard.workflow.replay.options import Options, present_mode, present_trust
 from runcard.workflow.replay.recorded import Recorded
 from runcard.workflow.run.bench import choose_engine, scratch
@@ -62,7 +62,7 @@ def _compared(recorded: Recorded, project: Project, options: Options) -> tuple[P
     try:
         card = open_recorded_card(recorded, project)
     except errors.RuncardError as error:
-        return unreadable(recorded, error, project), []
+        return unreadable_card(recorded, error, project), []
     return _look_and_run(recorded, card, project, options)
 
 
@@ -82,7 +82,7 @@ def _look_and_run(recorded: Recorded, card: Card, project: Project, options: Opt
                 f"Running {recorded.run.name} again" + (f", {number + 1} of {options.repeat}" * (options.repeat > 1))
             )
             bench = Bench(engine, folder / "table", folder / str(number), lambda key: None)
-            several.append(carry_out(plan, trial, bench, is_finalist=recorded.is_finalist))
+            several.append(train_again(plan, trial, bench, is_finalist=recorded.is_finalist))
         return present, several
 
 
@@ -136,7 +136,7 @@ def _judge_all(recorded: Recorded, present: Present, several: Sequence[Again]) -
     if failed:
         return Judgement("different", f"it was scored before, now it fails: {failed}")
     tolerance = present.resolved.plan.tolerance if present.resolved else None
-    every = [judge(recorded.account.outcome, again.outcome, tolerance) for again in several]
+    every = [judge_outcome(recorded.account.outcome, again.outcome, tolerance) for again in several]
     found = next(each for each in every if each.verdict == weakest([one.verdict for one in every]))
     if _is_deterministic(several) is False:
         return replace(found, why=f"not deterministic: {len(several)} replays differ from each other; {found.why}")
@@ -153,7 +153,7 @@ def _is_deterministic(several: Sequence[Again]) -> bool | None:
     if len(several) < 2:
         return None
     first = several[0].outcome
-    return all(judge(first, again.outcome).verdict == "identical" for again in several[1:])
+    return all(judge_outcome(first, again.outcome).verdict == "identical" for again in several[1:])
 
 
 def _notes(present: Present, several: Sequence[Again], found: Judgement) -> tuple[str, ...]:

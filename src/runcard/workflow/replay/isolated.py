@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from runcard import errors
-from runcard.data.store import open_store
+from runcard.data.store import open_data_store
 from runcard.project import Project
 from runcard.provenance.bundle import read_code
 from runcard.provenance.capture.environment import VARIABLES
@@ -94,7 +94,7 @@ def _run_confined(
     for made in (place, data, folder / "home"):
         made.mkdir()
     hand_over(recorded, place)
-    open_store(project).copy_to(recorded.fingerprint, data)
+    open_data_store(project).copy_to(recorded.fingerprint, data)
     own = {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'none.db'}", "RUNCARD_DATA_STORE": str(data)}
     changed = {name: value for name, value in _told(recorded).items() if name in VARIABLES}
     variables = {**plain_variables(folder), **changed, **own, "RUNCARD_DIRTY": "capture"}

@@ -17,14 +17,14 @@ from runcard import errors
 from runcard.journal import hold_card
 from runcard.printable import in_markdown
 from runcard.project import Project
-from runcard.replay import Replay, kept_at, to_json
+from runcard.replay import Replay, kept_at, replay_json
 from runcard.tracking.backends import connect, import_polars_first
 from runcard.tracking.items import (
     REPLAY_OF_TAG,
     VERDICT_TAG,
     Artifact,
     Item,
-    Metric,
+    MetricValue,
     RunLog,
     Tag,
     TextArtifact,
@@ -83,14 +83,14 @@ def keep(left: Left, recorded: Recorded, project: Project, teller: Teller) -> Re
     folder.mkdir(parents=True)
     if left.predictions:
         (folder / PREDICTIONS_FILE).write_bytes(left.predictions)
-    (folder / REPLAY_FILE).write_text(to_json(replay), encoding="utf-8")
+    (folder / REPLAY_FILE).write_text(replay_json(replay), encoding="utf-8")
     try:
         with hold_card(project.home, _lock_of(folder)):
             told = teller.ask(lambda tracker: _tell(tracker, left, recorded, folder))
             teller.ask(lambda tracker: _end_killed(tracker, project.home))
     except errors.TrackingError as error:
         kept = kept_at(replay, None, f"{project.shown(folder)} ({error.what})")
-        (folder / REPLAY_FILE).write_text(to_json(kept), encoding="utf-8")
+        (folder / REPLAY_FILE).write_text(replay_json(kept), encoding="utf-8")
         return kept
     shutil.rmtree(folder, ignore_errors=True)
     return told
@@ -102,7 +102,7 @@ def _tell(tracker: Tracker, left: Left, recorded: Recorded, folder: Path) -> Rep
     run_id = tracker.open_run(log)
     replay = kept_at(left.replay, run_id)
     files: tuple[Item, ...] = (
-        TextArtifact(to_json(replay), REPLAY_FILE),
+        TextArtifact(replay_json(replay), REPLAY_FILE),
         TextArtifact(recorded.account.card, "card.yaml"),
         *(TextArtifact(text, name) for name, text in left.files.items()),
     )
@@ -171,12 +171,12 @@ def _tags(left: Left, recorded: Recorded) -> list[Tag]:
     return [Tag(name, value) for name, value in tags.items() if value]
 
 
-def _metrics(left: Left, at: int) -> list[Metric]:
+def _metrics(left: Left, at: int) -> list[MetricValue]:
     found = []
     for name, scores in left.folds.items():
-        found += [Metric(f"cv_{name}", score, fold, at) for fold, score in enumerate(scores)]
-        found.append(Metric(f"cv_{name}_mean", sum(scores) / len(scores), 0, at))
-    found += [Metric(f"test_{name}", score, 0, at) for name, score in left.test.items()]
+        found += [MetricValue(f"cv_{name}", score, fold, at) for fold, score in enumerate(scores)]
+        found.append(MetricValue(f"cv_{name}_mean", sum(scores) / len(scores), 0, at))
+    found += [MetricValue(f"test_{name}", score, 0, at) for name, score in left.test.items()]
     return found
 
 

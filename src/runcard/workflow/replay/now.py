@@ -83,7 +83,7 @@ def open_recorded_card(recorded: Recorded, project: Project) -> Card:
     return read_card(recorded.account.card, project=project, name=recorded.card_path or "card.yaml")
 
 
-def unreadable(recorded: Recorded, error: errors.RuncardError, project: Project) -> Present:
+def unreadable_card(recorded: Recorded, error: errors.RuncardError, project: Project) -> Present:
     """Say of a card that cannot even be read here what is not as it was."""
     circumstances = capture_circumstances(project, seed=recorded.account.plan["seed"])
     account = _account(recorded, circumstances, {})

@@ -24,7 +24,7 @@ from runcard.tracking.records import PREDICTIONS_FILE
 from runcard.tracking.runfiles import RunFiles
 from runcard.tracking.seal import is_open
 from runcard.workflow.agreement import require_agreement, unlike_model, unlike_trial
-from runcard.workflow.replay.again import read_table
+from runcard.workflow.replay.again import read_predictions
 from runcard.workflow.replay.subject import Subject
 from runcard.workflow.run.circumstances import MODULES
 
@@ -186,7 +186,7 @@ def _mapping(content: bytes | None, *tables: str) -> Mapping[str, Any]:
 
 def _table(content: bytes | None) -> pd.DataFrame | None:
     try:
-        return None if content is None else read_table(content)
+        return None if content is None else read_predictions(content)
     except (OSError, ValueError):  # no Parquet any more
         return None
 
@@ -198,7 +198,9 @@ def _require_ended(run: RunRow, project: Project) -> None:
     stopped = run.tags.get("runcard.stopped_at")
     if is_open(run):
         why = "what it got on the test rows has not all arrived"
-        raise refusal(f"`{run.name}` is still being written", project, why, "wait, or deliver it: `runcard sync`")
+        raise not_replayable(
+            f"`{run.name}` is still being written", project, why, "wait, or deliver it: `runcard sync`"
+        )
     if stopped is not None:
         why = f"a search stopped it after {stopped} of its steps, so it has no scores to be compared"
     elif run.status == "FAILED":
@@ -208,12 +210,14 @@ def _require_ended(run: RunRow, project: Project) -> None:
     else:
         return
     hint = "name a trial that was scored to its end; `runcard compare` lists them"
-    raise refusal(f"there is nothing to be reproduced of `{run.name}`", project, why, hint)
+    raise not_replayable(f"there is nothing to be reproduced of `{run.name}`", project, why, hint)
 
 
 def _not_ours(run: RunRow, project: Project) -> errors.NotReplayable:
     why = "it has no tags of runcard's: how it was made is not known"
-    return refusal(f"runcard did not make the run `{run.name}`", project, why, "put it into a card, and run that")
+    return not_replayable(
+        f"runcard did not make the run `{run.name}`", project, why, "put it into a card, and run that"
+    )
 
 
 def _require_complete(account: Account, run: RunRow, card: RunRow, project: Project) -> None:
@@ -227,11 +231,13 @@ def _require_complete(account: Account, run: RunRow, card: RunRow, project: Proj
     gone = [name for name, content in texts.items() if not content]
     if gone and card.status == "RUNNING":
         why = "it has not ended yet, and they come with its end"
-        raise refusal(f"the card's run `{card.name}` lacks {errors.listing(gone)}", project, why, "wait for it")
+        raise not_replayable(f"the card's run `{card.name}` lacks {errors.listing(gone)}", project, why, "wait for it")
     if gone:
         why = "its artifacts were deleted, or lie where this machine cannot read them"
         hint = "restore them, or run the card again: its new runs can be reproduced"
-        raise refusal(f"files of the card's run `{card.name}` are gone: {errors.listing(gone)}", project, why, hint)
+        raise not_replayable(
+            f"files of the card's run `{card.name}` are gone: {errors.listing(gone)}", project, why, hint
+        )
     known = {
         "its card's digest": "runcard.card_digest" in card.tags,
         "its exact hyperparameters": EXACT_PARAMS_TAG in run.tags or bool(account.params),
@@ -245,9 +251,9 @@ def _require_complete(account: Account, run: RunRow, card: RunRow, project: Proj
         made = card.tags.get("runcard.version", "")
         why = f"the runcard {made} that made it did not record {', '.join(missing)}".replace("  ", " ")
         hint = "run the card again with `runcard run CARD --fresh`: its new runs can be reproduced"
-        raise refusal(f"`{run.name}` was made by an older runcard", project, why, hint)
+        raise not_replayable(f"`{run.name}` was made by an older runcard", project, why, hint)
 
 
-def refusal(what: str, project: Project, why: str, hint: str) -> errors.NotReplayable:
+def not_replayable(what: str, project: Project, why: str, hint: str) -> errors.NotReplayable:
     """Build the error for a run that cannot be run again."""
     return errors.NotReplayable(what, where=redact(project.tracking_uri), why=why, hint=hint)

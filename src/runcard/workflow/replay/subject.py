@@ -37,14 +37,14 @@ def find_trial(name: str, reader: RunReader, project: Project) -> Subject:
         The run or its card was deleted, or is a replay, or has no finalist.
     RunUnknown, ModelVersionUnknown
     """
-    found = find_subject(name, reader, project)
+    found = find_run_to_replay(name, reader, project)
     if found.card is None or found.run.run_id != found.card.run_id:
         return found
     trial, chosen_as = _trial_of(found.card, reader, project)
     return Subject(trial, found.card, chosen_as)
 
 
-def find_subject(name: str, reader: RunReader, project: Project) -> Subject:
+def find_run_to_replay(name: str, reader: RunReader, project: Project) -> Subject:
     """Find the run that a name stands for, and its card's; a card's run is its own."""
     run, chosen_as = _named(name, reader, project)
     _refuse_replay(run, project)

@@ -28,7 +28,7 @@ from runcard.redact import redact
 from runcard.tabular import stage_table
 from runcard.tracking.backends import connect, import_polars_first
 from runcard.tracking.delivery import Delivery, DeliveryReport
-from runcard.tracking.models.trust import refusal
+from runcard.tracking.models.trust import untrusted_types
 from runcard.workflow.choose.candidates import decide_by_plan
 from runcard.workflow.datasets.check import Content, lock_first, said
 from runcard.workflow.datasets.snapshot import Keeping, keep_beside, size_of
@@ -39,10 +39,10 @@ from runcard.workflow.run.circumstances import Circumstances, capture_circumstan
 from runcard.workflow.run.committed import heed_uncommitted, refused_remark
 from runcard.workflow.run.finalists import failed_finalists, get_ready_to_save, refit_finalists
 from runcard.workflow.run.listener import Listener
-from runcard.workflow.run.outbox import JournalOutbox, name_of
+from runcard.workflow.run.outbox import JournalOutbox, address_name
 from runcard.workflow.run.progress import Tally
 from runcard.workflow.run.result import Result, chosen_of, summarize
-from runcard.workflow.run.search import Asked, Sweep, sweep
+from runcard.workflow.run.search import Asked, RunningSearch, sweep
 from runcard.workflow.run.sync import end_abandoned
 from runcard.workflow.run.train import Bench, rehearse_on_training_rows, train
 
@@ -113,9 +113,9 @@ class _Run:
         self.locked: Locked | None = None
         self.keeping: Keeping | None = None
         self.engine, self.listener, self.fresh = engine, listener, fresh
-        self.address = Address(name_of(self.project.tracking_uri, self.project.root), self.plan.card.name)
+        self.address = Address(address_name(self.project.tracking_uri, self.project.root), self.plan.card.name)
         self.tally = Tally(self.plan)
-        self.state: Sweep | None = None
+        self.state: RunningSearch | None = None
         self.pending: list[Asked] = []
         self.found: list[Record | FinalRecord] = []
         self.n_run = 0
@@ -197,7 +197,7 @@ class _Run:
             return self.tally.records.get(trial.key)
 
         if self.plan.draw.lag:
-            self.state = Sweep(self.plan, find_one)
+            self.state = RunningSearch(self.plan, find_one)
             self.tally.follow(self.state)
             self.pending = self.state.ask_known()
         else:
@@ -322,7 +322,7 @@ class _Run:
         if failed := [final for final in finals if final.error]:
             return failed_finalists(self.plan, failed, self.tally.records, self._decide(comparison))
         unsaved = next((final.unsaved for final in finals if final.unsaved), None)
-        return refusal(unsaved, "the scores are kept, the model itself is not") if unsaved else None
+        return untrusted_types(unsaved, "the scores are kept, the model itself is not") if unsaved else None
 
     def _conclude(
         self, journal: Journal, execution: Execution, delivery: Delivery, problem: errors.RuncardError | None
@@ -461,10 +461,10 @@ def _finalists(n: int) -> str:
 
 def _unscored(trial: Trial, plan: Plan) -> Record:
     """Make the record of a card's only trial, which goes straight to the test."""
-    from runcard.record import Draft, make_record
+    from runcard.record import PartialRecord, make_record
 
     now = time.time()
-    return make_record(Draft(trial, 0, started=now, ended=now), plan)
+    return make_record(PartialRecord(trial, 0, started=now, ended=now), plan)
 
 
 def _was_finished(project: Project, text: str) -> bool:

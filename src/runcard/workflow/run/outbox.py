@@ -8,14 +8,14 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self
 
-from runcard.journal import Address, Entry, Journal, check_files, open_journal
+from runcard.journal import Address, Journal, OutboxEntry, check_files, open_journal
 from runcard.redact import redact
 from runcard.tracking import addresses, records
 from runcard.tracking.delivery import Parcel, RunState
 from runcard.tracking.items import RunLog
 
 
-def name_of(uri: str, root: Path) -> str:
+def address_name(uri: str, root: Path) -> str:
     """Give the name of a tracking address in the journal: one that stays right when the project is moved."""
     file = addresses.sqlite_file(uri)
     if file is not None and file.is_relative_to(root):
@@ -44,35 +44,37 @@ class JournalOutbox:
 
         folder = self._home / "locks"
         folder.mkdir(parents=True, exist_ok=True)
-        name = hashlib.sha256(name_of(uri, self._root).encode()).hexdigest()[:16]
+        name = hashlib.sha256(address_name(uri, self._root).encode()).hexdigest()[:16]
         return FileLock(folder / f"delivery-{name}.lock")
 
     def pending(self, uri: str) -> list[Parcel]:
         """List what the address has not been told."""
         with self._lock:
-            return [self._parcel(entry, self._journal) for entry in self._journal.waiting(name_of(uri, self._root))]
+            return [
+                self._parcel(entry, self._journal) for entry in self._journal.waiting(address_name(uri, self._root))
+            ]
 
     def run_state(self, record_id: str, experiment: str, uri: str) -> RunState:
         """Tell what is known of a run there."""
         with self._lock:
-            return RunState(*self._journal.run_of(record_id, Address(name_of(uri, self._root), experiment)))
+            return RunState(*self._journal.run_of(record_id, Address(address_name(uri, self._root), experiment)))
 
     def attempted(self, record_id: str, experiment: str, uri: str) -> None:
         """Note that a run is about to be made there."""
         with self._lock:
-            self._journal.note_attempt(record_id, Address(name_of(uri, self._root), experiment))
+            self._journal.note_attempt(record_id, Address(address_name(uri, self._root), experiment))
 
     def opened(self, record_id: str, experiment: str, uri: str, run_id: str) -> None:
         """Note the run's id there."""
         with self._lock:
-            self._journal.note_run(record_id, Address(name_of(uri, self._root), experiment), run_id)
+            self._journal.note_run(record_id, Address(address_name(uri, self._root), experiment), run_id)
 
     def delivered(self, parcel_id: str, uri: str) -> None:
         """Note that the address has been told."""
         with self._lock:
             self._journal.note_delivery(int(parcel_id))
 
-    def _parcel(self, entry: Entry, journal: Journal) -> Parcel:
+    def _parcel(self, entry: OutboxEntry, journal: Journal) -> Parcel:
         def make_log() -> RunLog:
             with self._lock:
                 return _make_log(entry, journal, self._home)
@@ -80,7 +82,7 @@ class JournalOutbox:
         return Parcel(str(entry.parcel_id), entry.run_of, entry.address.experiment, make_log, entry.parent)
 
 
-def _make_log(entry: Entry, journal: Journal, home: Path) -> RunLog:
+def _make_log(entry: OutboxEntry, journal: Journal, home: Path) -> RunLog:
     experiment = entry.address.experiment
     parent = journal.run_of(entry.parent, entry.address)[1] if entry.parent else None
     match entry.kind:

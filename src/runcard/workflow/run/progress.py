@@ -8,7 +8,7 @@ from runcard.comparison import Comparison, compare
 from runcard.plan import Plan, Trial
 from runcard.record import FinalRecord, Record, renumber
 from runcard.workflow.run.listener import Counts
-from runcard.workflow.run.search import Sweep
+from runcard.workflow.run.search import RunningSearch
 
 
 class Tally:
@@ -16,7 +16,7 @@ class Tally:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._state: Sweep | None = None
+        self._state: RunningSearch | None = None
         self.records: dict[str, Record] = {}
         self.finals: dict[str, FinalRecord] = {}
         self.best: Record | None = None
@@ -26,7 +26,7 @@ class Tally:
         self._n_stopped = 0
         self._n_impossible = 0
 
-    def follow(self, state: Sweep) -> None:
+    def follow(self, state: RunningSearch) -> None:
         """Take the trials from a search, as it asks for them."""
         self._state = state
 

@@ -17,7 +17,7 @@ from typing import Any
 from runcard.catalog.steps import steps_of
 from runcard.engine.base import LATER, Later, Lost
 from runcard.plan import Fit, Plan, Stage, Trial, shape_of
-from runcard.record import Draft, Record, impossible_record, make_record
+from runcard.record import PartialRecord, Record, impossible_record, make_record
 from runcard.search.stopping import Brackets, Thresholds
 from runcard.tabular import FitResult, FitTask, Rehearsal, rehearse, run_fit
 from runcard.workflow.run.train import (
@@ -42,7 +42,7 @@ class Asked:
     """What it is measured by on its way."""
 
 
-class Sweep:
+class RunningSearch:
     """A search under way.
 
     Parameters
@@ -131,7 +131,7 @@ REHEARSAL = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class FitJob:
     """One fit of a trial: whole on a fold, or on the first fold with some of its steps only."""
 
     trial: Trial
@@ -147,17 +147,17 @@ class Course:
     def __init__(self, plan: Plan, asked: Asked, *, is_known_possible: bool) -> None:
         self.impossible: str | None = None
         """Why it cannot be trained, if it cannot."""
-        self.draft = Draft(asked.trial, plan.n_folds)
+        self.draft = PartialRecord(asked.trial, plan.n_folds)
         self.marks: tuple[int, ...] = ()
         """The steps after which it is judged, if it learns in steps."""
         self._plan, self._trial, self._thresholds = plan, asked.trial, asked.thresholds
         self._legs = deque(self._plan_legs())
         if not is_known_possible:
-            self._legs.appendleft((None, [Job(asked.trial, REHEARSAL)]))
+            self._legs.appendleft((None, [FitJob(asked.trial, REHEARSAL)]))
         self._bracket: int | None = None
         self._n_open = 0
 
-    def next_jobs(self) -> list[Job]:
+    def next_jobs(self) -> list[FitJob]:
         """Give the jobs of the next leg once those of the last are in and it goes on; else none."""
         if self._n_open or self.impossible or self.draft.is_complete or not self._legs:
             return []
@@ -168,7 +168,7 @@ class Course:
         self._n_open = len(jobs)
         return jobs
 
-    def add(self, job: Job, result: FitResult | str | Lost | None) -> None:
+    def add(self, job: FitJob, result: FitResult | str | Lost | None) -> None:
         """Take in what a job gave."""
         self._n_open -= 1
         if result is None or isinstance(result, str):
@@ -181,8 +181,8 @@ class Course:
             name, (n_steps,) = self._plan.primary.name, job.shortened.values()
             self.draft.add_point(name, n_steps, result.stages[0].scores[name], result)
 
-    def _plan_legs(self) -> Iterator[tuple[int | None, list[Job]]]:
-        rules, folds = self._plan.draw.stopping, [Job(self._trial, fold) for fold in range(self._plan.n_folds)]
+    def _plan_legs(self) -> Iterator[tuple[int | None, list[FitJob]]]:
+        rules, folds = self._plan.draw.stopping, [FitJob(self._trial, fold) for fold in range(self._plan.n_folds)]
         if rules is None:
             yield None, folds
             return
@@ -190,7 +190,7 @@ class Course:
         if steps is not None:
             self.marks = rules.brackets(steps[1])
             for bracket in self.marks:
-                yield bracket, [Job(self._trial, 0, {steps[0]: bracket})]
+                yield bracket, [FitJob(self._trial, 0, {steps[0]: bracket})]
             yield None, folds
             return
         ends = (0, *rules.brackets(len(folds)), len(folds))
@@ -206,7 +206,7 @@ class Course:
         return self._thresholds is not None and self._thresholds.stop(course)
 
 
-def sweep(plan: Plan, state: Sweep, pending: Sequence[Asked], bench: Bench) -> Iterator[Record]:
+def sweep(plan: Plan, state: RunningSearch, pending: Sequence[Asked], bench: Bench) -> Iterator[Record]:
     """Run what a search has not run yet; yield each record as soon as it is whole.
 
     Parameters
@@ -234,11 +234,11 @@ def sweep(plan: Plan, state: Sweep, pending: Sequence[Asked], bench: Bench) -> I
 class _Floor:
     """The trials on their way, and what is to be done for them next."""
 
-    def __init__(self, plan: Plan, state: Sweep, bench: Bench, rehearsed: Rehearsed) -> None:
+    def __init__(self, plan: Plan, state: RunningSearch, bench: Bench, rehearsed: Rehearsed) -> None:
         self._plan, self._state, self._bench, self._rehearsed = plan, state, bench, rehearsed
         self._courses: dict[int, Course] = {}
-        self._ready: list[Job] = []
-        self._jobs: list[Job] = []
+        self._ready: list[FitJob] = []
+        self._jobs: list[FitJob] = []
         self._ended: list[Record] = []
 
     def begin(self, asked: Asked) -> None:
@@ -304,12 +304,12 @@ def run_job(task: FitTask | Rehearsal) -> FitResult | str | None:
     return rehearse(task) if isinstance(task, Rehearsal) else run_fit(task)
 
 
-def _turn(job: Job) -> tuple[int, int]:
+def _turn(job: FitJob) -> tuple[int, int]:
     """Order jobs: those of earlier trials first, since later trials wait for them to be known."""
     return job.trial.index, job.fold
 
 
-def _task(plan: Plan, job: Job, course: Course, bench: Bench) -> FitTask | Rehearsal:
+def _task(plan: Plan, job: FitJob, course: Course, bench: Bench) -> FitTask | Rehearsal:
     trial = job.trial
     if job.fold == REHEARSAL:
         return rehearsal(plan, trial, bench, 0)

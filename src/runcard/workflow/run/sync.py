@@ -12,7 +12,7 @@ from runcard.journal import Journal, hold_card, is_begun, open_journal
 from runcard.project import Project
 from runcard.tracking.backends import connect
 from runcard.tracking.delivery import DeliveryReport, deliver
-from runcard.workflow.run.outbox import JournalOutbox, name_of
+from runcard.workflow.run.outbox import JournalOutbox, address_name
 
 
 def sync(project: Project) -> DeliveryReport:
@@ -22,7 +22,7 @@ def sync(project: Project) -> DeliveryReport:
     with open_journal(project.home) as journal:
         end_abandoned(journal, project.home)
         waiting = journal.waiting_by_uri()
-    elsewhere = {uri: n for uri, n in waiting.items() if uri != name_of(project.tracking_uri, project.root)}
+    elsewhere = {uri: n for uri, n in waiting.items() if uri != address_name(project.tracking_uri, project.root)}
     with JournalOutbox(project.home) as outbox:
         if not outbox.pending(project.tracking_uri):
             return DeliveryReport(elsewhere=elsewhere)

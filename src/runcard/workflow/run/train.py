@@ -12,7 +12,7 @@ from runcard import errors
 from runcard.engine.base import Engine, Lost
 from runcard.plan import Fit, Plan, Trial, shape_of
 from runcard.plan.featureset import set_path, why_failed
-from runcard.record import Draft, Record, impossible_record, make_record
+from runcard.record import PartialRecord, Record, impossible_record, make_record
 from runcard.tabular import FitResult, FitTask, Preparation, Prepared, Rehearsal, prepare, rehearse, run_fit
 from runcard.workflow.run.schedule import Turns, Twins
 
@@ -46,7 +46,7 @@ def train(plan: Plan, trials: Sequence[Trial], bench: Bench) -> Iterator[Record]
     HyperparameterRejected, MetricImpossible, CardErrors
         An estimator refuses its hyperparameters; nothing has been trained then.
     """
-    drafts = {trial.key: Draft(trial, plan.n_folds) for trial in trials}
+    drafts = {trial.key: PartialRecord(trial, plan.n_folds) for trial in trials}
     fits: Sequence[Fit] = ()
     for block in _blocks(plan):
         prepare_folds(plan, [trial.features for trial in trials], block, bench)
@@ -93,8 +93,8 @@ def prepare_folds(
 
 
 def _run_fits(
-    plan: Plan, fits: Sequence[Fit], block: Sequence[int], bench: Bench, drafts: dict[str, Draft]
-) -> Iterator[Draft]:
+    plan: Plan, fits: Sequence[Fit], block: Sequence[int], bench: Bench, drafts: dict[str, PartialRecord]
+) -> Iterator[PartialRecord]:
     twins = Twins(fits)
     turns = Turns(fits, block, twins.awaits)
     places: list[tuple[Fit, int]] = []
@@ -125,7 +125,9 @@ def _run_fits(
         yield from _add(fit, known.fold, known, drafts, bench)
 
 
-def _add(fit: Fit, fold: int, result: FitResult | Lost, drafts: dict[str, Draft], bench: Bench) -> Iterator[Draft]:
+def _add(
+    fit: Fit, fold: int, result: FitResult | Lost, drafts: dict[str, PartialRecord], bench: Bench
+) -> Iterator[PartialRecord]:
     for stage in fit.stages:
         draft = drafts.get(stage.key)
         if draft is None:
