@@ -116,3 +116,24 @@ def test_a_point_is_told_once(value: float | None) -> None:
     state.tell(0, value)
     with pytest.raises(ValueError, match="Cannot tell"):
         state.tell(0, value)
+
+
+def test_what_was_stopped_is_learnt_from_and_what_failed_tells_nothing() -> None:
+    """In the same places: a search that is told what its stopped trials had got by then finds better ones."""
+
+    def found(*, knows: bool) -> list[Point]:
+        state = BayesianSearch(spaces(LINEAR), seed=0, greater_is_better=True, identify=repr)
+        points = []
+        for number in range(40):
+            point = state.ask()
+            assert point is not None
+            points.append(point)
+            value = -((math.log10(point.params["C"]) + 1) ** 2)  # type: ignore[arg-type]
+            state.tell(number, value if knows else None, step=3 if knows else None)
+        return points
+
+    learnt, blind = found(knows=True), found(knows=False)
+    assert learnt[:10] == blind[:10]  # the first are drawn from chance
+    assert learnt[10:] != blind[10:]
+    near = [sum(0.05 < point.params["C"] < 0.2 for point in points[10:]) for points in (learnt, blind)]  # type: ignore[operator]
+    assert near[0] > near[1]

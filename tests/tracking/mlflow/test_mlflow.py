@@ -466,8 +466,8 @@ def test_a_model_is_small_and_lists_its_types(model_folder: Path) -> None:
     described = Model.load(str(model_folder))
     assert described.flavors["sklearn"]["skops_trusted_types"] == ["numpy.dtype", "sklearn.tree._tree.Tree"]
     assert (model_folder / "requirements.txt").read_text().split()[1:] == ["scikit-learn==1.9.1"]
-    sizes = [file.stat().st_size for file in model_folder.iterdir() if file.name != "MLmodel"]
-    assert described.model_size_bytes >= sum(sizes)
+    n_bytes = sum(file.stat().st_size for file in model_folder.rglob("*") if file.is_file())
+    assert abs(described.model_size_bytes - n_bytes) < 100  # but for the number itself, written into one of them
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:mlflow")

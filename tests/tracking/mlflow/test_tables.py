@@ -185,3 +185,20 @@ def test_tables_that_are_not_as_known_are_left_to_the_client(sqlite_uri: str, tm
     with engine.begin() as connection:
         connection.execute(sa.text("ALTER TABLE latest_metrics RENAME COLUMN is_nan TO is_not_a_number"))
     assert open_tables(sqlite_uri) is None
+
+
+def test_the_client_reads_the_same_folds_where_the_tables_are_not_as_known(sqlite_uri: str, tmp_path: Path) -> None:
+    """A run without folds is left out either way."""
+    fill(sqlite_uri, "hard", tmp_path)
+    tables = open_tables(sqlite_uri)
+    assert tables is not None
+    with tables:
+        rows = tables.rank_runs(RunScope(("hard",)), "score", greater_is_better=True, limit=None).rows
+        ids = [row.run_id for row in rows]
+        expected = tables.read_folds(ids, "auc")
+    engine = sa.create_engine(sqlite_uri, poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE latest_metrics RENAME COLUMN is_nan TO is_not_a_number"))
+    with MlflowReader(sqlite_uri) as reader:
+        assert reader.read_folds(ids, "auc") == expected
+    assert 0 < len(expected) < len(ids)

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from projects import customers_card, make_customers, write_project
+from projects import customers_card, journal_of, make_customers, write_project
 
 import runcard
 from runcard.project import find_project
 from runcard.workflow.choose.select import select
+from runcard.workflow.resolve import resolve
 
 pytestmark = pytest.mark.slow
 
@@ -61,6 +62,8 @@ def test_the_next_best_is_chosen_in_its_place(tmp_path: Path, empty_mlflow_db: P
     assert "running it again will not help" in first.problem.hint
     assert first.problem.hint.endswith("; `dummy` was chosen in its place")
 
+    with journal_of(path.parent.parent) as journal:
+        assert journal.latest_execution(resolve(path).plan.hash, "customers").status == "failed"
     tried = (path.parent.parent / "tried").read_text()
     again = runcard.run(path, workers=1)
     assert (again.n_run, str(again.problem)) == (0, str(first.problem))
