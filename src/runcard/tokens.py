@@ -96,26 +96,46 @@ _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
         r"""(?i:\bauthorization\\?["']?\s*[:=]\s*\\?["']?(?:bearer|basic|token)\s+)[\w.~+/\-]{8,}=*"""
         r"|(?i:\bbearer\s+)(?=[\w.~+/\-]*\d)[\w.~+/\-]{20,}=*",
     ),
+    "a login in .netrc": (
+        ("machine ",),
+        r"\bmachine\s{1,9}\S{1,99}\s{1,9}login\s{1,9}\S{1,99}\s{1,9}password\s{1,9}\S+",
+    ),
+    "a password in SQL": (
+        ("identified by", "password '"),
+        r"(?i:\bidentified\s+by\s+|\b(?:user|role)\s+\S{1,60}(?:\s+\w{1,20}){0,9}?\s+password\s+)'[^'\n<$]{4,}'",
+    ),
+    "a password of a command": (
+        ("-passw", "sshpass", "curl"),
+        r"""(?i:(?<![\w\-])--[\w\-]{0,40}?passwo?r?d[= ])["']?(?=\S*\d)[^\s"'$<{\[(`]{4,}"""
+        r"""|\bsshpass\s+-p\s*["']?[^\s"'$<{]{4,}"""
+        r"""|\bcurl\b[^\n]{0,200}?\s(?:-u|--user)\s+["']?[\w.@\-]{1,60}:[^\s"'$<{:]{4,}""",
+    ),
+    "a name and a password": (
+        ("auth",),
+        r"""(?i:\b(?:auth\s*=\s*\(|(?:Basic|Digest)Auth\())\s*["'][^"'\n]{1,60}["'],\s*["'](?=[^"'\n]*\d)[^"'\n]{6,}["']""",
+    ),
 }
 _REST = r"[\w\-+/=]*"
 _COMPILED = {kind: (words, re.compile(f"(?:{form}){_REST}")) for kind, (words, form) in _FORMS.items()}
 
-_CERTAIN = "passwor[dt]|passwd|passphrase|pwd"
+_OWNERS = "db user admin root login mail smtp imap ftp ssh ldap redis mysql postgres pg mongo proxy sudo".split()
+_PASS = "|".join(f"(?<={owner}{sign})" for owner in _OWNERS for sign in ("", "_"))
+_CERTAIN = f"passwor[dt]|passwd|passphrase|pwd|(?:{_PASS})pass"
 _LIKELY = "secret|token|credentials?|auth|(?:api|access|private|secret|signing|encryption|account)[_\\-]?key"
-_WORD = re.compile(rf"""({_CERTAIN}|{_LIKELY})(?:_?\d+)?(?=\\?["']?[ \t]*(?::[ \t]*str[ \t]*)?[:=])""")
+_WORD = re.compile(rf"""({_CERTAIN}|{_LIKELY})(?:_?\d+)?(?=\\?["']?\]?[ \t]*(?::[ \t]*str[ \t]*)?(?:[:=]|(?<=["']),))""")
 """Looked for in lower case; what the name begins with is looked at afterwards, or a long line takes for ever."""
-_AFTER = r"""\\?["']?[ \t]*(?::[ \t]*str[ \t]*)?(?::=|=>|(?P<sign>=)|:)"""
+_AFTER = r"""\\?["']?\]?[ \t]*(?::[ \t]*str[ \t]*)?(?::=|=>|(?P<sign>=)|:|(?P<comma>,))"""
 _QUOTED = re.compile(rf"""{_AFTER}[ \t]*[brfBRF]?\\?(?P<quote>["'])(?P<value>[^"'\\\n]{{4,400}}+)\\?(?P=quote)""")
 _PLAIN = re.compile(
     rf"""{_AFTER}(?P<gap>[ \t]*)(?P<value>[^\s"'\\#,;(){{}}\[\]<>$]{{4,400}}+)"""
-    r"""(?:\\n",?|[ \t]+[#&|;].*|[ \t\\])*+\r?(?:\n|\Z)"""
+    r"""(?:(?:\\n)?",?|[ \t]+[#&|;].*|[ \t\\])*+\r?(?:\n|\Z)"""
 )
 _BEFORE = re.compile(r"(?i)[+\- ]?[ \t]*(?:(?:export|set|setenv|env|arg)[ \t]+|-[ \t]+|\"|#[ \t]*)*(?P<name>[\w.\-]*)")
 _NAME = re.compile(r"[\w.\-]*\Z")
 _LONGEST_NAME = 60
 _KEYS = ("api", "access", "private", "secret", "signing", "encryption", "account")
 _WORDS = (
-    *("passwor", "passwd", "passphrase", "pwd", "secret", "token", "credential", "auth"),
+    *("pass", "pwd", "secret", "token", "credential", "auth"),
     *(f"{of}{sign}key" for of in _KEYS for sign in ("", "_", "-")),
 )
 _PLACEHOLDER = re.compile(
@@ -166,7 +186,8 @@ def _assigned(text: str, lowered: str) -> Iterator[str]:
         value = quoted or _PLAIN.match(text, found.end())
         if value is None or (quoted is None and not _is_setting(text, found.start(), name, value)):
             continue
-        if _is_secret(found[1], value["value"]):
+        word = "" if value["comma"] else found[1]  # a second argument need not be the value of the first
+        if _is_secret(word, value["value"], is_quoted=quoted is not None):
             yield f"a value of `{name}`"
 
 
@@ -195,11 +216,11 @@ def _is_setting(text: str, start: int, name: str, value: re.Match[str]) -> bool:
     return is_variable or not _CODE.fullmatch(value["value"])
 
 
-def _is_secret(word: str, value: str) -> bool:
+def _is_secret(word: str, value: str, *, is_quoted: bool) -> bool:
     if _PLACEHOLDER.fullmatch(value.strip()):
         return False
-    if re.fullmatch(f"(?i:{_CERTAIN})", word):
-        return " " not in value.strip()
+    if word == "pass" or re.fullmatch(f"(?i:{_CERTAIN})", word):
+        return " " not in value.strip() or (is_quoted and word == "passphrase")
     return _is_random(value)
 
 

@@ -57,6 +57,13 @@ TOKENS = {
     "OpenSSH": ("-----BEGIN ", "OPENSSH PRIVATE KEY-----"),
     "PGP": ("-----BEGIN ", "PGP PRIVATE KEY BLOCK-----"),
     "PuTTY": ("PuTTY-User", "-Key-File-3: ssh-ed25519"),
+    "netrc": ("machine api.example.org login ada pass", "word hunter2"),
+    "SQL": ("CREATE USER ada IDENTIFIED ", "BY 'letmein'"),
+    "SQL, a role": ("ALTER ROLE ada WITH LOGIN pass", "word 'letmein'"),
+    "an option": ("mysql --pass", "word=hunter2 -h db"),
+    "sshpass": ("sshpass ", "-p hunter2 ssh db"),
+    "curl": ("curl -s -u ", "ada:hunter2 https:"),
+    "requests": ("get(url, auth", '=("ada", "hunter2"))'),
     "age": ("AGE-SECRET", "-KEY-1" + "Q" * 58),
 }
 tokens = pytest.mark.parametrize("token", [a + b for a, b in TOKENS.values()], ids=list(TOKENS))
@@ -92,6 +99,8 @@ def test_a_known_form_is_taken_out_of_text_for_others(token: str) -> None:
         *("+PASSWORD=letmein", '-    passphrase = "correct-horse"', 'connect(password="letmein", port=1)'),
         *('"PASSWORD = \\"letmein\\"\\n",', "- PASSWORD=letmein", "PGPASSWORD=letmein psql".partition(" ")[0]),
         *(f"api_key = '{MIXED[:24]}'", f"SECRET_KEY: {MIXED[:24]}", f"TOKEN={MIXED[:20]}", f"auth_token={MIXED[:32]}"),
+        *('DB_PASS = "letmein"', "smtp_pass: hunter2", 'PASSPHRASE = "letmein is my word"', '  "password: hunter2"'),
+        *(f'os.environ["WANDB_API_KEY"] = "{HEX}{HEX[:8]}"', f"environ.setdefault('API_KEY', '{MIXED[:32]}')"),
         *(f'"secret": "{HEX}"', f"WANDB_API_KEY={HEX}{HEX[:8]}", f"client_secret: '{MIXED[:32]}'"),
     ],
 )
@@ -113,6 +122,8 @@ def test_a_value_of_what_is_named_like_a_secret_is_one(line: str) -> None:
         *("token: Token", "auth: basic", "password = 'changeme'", "PASSWORD=***", 'api_key="your-api-key-here"'),
         *(f"sha256: {HEX}{HEX}", f"digest = '{HEX}{HEX}'", f"commit {HEX}01234567", f"--hash=sha256:{HEX}{HEX}"),
         *("id = '123e4567-e89b-12d3-a456-426614174000'", "sk-learn-pipeline-with-a-long-name-1234567890", "AKIA"),
+        *("for word in ('password', 'hunter2'):", "first_pass = 'a1b2'", "bypass: 2d", "--password PASSWORD", "-u ada:$PW"),
+        *("click.option('--password', help='asked for')", "ALTER ROLE ada PASSWORD '$PASSWORD'", "auth=(user, password)"),
         *("-----BEGIN " + "PUBLIC KEY-----", "https://example.org/hooks/", "key-value-pairs-of-some-length-1234567890"),
     ],
 )
