@@ -118,11 +118,13 @@ _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
 _REST = r"[\w\-+/=]*"
 _COMPILED = {kind: (words, re.compile(f"(?:{form}){_REST}")) for kind, (words, form) in _FORMS.items()}
 
-_OWNERS = "db user admin root login mail smtp imap ftp ssh ldap redis mysql postgres pg mongo proxy sudo".split()
-_PASS = "|".join(f"(?<={owner}{sign})" for owner in _OWNERS for sign in ("", "_"))
+_OWNERS = "db|user|admin|root|login|mail|smtp|imap|ftp|ssh|ldap|redis|mysql|postgres|pg|mongo|proxy|sudo"
+_PASS = "|".join(f"(?<={owner}{sign})" for owner in _OWNERS.split("|") for sign in ("", "_"))
 _CERTAIN = f"passwor[dt]|passwd|passphrase|pwd|(?:{_PASS})pass"
 _LIKELY = "secret|token|credentials?|auth|(?:api|access|private|secret|signing|encryption|account)[_\\-]?key"
-_WORD = re.compile(rf"""({_CERTAIN}|{_LIKELY})(?:_?\d+)?(?=\\?["']?\]?[ \t]*(?::[ \t]*str[ \t]*)?(?:[:=]|(?<=["']),))""")
+_WORD = re.compile(
+    rf"""({_CERTAIN}|{_LIKELY})(?:_?\d+)?(?=\\?["']?\]?[ \t]*(?::[ \t]*str[ \t]*)?(?:[:=]|(?<=["']),))"""
+)
 """Looked for in lower case; what the name begins with is looked at afterwards, or a long line takes for ever."""
 _AFTER = r"""\\?["']?\]?[ \t]*(?::[ \t]*str[ \t]*)?(?::=|=>|(?P<sign>=)|:|(?P<comma>,))"""
 _QUOTED = re.compile(rf"""{_AFTER}[ \t]*[brfBRF]?\\?(?P<quote>["'])(?P<value>[^"'\\\n]{{4,400}}+)\\?(?P=quote)""")

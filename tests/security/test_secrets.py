@@ -122,8 +122,9 @@ def test_a_value_of_what_is_named_like_a_secret_is_one(line: str) -> None:
         *("token: Token", "auth: basic", "password = 'changeme'", "PASSWORD=***", 'api_key="your-api-key-here"'),
         *(f"sha256: {HEX}{HEX}", f"digest = '{HEX}{HEX}'", f"commit {HEX}01234567", f"--hash=sha256:{HEX}{HEX}"),
         *("id = '123e4567-e89b-12d3-a456-426614174000'", "sk-learn-pipeline-with-a-long-name-1234567890", "AKIA"),
-        *("for word in ('password', 'hunter2'):", "first_pass = 'a1b2'", "bypass: 2d", "--password PASSWORD", "-u ada:$PW"),
-        *("click.option('--password', help='asked for')", "ALTER ROLE ada PASSWORD '$PASSWORD'", "auth=(user, password)"),
+        *("for word in ('password', 'hunter2'):", "first_pass = 'a1b2'", "bypass: 2d", "-u ada:$PW"),
+        *("click.option('--password', help='asked for')", "--password PASSWORD", "bypass = 'a'"),
+        *("ALTER ROLE ada PASSWORD '$PASSWORD'", "auth=(user, password)"),
         *("-----BEGIN " + "PUBLIC KEY-----", "https://example.org/hooks/", "key-value-pairs-of-some-length-1234567890"),
     ],
 )
