@@ -199,13 +199,26 @@ def test_relative_links_lead_somewhere():
     assert not broken
 
 
+def public_names(path: Path) -> set[str]:
+    """Classes, functions and type aliases that a module defines; constants are its own affair."""
+    names = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign) and not (
+            isinstance(node.value, ast.Call) and "TypeVar" in ast.dump(node.value)
+        ):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name) and not target.id.isupper()}
+    return {name for name in names if not name.startswith("_")}
+
+
 def test_no_public_name_is_defined_twice():
-    """A class or function means one thing everywhere; `command` is what `cli.main` looks for in each of its modules."""
-    homes: dict[str, set[str]] = {}
-    for path in sorted((ROOT / "src/runcard").rglob("*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.name[0] != "_":
-                homes.setdefault(node.name, set()).add(str(path.relative_to(ROOT / "src/runcard")))
+    """A name means one thing everywhere; `command` is what `cli.main` looks for in each of its modules."""
+    package = ROOT / "src/runcard"
+    homes: dict[str, list[str]] = {}
+    for path in sorted(package.rglob("*.py")):
+        for name in public_names(path):
+            homes.setdefault(name, []).append(str(path.relative_to(package)))
     assert len(homes) > 500
     assert all(path.startswith("cli/") for path in homes.pop("command"))
     assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}

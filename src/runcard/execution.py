@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from runcard.plan import Plan
 
-Status = Literal["running", "done", "interrupted", "failed"]
+ExecutionStatus = Literal["running", "done", "interrupted", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Execution:
     hypothesis: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
-    status: Status = "running"
+    status: ExecutionStatus = "running"
     ended: float | None = None
     summary: Mapping[str, Any] = field(default_factory=dict)
     """Filled at the end: counts, the ranking, the best."""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from runcard.plan.choice import Constraint, split_bound
 
-Verdict = Literal["passed", "failed", "unknown"]
+GateVerdict = Literal["passed", "failed", "unknown"]
 EventKind = Literal["register", "promote", "rollback"]
 
 PRODUCTION = "production"
@@ -29,7 +29,7 @@ class Gate:
     """What one gate found; only `passed` lets through."""
 
     name: str
-    verdict: Verdict
+    verdict: GateVerdict
     evidence: str
     """In words and numbers; for `unknown`, what to do to know."""
 
@@ -195,7 +195,7 @@ def _judge_bound(name: str, value: float | None, bound: str, to_do: str) -> Gate
     sign, limit = split_bound(bound)
     if value is None:
         return Gate(name, "unknown", f"not recorded, asked: {sign} {limit}; {to_do}")
-    verdict: Verdict = "passed" if Constraint(name, sign, float(limit)).allows(value) else "failed"
+    verdict: GateVerdict = "passed" if Constraint(name, sign, float(limit)).allows(value) else "failed"
     return Gate(name, verdict, f"{value:.4g}, asked: {sign} {limit}")
 
 

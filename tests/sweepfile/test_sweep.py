@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from runcard import errors
-from runcard.card.check import Names
+from runcard.card.check import KnownNames
 from runcard.project import find_project
 from runcard.search.space import DISTRIBUTIONS, parse_parameter
 from runcard.sweepfile.draft import Draft, draft_card
@@ -29,7 +29,7 @@ def read(folder: Path, sweep: dict[str, Any] | str, remarks: list[Remark] | None
     path = folder / "sweep.yaml"
     path.write_text(sweep if isinstance(sweep, str) else json.dumps(sweep, ensure_ascii=False), encoding="utf-8")
     tell = [].append if remarks is None else remarks.append
-    return read_sweep(path, Names(find_project(folder)), tell=tell)
+    return read_sweep(path, KnownNames(find_project(folder)), tell=tell)
 
 
 def draft(folder: Path, sweep: dict[str, Any] | str) -> Draft:
@@ -346,4 +346,4 @@ def test_stopping_needs_a_metric(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     for path in (tmp_path / "none.yaml", tmp_path):
         with pytest.raises(errors.UsageError, match="cannot be read"):
-            read_sweep(path, Names(find_project(tmp_path)))
+            read_sweep(path, KnownNames(find_project(tmp_path)))

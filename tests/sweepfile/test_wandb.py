@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runcard import errors
-from runcard.card.check import Names
+from runcard.card.check import KnownNames
 from runcard.project import find_project
 from runcard.search.space import parse_parameter, values_of
 from runcard.sweepfile.draft import draft_card
@@ -41,7 +41,7 @@ NEVER_RUN = {
 
 def import_sweep(name: str, folder: Path) -> tuple[str, list[Remark]]:
     project, remarks = find_project(folder), list[Remark]()
-    sweep = read_sweep(FOLDER / name, Names(project), tell=remarks.append)
+    sweep = read_sweep(FOLDER / name, KnownNames(project), tell=remarks.append)
     return draft_card(sweep, project=project, name="card.yaml").text, remarks
 
 
@@ -164,21 +164,21 @@ def test_few_bytes_do_not_stand_for_billions(tmp_path: Path) -> None:
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
     (tmp_path / "sweep.yaml").write_text("method: grid\n" + "\n".join(lines))
     with pytest.raises(errors.YamlInvalid, match="aliases for more than 100,000 values"):
-        read_sweep(tmp_path / "sweep.yaml", Names(find_project(tmp_path)))
+        read_sweep(tmp_path / "sweep.yaml", KnownNames(find_project(tmp_path)))
 
 
 def test_depth_is_bounded_through_aliases(tmp_path: Path) -> None:
     lines = ["a0: &a0 [1]"] + [f"a{n}: &a{n} [*a{n - 1}]" for n in range(1, 30)]
     (tmp_path / "sweep.yaml").write_text("method: grid\n" + "\n".join(lines))
     with pytest.raises(errors.YamlInvalid, match="more than 20 levels"):
-        read_sweep(tmp_path / "sweep.yaml", Names(find_project(tmp_path)))
+        read_sweep(tmp_path / "sweep.yaml", KnownNames(find_project(tmp_path)))
 
 
 def test_a_fault_in_what_an_alias_brings_in_is_placed_where_it_stands(tmp_path: Path) -> None:
     text = "method: random\nrun_cap: 9\nparameters:\n  a: &a {min: x, max: 2}\n  b: *a\n  c: {<<: *a, max: 3}\n"
     (tmp_path / "sweep.yaml").write_text(text)
     with pytest.raises(errors.CardErrors) as caught:
-        read_sweep(tmp_path / "sweep.yaml", Names(find_project(tmp_path)))
+        read_sweep(tmp_path / "sweep.yaml", KnownNames(find_project(tmp_path)))
     places = [fault.where.split("sweep.yaml:")[1] for fault in caught.value.errors]
     assert places == [f"4:15, parameters.{name}.min" for name in "abc"]
 
@@ -187,5 +187,5 @@ def test_anchors_stand_for_what_stood_there(tmp_path: Path) -> None:
     """Also where the key that held it comes again with something else."""
     text = "method: grid\nparameters:\n  a: &a {values: [010, x]}\n  a: {values: ['7', '8']}\n  b: *a\n"
     (tmp_path / "sweep.yaml").write_text(text)
-    sweep = read_sweep(tmp_path / "sweep.yaml", Names(find_project(tmp_path)))
+    sweep = read_sweep(tmp_path / "sweep.yaml", KnownNames(find_project(tmp_path)))
     assert sweep.parameters == {"a": {"values": ["7", "8"]}, "b": {"values": [8, "x"]}}

@@ -10,7 +10,7 @@ import pytest
 
 from runcard.tracking.items import (
     Artifact,
-    Item,
+    LogItem,
     MetricValue,
     ModelFiles,
     Param,
@@ -32,7 +32,7 @@ from runcard.tracking.seal import (
 )
 
 FOLDS = (0.1 + 0.2, 1e-17, -0.0)
-ITEMS: tuple[Item, ...] = (
+ITEMS: tuple[LogItem, ...] = (
     Param("C", "10"),
     Param("words", "w" * 5000),
     *(MetricValue("cv_f1", score, fold, 1) for fold, score in enumerate(FOLDS)),

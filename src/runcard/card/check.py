@@ -36,7 +36,7 @@ MEASURES = ("fit_seconds", "cpu_seconds", "predict_ms_p95", "model_mb")
 T = TypeVar("T")
 
 
-class Names:
+class KnownNames:
     """The tables' names, then those of the project's modules, imported only when a name needs them."""
 
     def __init__(self, project: Project) -> None:
@@ -53,7 +53,7 @@ class Names:
 
 def check_card(raw: Mapping[str, Any], parts: Mapping[str, Any], faults: Faults, project: Project) -> None:
     """Check everything the text can tell; values that are wrong already are left out."""
-    names = Names(project)
+    names = KnownNames(project)
     found = {name: part for name, part in parts.items() if part is not WRONG}
     data, features = found.get("data"), found.get("features", Features())
     models: Sequence[Model] = found.get("models", ())
@@ -125,7 +125,7 @@ def _is_blank(raw: Mapping[str, Any], section: str, key: str) -> bool:
     return isinstance(raw.get(section), dict) and raw[section].get(key, "") is None
 
 
-def _check_dataset(data: Data, names: Names, faults: Faults, *, is_blank: bool) -> None:
+def _check_dataset(data: Data, names: KnownNames, faults: Faults, *, is_blank: bool) -> None:
     if data.raw_path is None and data.dataset is None and not faults.touch("data"):
         faults.add(
             errors.KeyMissing,
@@ -157,7 +157,7 @@ def _check_target(data: Data, features: Features, raw: Mapping[str, Any], faults
 
 
 def _check_features(
-    features: Features | ModelFeatures, data: Data | None, names: Names, faults: Faults, *, path: KeyPath
+    features: Features | ModelFeatures, data: Data | None, names: KnownNames, faults: Faults, *, path: KeyPath
 ) -> None:
     lists = {"numerical": features.numerical, "categorical": features.categorical}
     if features.set is not None:
@@ -192,7 +192,7 @@ def _add_misused(column: str, first: str, second: str, path: KeyPath, faults: Fa
     )
 
 
-def _check_model(model: Model, path: KeyPath, names: Names, faults: Faults) -> None:
+def _check_model(model: Model, path: KeyPath, names: KnownNames, faults: Faults) -> None:
     spec = None if model.name is WRONG else find_spec(model.name, names)
     if spec is None and model.name is not WRONG:
         faults.place(unknown_model(model.name, names.catalog), (*path, "name"))
@@ -210,7 +210,7 @@ def _check_model(model: Model, path: KeyPath, names: Names, faults: Faults) -> N
         _check_features(model.features, None, names, faults, path=(*path, "features"))
 
 
-def find_spec(name: str, names: Names) -> ModelSpec | None:
+def find_spec(name: str, names: KnownNames) -> ModelSpec | None:
     """Find a model by name; the project's modules are imported only if it is none of the table's."""
     return find_model(name, Catalog()) or find_model(name, names.catalog)
 
@@ -240,7 +240,7 @@ def _check_tags(experiment: Experiment, faults: Faults) -> None:
             )
 
 
-def _check_metrics(evaluation: Evaluation, names: Names, faults: Faults) -> None:
+def _check_metrics(evaluation: Evaluation, names: KnownNames, faults: Faults) -> None:
     metrics = evaluation.metrics or ()
     for index, name in _good(metrics):
         here = ("evaluation", "metrics", index)
@@ -348,14 +348,14 @@ def _check_grid(search: Search, models: Sequence[Model], faults: Faults) -> None
                 faults.add(errors.SpaceInvalid, path, what, why=why, hint=hint)
 
 
-def _check_selection(selection: Selection, names: Names, faults: Faults) -> None:
+def _check_selection(selection: Selection, names: KnownNames, faults: Faults) -> None:
     for name in selection.constraints:
         _check_recorded(name, ("selection", "constraints", name), names, faults)
     for index, name in _good(selection.cost):
         _check_recorded(name, ("selection", "cost", index), names, faults)
 
 
-def _check_recorded(name: str, path: KeyPath, names: Names, faults: Faults) -> None:
+def _check_recorded(name: str, path: KeyPath, names: KnownNames, faults: Faults) -> None:
     is_key = path[-1] == name
     if name.startswith("test_"):
         faults.place(test_score_chosen_by(name), path, key=is_key)

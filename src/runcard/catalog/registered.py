@@ -18,7 +18,7 @@ from runcard.catalog.codetext import code_digest
 from runcard.catalog.keepable import LONGEST_METRIC, RULE, is_kept, kept_form
 from runcard.project import Project, import_modules
 
-Kind = Literal["dataset", "features", "model", "metric"]
+RegisteredKind = Literal["dataset", "features", "model", "metric"]
 Task = Literal["classification", "regression"]
 Needs = Literal["predict", "predict_proba", "score"]
 Registrable = TypeVar("Registrable", bound=Callable[..., object])
@@ -40,7 +40,7 @@ class Registered:
         of its values on each of them alone.
     """
 
-    kind: Kind
+    kind: RegisteredKind
     name: str
     function: Callable[..., Any]
     rowwise: bool = False
@@ -104,7 +104,7 @@ def collect(modules: Iterable[ModuleType]) -> Catalog:
     errors.RegistrationInvalid
         Two different objects of one kind have the same name.
     """
-    found: dict[Kind, dict[str, Registered]] = {kind: {} for kind in get_args(Kind)}
+    found: dict[RegisteredKind, dict[str, Registered]] = {kind: {} for kind in get_args(RegisteredKind)}
     for module in modules:
         for value in vars(module).values():
             registered = _mark_of(value)
@@ -115,7 +115,7 @@ def collect(modules: Iterable[ModuleType]) -> Catalog:
     return Catalog(found["dataset"], found["features"], found["model"], found["metric"])
 
 
-def place_in_script(kind: Kind, name: str) -> str | None:
+def place_in_script(kind: RegisteredKind, name: str) -> str | None:
     """Say where the script that runs registers a name itself: no worker can import it from there."""
     script = sys.modules.get("__main__")
     marks = map(_mark_of, vars(script).values()) if script is not None else ()
@@ -140,7 +140,7 @@ def _name_taken(first: Registered, second: Registered) -> errors.RegistrationInv
     )
 
 
-_PLURAL: Mapping[Kind, str] = {
+_PLURAL: Mapping[RegisteredKind, str] = {
     "dataset": "datasets",
     "features": "feature sets",
     "model": "models",
@@ -242,7 +242,7 @@ def _marker(function: Registrable | None, make: Callable[[Any], Registered]) -> 
     return mark if function is None else mark(function)
 
 
-def _require_choice(kind: Kind, option: str, value: object, choices: tuple[object, ...]) -> None:
+def _require_choice(kind: RegisteredKind, option: str, value: object, choices: tuple[object, ...]) -> None:
     if value not in choices:
         raise errors.RegistrationInvalid(
             f"`@runcard.{kind}` has no {option} `{value}`",

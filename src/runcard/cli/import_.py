@@ -11,7 +11,7 @@ from runcard import errors
 from runcard.cli.answer import Command, answer, say, say_all
 
 if TYPE_CHECKING:
-    from runcard.card.check import Names
+    from runcard.card.check import KnownNames
     from runcard.project import Project
     from runcard.sweepfile.remarks import Remark
 
@@ -34,7 +34,7 @@ def command(sweep: str, output: str, model: str | None, data: str | None, target
     it looks. A sweep says neither data nor target nor model: without these options the card has marked places
     to be filled in.
     """
-    from runcard.card.check import Names, find_spec
+    from runcard.card.check import KnownNames, find_spec
     from runcard.catalog.models import unknown_model
     from runcard.project import find_project
     from runcard.sweepfile.draft import draft_card
@@ -44,7 +44,7 @@ def command(sweep: str, output: str, model: str | None, data: str | None, target
     if is_file and Path(output).exists():
         raise _in_the_way(output)
     project = find_project(Path(output) if is_file else None)
-    names = Names(project)
+    names = KnownNames(project)
     spec = find_spec(model, names) if model else None
     if model and spec is None:
         error = unknown_model(model, names.catalog)
@@ -66,7 +66,7 @@ def command(sweep: str, output: str, model: str | None, data: str | None, target
         answer(draft.text, nl=False)
 
 
-def _data(data: str, names: Names, project: Project) -> dict[str, str]:
+def _data(data: str, names: KnownNames, project: Project) -> dict[str, str]:
     """Name the data as a card does: a dataset by its name, a file by its path from the project's root."""
     from runcard.catalog.datasets import bundled_names
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-Kind = Literal["number", "bool", "text", "date", "other"]
-Task = Literal["classification", "regression"]
+ColumnKind = Literal["number", "bool", "text", "date", "other"]
+TargetTask = Literal["classification", "regression"]
 
 _EXACT = 2**53  # from here on float64 does not tell neighbouring integers apart
 _FEW_CLASSES = 20
@@ -75,7 +75,7 @@ def resolve_columns(
     return columns
 
 
-def check_target(values: pd.Series, task: Task, *, because: str = "", where: str = "") -> None:
+def check_target(values: pd.Series, task: TargetTask, *, because: str = "", where: str = "") -> None:
     """Check that a target can be learnt as the task says.
 
     Parameters
@@ -117,7 +117,7 @@ def check_target(values: pd.Series, task: Task, *, because: str = "", where: str
         )
 
 
-def task_of(frame: pd.DataFrame, target: str) -> Task:
+def task_of(frame: pd.DataFrame, target: str) -> TargetTask:
     """Tell the task from the target's values: text, true/false or at most 20 whole numbers are classes."""
     values = frame[target].dropna()
     if column_kind(values) != "number":
@@ -137,7 +137,7 @@ def describe_target(values: pd.Series) -> str:
     return f"its values are {n_different:,} different whole numbers, {_border(n_different)} {_FEW_CLASSES}"
 
 
-def column_kind(values: pd.Series) -> Kind:
+def column_kind(values: pd.Series) -> ColumnKind:
     """Tell what a column holds."""
     from pandas.api import types
 
@@ -151,7 +151,7 @@ def column_kind(values: pd.Series) -> Kind:
     if isinstance(dtype, types.CategoricalDtype):
         return "text"
     inferred: str = types.infer_dtype(values, skipna=True)
-    known: Mapping[str, Kind] = {"string": "text", "boolean": "bool", "empty": "text"}
+    known: Mapping[str, ColumnKind] = {"string": "text", "boolean": "bool", "empty": "text"}
     return known.get(inferred, "other")
 
 
@@ -334,7 +334,7 @@ def _id_duplicate(values: pd.Series, where: str) -> Iterator[errors.IdDuplicate]
     )
 
 
-def _target_problem(values: pd.Series, task: Task) -> str:
+def _target_problem(values: pd.Series, task: TargetTask) -> str:
     kind = column_kind(values)
     if kind in ("date", "other"):
         return f"it holds {_held(values)}"
@@ -350,7 +350,7 @@ def _border(n_different: int) -> str:
     return "up to" if n_different <= _FEW_CLASSES else "more than"
 
 
-def _other_way(values: pd.Series, task: Task) -> str:
+def _other_way(values: pd.Series, task: TargetTask) -> str:
     if column_kind(values) in ("date", "other"):
         return "name another `features.target`, or make numbers or text of it"
     if task == "regression":

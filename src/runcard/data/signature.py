@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-Kind = Literal["whole", "number", "bool", "text", "date", "other"]
+InputKind = Literal["whole", "number", "bool", "text", "date", "other"]
 """What a column held in training; `other` is passed on as it is."""
 
 _HELD = {"whole": "numbers", "number": "numbers", "bool": "true/false", "text": "text", "date": "dates"}
@@ -77,7 +77,12 @@ def check_columns(found: Sequence[str], wanted: Sequence[str], *, where: str) ->
 
 
 def to_rows(
-    batch: pa.Table, kinds: Mapping[str, Kind], *, first: int, where: str, stand_ins: Mapping[str, str] | None = None
+    batch: pa.Table,
+    kinds: Mapping[str, InputKind],
+    *,
+    first: int,
+    where: str,
+    stand_ins: Mapping[str, str] | None = None,
 ) -> RowBatch:
     """Give a batch of rows the types that the columns had in training; text is read as them.
 
@@ -123,7 +128,7 @@ class _Unfit(Exception):
         self.row, self.value = row, value
 
 
-def _fault(name: str, kind: Kind, unfit: _Unfit, first: int, where: str) -> errors.InputMismatch:
+def _fault(name: str, kind: InputKind, unfit: _Unfit, first: int, where: str) -> errors.InputMismatch:
     return errors.InputMismatch(
         f"column `{name}` holds `{unfit.value}` where the model takes {_HELD[kind]}",
         where=f'{where}, row {first + unfit.row + 1:,}, column "{name}"',
@@ -134,7 +139,7 @@ def _fault(name: str, kind: Kind, unfit: _Unfit, first: int, where: str) -> erro
     )
 
 
-def _typed(column: pa.ChunkedArray, kind: Kind) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
+def _typed(column: pa.ChunkedArray, kind: InputKind) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
     """Give the column in its type, and of whole numbers with gaps also those numbers as integers."""
     import pyarrow as pa
 
@@ -148,7 +153,7 @@ def _typed(column: pa.ChunkedArray, kind: Kind) -> tuple[pa.ChunkedArray, pa.Chu
 
 
 def _with_stand_in(
-    column: pa.ChunkedArray, kind: Kind, stand_in: str
+    column: pa.ChunkedArray, kind: InputKind, stand_in: str
 ) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None, pa.ChunkedArray]:
     """Type a column of categories that has values of another type, and give those, too."""
     import pyarrow as pa
@@ -164,7 +169,7 @@ def _with_stand_in(
     return typed, whole, foreign
 
 
-def _fits(value: str, kind: Kind) -> bool:
+def _fits(value: str, kind: InputKind) -> bool:
     import pyarrow as pa
 
     try:

@@ -18,7 +18,7 @@ CHOSEN, UNBEATEN = "*", "°"
 COSTS = {"fit_seconds": ("fit s", 2), "predict_ms_p95": ("row ms", 1), "model_mb": ("MB", 2)}
 """Measures of what a trial costs -> their heading and digits."""
 
-Said = Mapping[str | None, Mapping[str, str]]
+SameParams = Mapping[str | None, Mapping[str, str]]
 """Parameters that do not tell trials apart: of all trials under None, of each model's under its name."""
 
 
@@ -139,14 +139,14 @@ def finalists_table(comparison: Comparison, marks: Mapping[str, str] | None = No
     names = sorted(dict.fromkeys(name for row in rows for name in row.test), key=comparison.metric.__ne__)
     tests = [_test_score(name) for name in names]
     costs = [_measure(name) for name in ("predict_ms_p95", "model_mb")]
-    said: Said = {model: same for model, same in same_params(ranked).items() if model is not None}
+    said: SameParams = {model: same for model, same in same_params(ranked).items() if model is not None}
     scored = "refitted on all training rows, scored on the test rows"
     none_kept = "refitted on all rows; none are kept for the test"
     title = f"Finalists: {scored if names or not rows else none_kept}"
     return ReportTable([*_trial_columns(said), *tests[:1], *costs, *tests[1:]], rows, title, fewest=_FEWEST)
 
 
-def same_params(rows: Sequence[RankedRow]) -> Said:
+def same_params(rows: Sequence[RankedRow]) -> SameParams:
     """Find the parameters that do not tell rows apart; one row alone has nothing in common with others."""
     several = [{**row.params, **({} if row.model is None else {"model": row.model})} for row in rows]
     overall = _in_common(several)
@@ -172,7 +172,7 @@ def _in_common(params: Sequence[Mapping[str, str]]) -> dict[str, str]:
     return {name: value for name, value in first.items() if all(other.get(name) == value for other in rest)}
 
 
-def _trial_columns(said: Said) -> tuple[Column[RankedRow], Column[RankedRow], Column[RankedRow]]:
+def _trial_columns(said: SameParams) -> tuple[Column[RankedRow], Column[RankedRow], Column[RankedRow]]:
     def model(row: RankedRow) -> str:
         return "" if "model" in said.get(None, ()) else row.model or row.name
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from runcard import errors
-from runcard.card.check import Names
+from runcard.card.check import KnownNames
 from runcard.card.faults import Faults
 from runcard.card.kinds import WRONG, key, one_of, text
 from runcard.catalog.metrics import METRIC_NAMES, OTHER_NAMES, find_metric
@@ -43,7 +43,7 @@ class Objective:
     impute_while_running: Any = unmatched("a trial has a score when its last fold is scored")
 
 
-def resolve_objective(objective: Objective, names: Names, faults: Faults, remarks: Remarks) -> str | None:
+def resolve_objective(objective: Objective, names: KnownNames, faults: Faults, remarks: Remarks) -> str | None:
     """Give the metric's name in runcard; None when that is not certain.
 
     A goal that contradicts the metric is a fault.
@@ -63,7 +63,7 @@ def resolve_objective(objective: Objective, names: Names, faults: Faults, remark
     return name
 
 
-def _spell(name: str, names: Names) -> tuple[str | None, bool]:
+def _spell(name: str, names: KnownNames) -> tuple[str | None, bool]:
     """Give the metric of that name, and whether it is the metric's negative."""
     if name in METRIC_NAMES or name in names.catalog.metrics:
         return name, False

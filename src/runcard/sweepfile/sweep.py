@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from runcard import errors
 from runcard.bounds import open_file
-from runcard.card.check import Names, check_stopping
+from runcard.card.check import KnownNames, check_stopping
 from runcard.card.faults import Faults
 from runcard.card.kinds import Anything, ListOf, MappingOf, Part, Plain, any_text, key, one_of, shown, whole
 from runcard.card.load import shown_path
@@ -84,7 +84,11 @@ class Sweep:
 
 
 def read_sweep(
-    path: Path, names: Names, spec: ModelSpec | None = None, *, tell: Callable[[Remark], None] = lambda remark: None
+    path: Path,
+    names: KnownNames,
+    spec: ModelSpec | None = None,
+    *,
+    tell: Callable[[Remark], None] = lambda remark: None,
 ) -> Sweep:
     """Read and check a sweep file; with a model, also whether that has such hyperparameters.
 
@@ -186,7 +190,7 @@ def _leave_out(
 
 
 def _check(
-    sweep: Sweep, raw: Mapping[str, Any], names: Names, spec: ModelSpec | None, faults: Faults, remarks: Remarks
+    sweep: Sweep, raw: Mapping[str, Any], names: KnownNames, spec: ModelSpec | None, faults: Faults, remarks: Remarks
 ) -> dict[str, Any]:
     """Check a sweep beyond the types of its values, and give the fields that come out otherwise."""
     _check_required(sweep, faults, has_parameters="parameters" in raw)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from runcard.catalog.metrics import Metric
 from runcard.catalog.steps import after_steps, curve_steps, steps_of
 from runcard.data.target import Target
-from runcard.tabular.matrices import Part
+from runcard.tabular.matrices import MatrixPart
 from runcard.tabular.outputs import compute_outputs, score_all
 from runcard.tabular.training import Trained
 
@@ -18,7 +18,7 @@ Curves = Mapping[str, Mapping[int, float]]
 
 
 def learning_curves(
-    trained: Trained, part: Part, metric: Metric, target: Target, *, marks: tuple[int, ...], last: float | None
+    trained: Trained, part: MatrixPart, metric: Metric, target: Target, *, marks: tuple[int, ...], last: float | None
 ) -> Curves:
     """Take the curves of a fitted estimator.
 

@@ -16,7 +16,7 @@ from runcard.plan import Stage
 from runcard.tabular.conditions import last_line, quiet, trace_of
 from runcard.tabular.curve import Curves, cut_curves, learning_curves
 from runcard.tabular.latency import pickled_bytes, time_calls
-from runcard.tabular.matrices import Part, load_part, load_raw, load_transformer
+from runcard.tabular.matrices import MatrixPart, load_part, load_raw, load_transformer
 from runcard.tabular.outputs import compute_outputs, digest_outputs, score_all
 from runcard.tabular.training import Trained, train_estimator
 
@@ -145,7 +145,7 @@ class _Measure:
 
 
 def _score_stage(
-    trained: Trained, stage: Stage, fit_seconds: float, part: Part, task: FitTask, measure: _Measure | None
+    trained: Trained, stage: Stage, fit_seconds: float, part: MatrixPart, task: FitTask, measure: _Measure | None
 ) -> StageResult:
     import numpy as np
 

@@ -23,7 +23,7 @@ _TRANSFORMER = "transformer"
 _RAW = "raw"
 _RAW_ROWS = 200
 
-Part = tuple[Any, "np.ndarray"]
+MatrixPart = tuple[Any, "np.ndarray"]
 """A matrix (n, n_features) and its target (n,), the codes of a classification's labels."""
 
 
@@ -79,12 +79,12 @@ def prepare(task: Preparation) -> Prepared:
     return Prepared(time.perf_counter() - start)
 
 
-def load_part(folder: Path, part: Literal["fit", "score"]) -> Part:
+def load_part(folder: Path, part: Literal["fit", "score"]) -> MatrixPart:
     """Map a part of a fold's matrices."""
     import joblib
 
     # copy-on-write: some estimators refuse read-only memory, and what one changes no other sees
-    found: Part = joblib.load(folder / part, mmap_mode="c")
+    found: MatrixPart = joblib.load(folder / part, mmap_mode="c")
     return found
 
 

@@ -10,7 +10,7 @@ from runcard.catalog.labels import unfitted_copy
 from runcard.catalog.metrics import Metric
 from runcard.data.target import Target
 from runcard.tabular.conditions import last_line, quiet
-from runcard.tabular.matrices import Part, load_part
+from runcard.tabular.matrices import MatrixPart, load_part
 from runcard.tabular.outputs import compute_outputs
 from runcard.tabular.training import train_estimator
 
@@ -44,7 +44,7 @@ def rehearse(task: Rehearsal) -> str | None:
     return _try((matrix, target), _some_rows(target), task) and _try((matrix, target), slice(None), task)
 
 
-def _try(part: Part, rows: Any, task: Rehearsal) -> str | None:
+def _try(part: MatrixPart, rows: Any, task: Rehearsal) -> str | None:
     matrix, target = part
     try:
         with quiet(task.seed):

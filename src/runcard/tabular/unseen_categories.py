@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from runcard.data.signature import Kind, RowBatch
+from runcard.data.signature import InputKind, RowBatch
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,7 +34,7 @@ class UnseenCounter:
     its own makes of the columns nothing is guessed.
     """
 
-    def __init__(self, pipeline: Any, kinds: Mapping[str, Kind]) -> None:
+    def __init__(self, pipeline: Any, kinds: Mapping[str, InputKind]) -> None:
         self._known: dict[str, tuple[pa.Array, bool]] = {}
         self._found: dict[str, Unseen] = {}
         self._encoded = _encoded_only(pipeline, list(kinds))
@@ -141,7 +141,7 @@ def _named(columns: Any, names: Sequence[str]) -> list[str]:
     return list(np.atleast_1d(chosen))
 
 
-def _as_known(categories: Any, kind: Kind) -> tuple[pa.Array, bool] | None:
+def _as_known(categories: Any, kind: InputKind) -> tuple[pa.Array, bool] | None:
     """Give the categories as Arrow values of the column's kind, and whether missing is one."""
     import pandas as pd
     import pyarrow as pa

@@ -172,7 +172,7 @@ class Distinction:
     """Runs of other protocols keep theirs; None for all runs of the experiment."""
 
 
-Item = Param | MetricValue | Tag | Artifact | TextArtifact | ModelFiles | DatasetInput | Distinction
+LogItem = Param | MetricValue | Tag | Artifact | TextArtifact | ModelFiles | DatasetInput | Distinction
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ class RunLog:
     status: RunStatus
     ended_ms: int | None = None
     parent_run_id: str | None = None
-    items: tuple[Item, ...] = ()
+    items: tuple[LogItem, ...] = ()
     seal: SealName = "runcard.seal"
     """Under which name the tracker seals it."""
 
@@ -346,7 +346,7 @@ class Tracker(Protocol):
     def end_killed(self, experiment: str, record_id: str) -> None:
         """End the run of a record whose process was killed while it wrote it; one that ended stays as it is."""
 
-    def add_items(self, run_id: str, experiment: str, items: tuple[Item, ...]) -> None:
+    def add_items(self, run_id: str, experiment: str, items: tuple[LogItem, ...]) -> None:
         """Log items to a run whoever made it; its status stays."""
 
     def distinguish(self, experiment: str, distinction: Distinction) -> None:

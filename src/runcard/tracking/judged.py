@@ -14,14 +14,14 @@ from runcard.tracking import addresses
 NOBODYS_MODEL = f"/api/2.0/mlflow/logged-models/m-{'0' * 32}"
 """What is asked for: it is never there, which MLflow 3 says in its own words and nothing else does."""
 
-Ask = Callable[[str], tuple[int, bytes]]
+AskServer = Callable[[str], tuple[int, bytes]]
 """From a path to the status and the content of the answer."""
 
 _BUSY = (408, 425, 429)
 _NEEDED = "runcard needs an MLflow 3 server"
 
 
-def judge_server(uri: str, ask: Ask, experiment: str | None = None) -> None:
+def judge_server(uri: str, ask: AskServer, experiment: str | None = None) -> None:
     """See that an MLflow 3 answers, and that an experiment was not deleted there.
 
     Raises
@@ -45,7 +45,7 @@ def judge_server(uri: str, ask: Ask, experiment: str | None = None) -> None:
         _judge_experiment(uri, ask, experiment)
 
 
-def _judge_experiment(uri: str, ask: Ask, name: str) -> None:
+def _judge_experiment(uri: str, ask: AskServer, name: str) -> None:
     said = _json(ask(f"/api/2.0/mlflow/experiments/get-by-name?experiment_name={quote(name, safe='')}")[1])
     found = said.get("experiment") if isinstance(said, dict) else None
     if isinstance(found, dict) and found.get("lifecycle_stage") == "deleted":
@@ -86,7 +86,7 @@ def describe_answer(content: bytes) -> str:
     return f"`{redact(' '.join(text.split()))[:60]}`"
 
 
-def _version(ask: Ask) -> str:
+def _version(ask: AskServer) -> str:
     """Ask for MLflow's version, which it has told since long; nothing from anything else."""
     status, content = ask("/version")
     text = content[:40].decode(errors="replace").strip()
@@ -101,7 +101,7 @@ def _json(content: bytes) -> Any:
         return None
 
 
-def ask_plainly(uri: str) -> Ask:
+def ask_plainly(uri: str) -> AskServer:
     """Ask without MLflow, whose import takes seconds, and so without its ways of giving credentials."""
     import requests
 

@@ -34,7 +34,7 @@ from runcard.tracking.items import (
     Artifact,
     DatasetInput,
     Distinction,
-    Item,
+    LogItem,
     MetricValue,
     ModelFiles,
     Param,
@@ -92,7 +92,7 @@ def opened_log(execution: Execution) -> RunLog:
         "runcard.card_digest": text_digest(execution.card),
         "runcard.card_path": str(execution.provenance.get("card_path", "")),
     }
-    items: tuple[Item, ...] = (*_tags(tags), TextArtifact(execution.card, "card.yaml"))
+    items: tuple[LogItem, ...] = (*_tags(tags), TextArtifact(execution.card, "card.yaml"))
     return _card_log(execution, items, "RUNNING")
 
 
@@ -100,7 +100,7 @@ def closed_log(execution: Execution, folder: Path, chosen_run_id: str | None) ->
     """Tell how an execution ended, with all that describes it; its files lie in `folder`."""
     summary = execution.summary
     at = _end_ms(execution)
-    items: list[Item] = [
+    items: list[LogItem] = [
         *_tags({f"runcard.{name}": str(value) for name, value in summary.get("tags", {}).items()}),
         *safe_metrics([MetricValue(name, float(value), 0, at) for name, value in summary.get("metrics", {}).items()]),
         TextArtifact(json.dumps(execution.plan, indent=2, default=str), PLAN_FILE),
@@ -114,7 +114,7 @@ def closed_log(execution: Execution, folder: Path, chosen_run_id: str | None) ->
     return replace(_card_log(execution, tuple(items), _STATUS[execution.status]), seal=ENDED)
 
 
-def decision_items(decision: Mapping[str, Any], run_id: str | None) -> tuple[Item, ...]:
+def decision_items(decision: Mapping[str, Any], run_id: str | None) -> tuple[LogItem, ...]:
     """Tell of a decision on the run that it was made for; `run_id` is the run that was chosen."""
     winner = decision["winner"]
     told = {**decision, "winner": winner and {**winner, "run_id": run_id}}
@@ -177,7 +177,7 @@ def final_log(final: FinalRecord, record: Record, experiment: str, parent_run_id
     # A card's only trial has no folds that these were measured on before.
     prefix = "final_" if record.scores else ""
     measured = [MetricValue(prefix + name, value, 0, at) for name, value in measures.items()]
-    items: list[Item] = [*_tags(tags), *_files(folder), *safe_metrics(measured)]
+    items: list[LogItem] = [*_tags(tags), *_files(folder), *safe_metrics(measured)]
     if final.missing:
         items.append(safe_json(TEST_MISSING_TAG, dict(final.missing), file=TEST_MISSING_FILE))
     if has_model:
@@ -199,7 +199,7 @@ def final_log(final: FinalRecord, record: Record, experiment: str, parent_run_id
     )
 
 
-def _card_log(execution: Execution, items: tuple[Item, ...], status: RunStatus) -> RunLog:
+def _card_log(execution: Execution, items: tuple[LogItem, ...], status: RunStatus) -> RunLog:
     ended = _end_ms(execution) if execution.ended is not None and status != "RUNNING" else None
     return RunLog(
         record_id=execution.execution_id,
@@ -248,7 +248,7 @@ def _trial_tags(record: Record) -> dict[str, str]:
     return tags
 
 
-def _exactly(record: Record) -> tuple[Item, ...]:
+def _exactly(record: Record) -> tuple[LogItem, ...]:
     """Tell what it takes to run a trial again, and to see that the same came out."""
     outputs = (safe_json(OUTPUTS_TAG, list(record.outputs), file=OUTPUTS_FILE),) if any(record.outputs) else ()
     return (safe_json(EXACT_PARAMS_TAG, dict(record.params), file=EXACT_PARAMS_FILE), *outputs)
@@ -274,11 +274,11 @@ def _measures(record: Record | FinalRecord) -> dict[str, float]:
     return {name: value for name, value in measures.items() if value is not None}
 
 
-def _trace(record: Record) -> tuple[Item, ...]:
+def _trace(record: Record) -> tuple[LogItem, ...]:
     return (TextArtifact(record.trace, "traceback.txt"),) if record.trace else ()
 
 
-def _files(folder: Path) -> list[Item]:
+def _files(folder: Path) -> list[LogItem]:
     if not folder.is_dir():
         return []
     return [Artifact(path) for path in sorted(folder.iterdir()) if path.name != MODEL_FOLDER]

@@ -29,7 +29,7 @@ from runcard.tracking.items import (
     TAG_LIMIT,
     Artifact,
     DatasetInput,
-    Item,
+    LogItem,
     MetricValue,
     ModelFiles,
     Param,
@@ -103,7 +103,7 @@ def seal_decision(tags: Iterable[Tag], files: Iterable[TextArtifact] = ()) -> li
     return _as_tags(DECIDED, body)
 
 
-def _said(items: Iterable[Item]) -> dict[str, Any]:
+def _said(items: Iterable[LogItem]) -> dict[str, Any]:
     """Say what a log holds; but for its decision, which has a seal of its own."""
     metrics: dict[str, dict[int, float]] = {}
     params, tags, files, data = {}, {}, {}, {}

@@ -23,7 +23,7 @@ from runcard.engine.chunks import run_chunk
 from runcard.engine.dask.parcel import relocated
 from runcard.engine.process import ONE_THREAD, import_early, reason_of_death, set_up_process
 
-Said = tuple[str, Any]
+Reply = tuple[str, Any]
 """What a child answers: `unfit`, `done` or `raised`, and what goes with it."""
 
 
@@ -49,7 +49,7 @@ class Child:
             env={**os.environ, **ONE_THREAD},
         )
 
-    def ask(self, payload: bytes, places: Mapping[Path, Path]) -> Said:
+    def ask(self, payload: bytes, places: Mapping[Path, Path]) -> Reply:
         """Have it run a chunk.
 
         Raises
@@ -59,7 +59,7 @@ class Child:
         pipes: Any = self._process
         try:
             _write(pipes.stdin, (payload, dict(places)))
-            said: Said = pickle.load(pipes.stdout)
+            said: Reply = pickle.load(pipes.stdout)
         except (OSError, EOFError, ValueError, pickle.UnpicklingError):
             self._process.kill()
             code = self._process.wait()
@@ -114,7 +114,7 @@ def _own_pipes() -> tuple[IO[bytes], IO[bytes]]:
     return questions, answers
 
 
-def _answer(payload: bytes, places: Mapping[Path, Path]) -> Said:
+def _answer(payload: bytes, places: Mapping[Path, Path]) -> Reply:
     import cloudpickle
 
     try:

@@ -11,7 +11,7 @@ from runcard import errors
 from runcard.provenance.capture.environment import BOOSTING, CORE
 from runcard.redact import redact
 
-Ask = Callable[..., Mapping[str, Any]]
+AskWorkers = Callable[..., Mapping[str, Any]]
 """Calls a function on several workers, given addresses, function, arguments; address -> result or exception."""
 
 _OPTIONAL = frozenset(name for names in BOOSTING.values() for name in names)
@@ -19,7 +19,7 @@ _OPTIONAL = frozenset(name for names in BOOSTING.values() for name in names)
 _TOOLS = ("runcard", "joblib", "distributed")
 
 
-def differences(ask: Ask, addresses: Iterable[str]) -> dict[str, list[str]]:
+def differences(ask: AskWorkers, addresses: Iterable[str]) -> dict[str, list[str]]:
     """Compare workers with this process; address -> what is different there, for those where anything is.
 
     Python and cloudpickle come first: code can be sent only to where they are the same.

@@ -18,7 +18,7 @@ from runcard.tracking.items import (
     Artifact,
     DatasetInput,
     Distinction,
-    Item,
+    LogItem,
     MetricValue,
     ModelFiles,
     Param,
@@ -32,7 +32,7 @@ from runcard.tracking.mlflow.reader import MlflowReader, run_row
 if TYPE_CHECKING:
     from mlflow.entities import Experiment, Run
 
-ItemT = TypeVar("ItemT", bound=Item)
+ItemT = TypeVar("ItemT", bound=LogItem)
 
 _REQUEST_BYTES = 350_000
 """Of params and of tags in one request: a server refuses a million in all."""
@@ -133,7 +133,7 @@ class MlflowTracker(MlflowReader):
             if run_id is not None and self.client.get_run(run_id).info.status == "RUNNING":
                 self.client.set_terminated(run_id, "KILLED")
 
-    def add_items(self, run_id: str, experiment: str, items: tuple[Item, ...]) -> None:
+    def add_items(self, run_id: str, experiment: str, items: tuple[LogItem, ...]) -> None:
         """Log items to a run whoever made it; its status stays."""
         with self.translated(f"nothing could be added to run `{run_id}`"):
             self._log(run_id, experiment, items)
@@ -175,7 +175,7 @@ class MlflowTracker(MlflowReader):
 
     # Runs
 
-    def _log(self, run_id: str, experiment: str, items: tuple[Item, ...]) -> None:
+    def _log(self, run_id: str, experiment: str, items: tuple[LogItem, ...]) -> None:
         self._log_values(run_id, items)
         self._log_datasets(run_id, items)
         self._upload(run_id, items)
@@ -213,7 +213,7 @@ class MlflowTracker(MlflowReader):
         except MlflowException as error:
             return str(error.error_code) != "RESOURCE_DOES_NOT_EXIST"
 
-    def _log_values(self, run_id: str, items: tuple[Item, ...]) -> None:
+    def _log_values(self, run_id: str, items: tuple[LogItem, ...]) -> None:
         """Send parameters, metrics and tags in one call, or in few when they are many."""
         from mlflow import entities
 
@@ -230,7 +230,7 @@ class MlflowTracker(MlflowReader):
         if metrics:
             self.client.log_batch(run_id, metrics=metrics, synchronous=True)
 
-    def _log_datasets(self, run_id: str, items: tuple[Item, ...]) -> None:
+    def _log_datasets(self, run_id: str, items: tuple[LogItem, ...]) -> None:
         from mlflow import entities
 
         inputs = [
@@ -250,7 +250,7 @@ class MlflowTracker(MlflowReader):
         if inputs:
             self.client.log_inputs(run_id, datasets=inputs)
 
-    def _upload(self, run_id: str, items: tuple[Item, ...]) -> None:
+    def _upload(self, run_id: str, items: tuple[LogItem, ...]) -> None:
         for artifact in _of(Artifact, items):
             self.client.log_artifact(run_id, str(artifact.path), artifact.folder or None)
         texts = _of(TextArtifact, items)
@@ -313,7 +313,7 @@ class MlflowTracker(MlflowReader):
                 self.live(found)
 
 
-def _of(kind: type[ItemT], items: tuple[Item, ...]) -> list[ItemT]:
+def _of(kind: type[ItemT], items: tuple[LogItem, ...]) -> list[ItemT]:
     return [item for item in items if isinstance(item, kind)]
 
 

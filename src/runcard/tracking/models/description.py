@@ -10,9 +10,9 @@ from typing import Any
 
 from runcard import errors
 from runcard.bounds import read_bounded
-from runcard.data.signature import Kind
+from runcard.data.signature import InputKind
 
-_KINDS: Mapping[str, Kind] = {
+_KINDS: Mapping[str, InputKind] = {
     "integer": "whole",
     "long": "whole",
     "float": "number",
@@ -34,7 +34,7 @@ class ModelDescription:
     """The fitted pipeline."""
     format: str
     """How it is written: `skops`, or a format whose loading runs code, such as `cloudpickle`."""
-    columns: Mapping[str, Kind]
+    columns: Mapping[str, InputKind]
     """The columns it takes, in order, and what they held in training."""
     code: Path | None
     """Code that is kept with the model, to be imported when it is loaded."""
@@ -78,7 +78,7 @@ def describe_model(folder: Path, name: str) -> ModelDescription:
     return description
 
 
-def _kind(column: Mapping[str, Any]) -> Kind:
+def _kind(column: Mapping[str, Any]) -> InputKind:
     return _KINDS.get(str(column["type"]), "other")
 
 

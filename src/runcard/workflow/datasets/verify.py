@@ -21,7 +21,7 @@ Shelf = Literal["kept", "damaged", "not kept", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DatasetVerdict:
     """A locked name, compared with what is there."""
 
     name: str
@@ -36,7 +36,7 @@ class Verdict:
         return self.tree == "as locked" and self.store != "damaged"
 
 
-def verify_locked(project: Project, name: str | None = None) -> list[Verdict]:
+def verify_locked(project: Project, name: str | None = None) -> list[DatasetVerdict]:
     """Compare what is locked, or one name, with the tree and the data store; everything is read.
 
     Raises
@@ -49,10 +49,10 @@ def verify_locked(project: Project, name: str | None = None) -> list[Verdict]:
     return [_verify(locked, project, catalog, store) for locked in chosen]
 
 
-def _verify(locked: Locked, project: Project, catalog: Catalog, store: Store) -> Verdict:
+def _verify(locked: Locked, project: Project, catalog: Catalog, store: Store) -> DatasetVerdict:
     tree, changes = _look_at_tree(locked, project, catalog)
     shelf, problems = _look_at_store(locked, store)
-    return Verdict(locked.name, tree, shelf, (*changes, *problems))
+    return DatasetVerdict(locked.name, tree, shelf, (*changes, *problems))
 
 
 def _look_at_tree(locked: Locked, project: Project, catalog: Catalog) -> tuple[Tree, tuple[str, ...]]:

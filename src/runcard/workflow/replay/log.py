@@ -23,7 +23,7 @@ from runcard.tracking.items import (
     REPLAY_OF_TAG,
     VERDICT_TAG,
     Artifact,
-    Item,
+    LogItem,
     MetricValue,
     RunLog,
     Tag,
@@ -101,7 +101,7 @@ def _tell(tracker: Tracker, left: Left, recorded: Recorded, folder: Path) -> Rep
     (folder / _BEGUN_FILE).write_text(json.dumps([log.experiment, log.record_id]))
     run_id = tracker.open_run(log)
     replay = kept_at(left.replay, run_id)
-    files: tuple[Item, ...] = (
+    files: tuple[LogItem, ...] = (
         TextArtifact(replay_json(replay), REPLAY_FILE),
         TextArtifact(recorded.account.card, "card.yaml"),
         *(TextArtifact(text, name) for name, text in left.files.items()),

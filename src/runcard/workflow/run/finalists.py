@@ -33,7 +33,7 @@ from runcard.workflow.run.train import TEST, Bench, matrices_folder, prepare_fol
 if TYPE_CHECKING:
     import pandas as pd
 
-Kept = tuple[FinalRecord, dict[str, tuple[str, int]]]
+KeptFinalist = tuple[FinalRecord, dict[str, tuple[str, int]]]
 """A finalist's record and the manifest of its files."""
 
 
@@ -57,7 +57,7 @@ class _Refitted:
         return len(self.drawn) == len(self.drawings) and self.saving.done()
 
 
-def refit_finalists(plan: Plan, records: Sequence[Record], bench: Bench, project: Project) -> Iterator[Kept]:
+def refit_finalists(plan: Plan, records: Sequence[Record], bench: Bench, project: Project) -> Iterator[KeptFinalist]:
     """Refit finalists; yield each when its files are in place.
 
     The longest goes first; models are saved while figures are drawn and others are still trained.
@@ -153,7 +153,7 @@ def final_task(plan: Plan, record: Record | Trial, bench: Bench) -> FinalTask:
     )
 
 
-def _keep(plan: Plan, refitted: _Refitted, bench: Bench, project: Project) -> Kept:
+def _keep(plan: Plan, refitted: _Refitted, bench: Bench, project: Project) -> KeptFinalist:
     final = replace(make_final(refitted.result, refitted.record), unsaved=refitted.saving.result())
     with stage_files(project.home, final.record_id) as (folder, manifest):
         if refitted.drawings:
