@@ -15,6 +15,7 @@ from runcard.data.source import SourceStamp, Table
 from runcard.plan import Plan, make_plan
 from runcard.project import Project, find_project
 from runcard.workflow.datasets.check import check_locked
+from runcard.workflow.datasets.obtain import obtain_table
 from runcard.workflow.datasets.read import load_table
 
 CardSource = str | Path | Mapping[str, Any] | Card
@@ -29,28 +30,46 @@ class Resolved:
     catalog: Catalog
     table: Table
     stamp: SourceStamp | None
-    """What the data file looked like when it was read."""
+    """What the data file looked like when it was read; None for other data."""
     plan: Plan
 
 
-def resolve(source: CardSource, *, project: Project | None = None) -> Resolved:
+def resolve(
+    source: CardSource, *, project: Project | None = None, data: str | None = None, as_locked: bool = True
+) -> Resolved:
     """Load a card, its project's code and its table, and make the plan.
+
+    Parameters
+    ----------
+    data
+        The fingerprint of the content that is wanted, from wherever it is to be had; None for what lies in the tree.
+    as_locked
+        Whether what lies in the tree must be what its name is locked as.
 
     Raises
     ------
     CardErrors, DataError, ModelError
     DataNotAsLocked
         The name stands for other content than before.
+    DataGone
+        No place has the content that is wanted.
     """
     card = open_card(source, project)
     project = project or find_project(card.path)
     catalog = load_catalog(project)
-    if card.data.raw_path is not None:
+    is_checked = as_locked and data is None
+    if is_checked and card.data.raw_path is not None:
         bring_missing_file(project.root / card.data.raw_path)
-    table, stamp = load_table(card, project, catalog)
+    table, stamp = read_table_of(card, project, catalog, data)
     content = fingerprint(table.frame)
-    check_locked(project, table, content, card.data.na_values)
+    if is_checked:
+        check_locked(project, table, content, card.data.na_values)
     return Resolved(project, card, catalog, table, stamp, make_plan(card, table, catalog, content))
+
+
+def read_table_of(card: Card, project: Project, catalog: Catalog, data: str | None) -> tuple[Table, SourceStamp | None]:
+    """Read a card's table: what lies in the tree, or the content of a fingerprint from wherever it is to be had."""
+    return load_table(card, project, catalog) if data is None else (obtain_table(card, project, catalog, data), None)
 
 
 def open_card(source: CardSource, project: Project | None = None) -> Card:

@@ -196,17 +196,19 @@ def test_what_cannot_be_judged_does_not_pass(shop: Shop) -> None:
     shop.set_gates(
         'floors = {roc_auc = ">= 0.99", f1 = "> 0"}', 'constraints = {model_mb = "< 50"}', "reproduced = true"
     )
-    table = shop.folder / "table.csv"
+    table, store = shop.folder / "table.csv", shop.folder / ".runcard" / "data"
     text = table.read_text()
     for change, evidence in (
         (lambda: None, ("failed", "roc_auc 0.")),
-        (lambda: table.write_text(text.replace("Ulm", "Bonn", 1)), ("unknown", "these are not the test rows of 20")),
-        (table.unlink, ("unknown", "no such file: `table.csv`")),
+        (lambda: table.write_text(text.replace("Ulm", "Bonn", 1)), ("failed", "roc_auc 0.")),  # the data store has it
+        (table.unlink, ("failed", "roc_auc 0.")),
+        (lambda: store.rename(store.with_name("gone")), ("unknown", "the data of fingerprint ")),
     ):
         change()
         found = gates_of(shop, str(candidate.version))
         assert found["beats_holder"][0] == evidence[0]
         assert found["beats_holder"][1].startswith(evidence[1]), found
+    store.with_name("gone").rename(store)
     table.write_text(text)
     assert {name: verdict for name, (verdict, _) in found.items()} == {
         "digest": "passed",

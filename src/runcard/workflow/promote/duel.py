@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runcard import errors
-from runcard.card import load_card
+from runcard.card import read_card
 from runcard.catalog.metrics import Metric, Outputs, resolve_metric, score
-from runcard.catalog.registered import load_catalog
 from runcard.data.target import Target
-from runcard.plan import Plan, make_plan
+from runcard.plan import Plan
 from runcard.project import Project
 from runcard.promotion import Duel
 from runcard.stats import bootstrap_bound
@@ -21,9 +20,7 @@ from runcard.tabular import last_line, read_rows, stage_table
 from runcard.tabular.conditions import quiet
 from runcard.tabular.outputs import compute_outputs
 from runcard.tracking.items import RunRow
-from runcard.workflow.datasets.read import load_table
-from runcard.workflow.resolve import Resolved
-from runcard.yaml import parse
+from runcard.workflow.resolve import Resolved, resolve
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,13 +53,15 @@ class Contender:
     columns: tuple[str, ...]
 
 
-def read_test_rows(project: Project, card: RunRow, text: str, metric: str | None) -> HeldOutRows:
-    """Read the data of a card's run again and split them as it did.
+def read_test_rows(project: Project, card: RunRow, text: str, data: str | None, metric: str | None) -> HeldOutRows:
+    """Read the data of a card's run again, from wherever they are to be had, and split them as it did.
 
     Parameters
     ----------
     text
         The card as it was kept with the run.
+    data
+        The fingerprint of its data; None where it is not known, and those that lie in the tree are tried.
     metric
         By what to score; None for the card's primary metric.
 
@@ -71,14 +70,11 @@ def read_test_rows(project: Project, card: RunRow, text: str, metric: str | None
     DataChanged
         They are not the data, target and split of that run.
     RuncardError
-        The data or the project's code are not at hand.
+        The data are not to be had, or the project's code is not at hand.
     """
-    parsed = load_card(parse(text.encode(), "card.yaml").value, project=project)
     # What counts is what the run had, not what the name is locked as by now.
-    catalog = load_catalog(project)
-    table, stamp = load_table(parsed, project, catalog)
-    plan = make_plan(parsed, table, catalog)
-    resolved = Resolved(project, parsed, catalog, table, stamp, plan)
+    resolved = resolve(read_card(text, project=project), project=project, data=data, as_locked=False)
+    plan = resolved.plan
     recorded = json.loads(card.tags.get("runcard.parts", "{}"))
     changed = [name for name in PARTS if plan.parts[name] != recorded.get(name)]
     if changed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from runcard.tracking.backends import open_reader
 from runcard.tracking.items import N_TEST_TAG, PARENT_TAG, VERDICT_TAG, RunRow
 from runcard.tracking.models.description import describe_model
 from runcard.tracking.models.digest import digest_or_none
+from runcard.tracking.records import PLAN_FILE
 from runcard.tracking.seal import is_ours
 from runcard.tracking.versions import ModelVersion
 from runcard.workflow.agreement import part, unlike_trial
@@ -193,12 +195,20 @@ def _beats_holder(desk: Desk, rules: Rules, origin: Origin | None, ours: _Files,
         return Gate("beats_holder", "unknown", "the run that it came from is not known: run its card and register it")
     asked = rules.gates
     try:
-        rows = read_test_rows(desk.project, origin.card, origin.card_text, asked.metric)
+        rows = read_test_rows(desk.project, origin.card, origin.card_text, _data_of(desk, origin.card), asked.metric)
         desk.note(f"scoring {ours.version} and {theirs.version} on the same {len(rows.truth)} rows")
         duel = compare_on(rows, _load(desk, ours), _load(desk, theirs), confidence=asked.confidence)
     except errors.RuncardError as error:
         return Gate("beats_holder", "unknown", _in_a_line(error))
     return judge_duel(duel, str(theirs.version), margin=asked.margin, confidence=asked.confidence)
+
+
+def _data_of(desk: Desk, card: RunRow) -> str | None:
+    """Read what fingerprint the data of a card's run had; None where its plan was not kept or is none any more."""
+    try:
+        return str(json.loads(desk.ledger.read_text(card.run_id, PLAN_FILE))["data"]["digest"])
+    except (errors.TrackingError, ValueError, LookupError, TypeError):
+        return None
 
 
 def _load(desk: Desk, files: _Files) -> Contender:

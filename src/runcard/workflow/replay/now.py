@@ -9,9 +9,8 @@ from typing import Any
 
 from runcard import errors
 from runcard.card import Card, load_card, read_card
-from runcard.catalog.registered import Catalog, load_catalog
+from runcard.catalog.registered import load_catalog
 from runcard.data.fingerprint import fingerprint
-from runcard.data.source import SourceStamp, Table
 from runcard.plan import Plan, Trial, make_plan
 from runcard.plan.draw import Draw
 from runcard.project import Project
@@ -20,11 +19,9 @@ from runcard.provenance.rebuild.records import is_below
 from runcard.replay import Account, Difference, find_differences
 from runcard.replay.difference import card_differences
 from runcard.search.strategy import Point
-from runcard.workflow.datasets.obtain import obtain_table
-from runcard.workflow.datasets.read import load_table
 from runcard.workflow.replay.options import present_mode
 from runcard.workflow.replay.recorded import Recorded
-from runcard.workflow.resolve import Resolved
+from runcard.workflow.resolve import Resolved, read_table_of, resolve
 from runcard.workflow.run.circumstances import MODULES, Circumstances, capture_circumstances
 
 _SHORT = 12
@@ -57,9 +54,15 @@ class Present:
 
 def look_around(recorded: Recorded, card: Card, project: Project) -> Present:
     """Resolve the recorded card against the present project, and set both sides by side; nothing is trained."""
-    table, resolved, problem = _resolved(recorded, card, project)
+    # Isolated, the recorded data are taken from wherever they are to be had; here, those that lie in the tree.
+    data = recorded.fingerprint if present_mode() == "isolated" else None
+    try:
+        resolved, problem = _resolved(card, project, data), None
+    except errors.RuncardError as error:
+        resolved, problem = None, error
     circumstances = capture_circumstances(project, seed=card.data.random_state)
-    account = _account(recorded, circumstances, _plan_of(resolved, table))
+    plan = resolved.plan.as_dict() if resolved is not None else _data_of(card, project, data)
+    account = _account(recorded, circumstances, plan)
     found = find_differences(recorded.account, account)
     if problem is not None:
         found.append(_difference_of(problem, recorded, found))
@@ -98,36 +101,24 @@ def not_as_recorded(recorded: Recorded, project: Project) -> Present:
     return Present(recorded.account, capture_circumstances(project, seed=0), tuple(found))
 
 
-def _resolved(
-    recorded: Recorded, card: Card, project: Project
-) -> tuple[Table | None, Resolved | None, errors.RuncardError | None]:
-    table = None
+def _resolved(card: Card, project: Project, data: str | None) -> Resolved:
     try:
-        catalog = load_catalog(project)
-        table, stamp = _table_of(recorded, card, project, catalog)
-        return table, Resolved(project, card, catalog, table, stamp, make_plan(card, table, catalog)), None
-    except errors.RuncardError as error:
-        return table, None, error
+        return resolve(card, project=project, data=data, as_locked=False)
+    except errors.DataGone:  # what lies in the tree shows how it differs; if nothing does, that is said
+        return resolve(card, project=project, as_locked=False)
 
 
-def _table_of(recorded: Recorded, card: Card, project: Project, catalog: Catalog) -> tuple[Table, SourceStamp | None]:
-    """Read the table: here the one that lies there, isolated the recorded one from wherever it is to be had."""
-    if present_mode() == "isolated":
-        try:
-            return obtain_table(card, project, catalog, recorded.fingerprint), None
-        except errors.DataGone:  # what lies there shows how it differs; if nothing does, that is said
-            pass
-    return load_table(card, project, catalog)
-
-
-def _plan_of(resolved: Resolved | None, table: Table | None) -> Mapping[str, Any]:
-    if resolved is not None:
-        return resolved.plan.as_dict()
-    if table is None:
+def _data_of(card: Card, project: Project, data: str | None) -> Mapping[str, Any]:
+    """Describe the data of a card of which no plan can be made; nothing where they cannot be read either."""
+    try:
+        table, _ = read_table_of(card, project, load_catalog(project), data)
+    except errors.DataGone:
+        return _data_of(card, project, None)
+    except errors.RuncardError:
         return {}
-    print_of_data = fingerprint(table.frame)
-    columns = [[column.name, column.type, column.digest] for column in print_of_data.columns]
-    return {"data": {"digest": print_of_data.digest, "n_rows": print_of_data.n_rows, "columns": columns}}
+    found = fingerprint(table.frame)
+    columns = [[column.name, column.type, column.digest] for column in found.columns]
+    return {"data": {"digest": found.digest, "n_rows": found.n_rows, "columns": columns}}
 
 
 def _account(recorded: Recorded, circumstances: Circumstances, plan: Mapping[str, Any]) -> Account:
