@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
-from rich.console import Console
+from shown import shown
 
-from runcard.report.blocks import Block, Column, Excerpt, Facts, ReportTable, Text
+from runcard.report.blocks import Column, Excerpt, Facts, ReportTable, Text
 from runcard.report.cells import as_csv, as_records
 from runcard.report.markdown import as_markdown
-from runcard.report.terminal import InTerminal
 
 
 def named(counts: Mapping[str, int]) -> tuple[str, ...]:
@@ -35,14 +33,8 @@ COLUMNS: list[Column[Fruit]] = [
 TABLE = ReportTable(COLUMNS, FRUIT, "Fruit", Text("2 of 9; ", ("`--all`", "code"), " shows all"))
 
 
-def shown(*blocks: Block, width: int = 80) -> list[str]:
-    console = Console(width=width, file=io.StringIO(), highlight=False)
-    console.print(InTerminal(*blocks))
-    return [line.rstrip() for line in console.file.getvalue().splitlines()]  # type: ignore[attr-defined]
-
-
 def test_a_terminal_shows_what_is_there() -> None:
-    assert shown(TABLE) == [
+    assert shown([TABLE]) == [
         "Fruit",
         "what it is              weight  colours  days",
         "apple with a long name  0.1235  3 red    2",
@@ -53,7 +45,7 @@ def test_a_terminal_shows_what_is_there() -> None:
 
 
 def test_what_may_be_broken_is_where_it_is_narrow() -> None:
-    assert shown(TABLE, width=34)[:4] == [
+    assert shown([TABLE], width=34)[:4] == [
         "Fruit",
         "what it is   weight  colours  days",
         "apple with   0.1235  3 red    2",
@@ -63,15 +55,15 @@ def test_what_may_be_broken_is_where_it_is_narrow() -> None:
 
 @pytest.mark.parametrize(("width", "n_shown"), [(13, 2), (21, 2), (22, 3), (27, 3), (28, 4)])
 def test_the_last_columns_go_where_they_may(width: int, n_shown: int) -> None:
-    lines = shown(replace(TABLE, fewest=2), width=width)
+    lines = shown([replace(TABLE, fewest=2)], width=width)
     assert max(map(len, lines)) <= width
     table = " ".join(lines)
     assert [name in table for name in ("apple", "0.1235", "1 green", "days")] == [place < n_shown for place in range(4)]
 
 
 def test_people_may_see_other_columns_in_another_order() -> None:
-    assert shown(replace(TABLE, seen=("weight", "name")))[1].split() == ["weight", "what", "it", "is"]
-    assert shown(replace(TABLE, rows=()))[1].split() == ["what", "it", "is", "weight", "empty", "colours", "days"]
+    assert shown([replace(TABLE, seen=("weight", "name"))])[1].split() == ["weight", "what", "it", "is"]
+    assert shown([replace(TABLE, rows=())])[1].split() == ["what", "it", "is", "weight", "empty", "colours", "days"]
 
 
 def test_markdown_has_the_same_cells() -> None:
@@ -90,7 +82,7 @@ def test_markdown_has_the_same_cells() -> None:
 
 def test_an_excerpt_is_shown_as_it_is() -> None:
     lines = ["  + ``` a", "x" * 100]
-    assert shown(Excerpt(lines), width=20) == ["  + ``` a", "x" * 19 + "…"]
+    assert shown([Excerpt(lines)], width=20) == ["  + ``` a", "x" * 19 + "…"]
     assert as_markdown([Excerpt(lines)]) == f"````\n  + ``` a\n{'x' * 100}\n````\n"
 
 

@@ -10,13 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from rich.console import Console
+from shown import shown
 
 from runcard.report.blocks import Excerpt, plain_text
 from runcard.report.cells import as_csv, as_records, neutral
 from runcard.report.compared import apart_of, comparison_json, comparison_report, comparison_table, notes
 from runcard.report.markdown import as_markdown
-from runcard.report.terminal import InTerminal
 from runcard.tracking.items import RunRanking, RunRow
 from runcard.tracking.ranking import Apart, RunComparison, Yardstick, compare_ranking
 
@@ -53,9 +52,7 @@ def said(found: RunComparison) -> list[str]:
 
 
 def printed(found: RunComparison, width: int) -> list[str]:
-    console = Console(width=width, file=io.StringIO(), highlight=False)
-    console.print(InTerminal(comparison_table(found)))
-    return console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    return shown([comparison_table(found)], width=width)
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 160])

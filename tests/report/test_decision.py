@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
-
-from rich.console import Console
+from shown import shown
 
 from runcard.decision import Candidate, FinalScore, decide
 from runcard.plan import Choice, read_constraint
 from runcard.report.blocks import Block
 from runcard.report.decision import decision_report, legend, marks_of, pareto_report
-from runcard.report.terminal import InTerminal
 
 FOLDS = {
     "random_forest n_estimators=300": ((0.85, 0.84, 0.86), 9.25, 12.0),
@@ -62,10 +59,7 @@ Pareto view: beaten by no other in all of these together
 
 
 def said(blocks: list[Block]) -> str:
-    console = Console(file=io.StringIO(), width=80)
-    console.print(InTerminal(*blocks))
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]
-    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+    return "".join(f"{line}\n" for line in shown(blocks))
 
 
 def test_all_is_said_the_most_important_first() -> None:

@@ -139,7 +139,8 @@ def finalists_table(comparison: Comparison, marks: Mapping[str, str] | None = No
     names = sorted(dict.fromkeys(name for row in rows for name in row.test), key=comparison.metric.__ne__)
     tests = [_test_score(name) for name in names]
     costs = [_measure(name) for name in ("predict_ms_p95", "model_mb")]
-    said: SameParams = {model: same for model, same in same_params(ranked).items() if model is not None}
+    same = same_params(ranked)
+    said = {**same, None: {name: value for name, value in same[None].items() if name != "model"}}
     scored = "refitted on all training rows, scored on the test rows"
     none_kept = "refitted on all rows; none are kept for the test"
     title = f"Finalists: {scored if names or not rows else none_kept}"
