@@ -19,6 +19,7 @@ from markdown_it import MarkdownIt
 from runcard import errors
 from runcard.audit import Audit, Item
 from runcard.audit.evidence import Finding
+from runcard.catalog.listing import Row
 from runcard.cli import main
 from runcard.cli.answer import Command, answer, answer_document, answer_json, say, say_all
 from runcard.cli.console import PlainConsole
@@ -40,7 +41,7 @@ from runcard.report.compared import comparison_json, comparison_report, comparis
 from runcard.report.decision import decision_report, pareto_report
 from runcard.report.figures.classification import classification_report
 from runcard.report.figures.view import FinalistView
-from runcard.report.listings import datasets_table, events_table, verdicts_table
+from runcard.report.listings import catalog_table, datasets_table, events_table, verdicts_table
 from runcard.report.markdown import as_markdown
 from runcard.report.ranked import finalists_table, ranking_report
 from runcard.report.replay import diff_report, replay_report
@@ -169,6 +170,7 @@ REPORTS: dict[str, Callable[[str], list[Block]]] = {
     "history": lambda text: [events_table(text, [event_named(text)])],
     "audit": lambda text: audit_report(audit_named(text)),
     "data": lambda text: [datasets_table([(locked_named(text), True)]), verdicts_table([(text, text, text, [text])])],
+    "list": lambda text: [catalog_table(text, [Row(text, (text,), text, (text, text), text)])],
     "every block": blocks_named,
 }
 

@@ -1,4 +1,4 @@
-"""What a run should not keep to itself: metrics without a value, and warnings, a line each."""
+"""Warnings at the end of a run: metrics without a value, and what fits warned of, a line each."""
 
 from __future__ import annotations
 
