@@ -86,6 +86,13 @@ def test_the_standard_error_is_that_of_the_best_that_qualifies() -> None:
     assert names(found.rejections[0].broken) == ["best"]
 
 
+def test_one_standard_error_reaches_as_far_as_it_says_and_no_farther() -> None:
+    """Folds of 0 and 2 have a mean and a standard error of exactly 1."""
+    best = candidate("best", [0.0, 2.0], ms=2.0)
+    at, beyond = candidate("at", [0.0, 0.0], ms=1.0), candidate("beyond", [0.0, -0.001], ms=0.5)
+    assert choose([best, at, beyond], rule="one_standard_error").winner == at
+
+
 def test_alone_within_one_standard_error() -> None:
     found = choose([BEST, candidate("low", [0.1, 0.2, 0.1, 0.2], ms=1.0)], rule="one_standard_error")
     assert (found.winner, found.why_not) == (BEST, "its r2 is 0.69 lower, more than one standard error")
@@ -118,6 +125,10 @@ def test_nothing_qualifies() -> None:
     assert (found.winner, found.best, found.runner_up, found.ties, found.pareto) == (None, None, None, None, ())
     error = nothing_qualifies(found, "here")
     assert error.exit_code == 3
+    assert error.what == "none of the 4 candidates qualifies"
+    alone = choose([NEAR], constraints={"ms": "<= 0.5"})
+    assert nothing_qualifies(alone, "here").what == "the only candidate does not qualify"
+    assert (found.has_test_rows, alone.as_dict()["has_test_rows"]) == (True, True)
     assert error.why == "`ms <= 0.5` rejects 4 (the nearest has 1),\n`mb <= 0.6` rejects 3 (the nearest has 1)"
 
 

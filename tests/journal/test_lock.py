@@ -52,3 +52,8 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "locks").write_text("in the way")
     with pytest.raises(errors.JournalUnusable), hold_card(tmp_path, "a" * 64):
         pass
+
+
+def test_a_card_is_held_where_nothing_is_yet(tmp_path: Path) -> None:
+    with hold_card(tmp_path / "project" / ".runcard", "h" * 64):
+        assert (tmp_path / "project" / ".runcard" / "locks").is_dir()
