@@ -125,3 +125,11 @@ def test_verdicts_have_an_order() -> None:
     assert weakest(["identical", "different", "equivalent"]) == "different"
     assert [reaches(verdict, "equivalent") for verdict in VERDICTS] == [True, True, False, False, False]
     assert json.dumps(VERDICTS)
+
+
+def test_outputs_that_differ_first_are_named_before_a_metric_of_a_later_fold() -> None:
+    recorded = Outcome({"f1": (0.5, 0.75)}, outputs=("aa", "ab"))
+    now = Outcome({"f1": (0.5, 0.5)}, outputs=("ba", "bb"))
+    assert str(judge_outcome(recorded, now).divergence) == "outputs on fold 1: aa, now ba"
+    same_first = Outcome({"f1": (0.25, 0.5)}, outputs=("aa", "bb"))
+    assert str(judge_outcome(recorded, same_first).divergence) == "f1 on fold 1: 0.5, now 0.25, 0.25 apart"

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from runcard.search.sampling import quantile
+from runcard.search.sampling import ends_of, quantile
 from runcard.search.space import DISTRIBUTIONS, count_drawn, drawn_values, parse_parameter
 
 N = 4000
@@ -127,3 +127,11 @@ def test_steps_stay_within_the_bounds(raw: dict[str, Any], values_within: set[fl
     if raw["distribution"] == "q_uniform":
         assert set(drawn_values(parameter)) == values_within
         assert count_drawn(parameter) == len(values_within)
+
+
+@pytest.mark.parametrize("name", SMOOTH)
+def test_the_ends_are_those_of_the_values(name: str) -> None:
+    """Of a bell, which has none, they hold all but one value in five hundred."""
+    parameter = parse_parameter(SMOOTH[name][0])
+    shares = (0.001, 0.999) if "norm" in name.removeprefix("log_") and "uniform" not in name else (0.0, 1.0)
+    assert ends_of(parameter) == pytest.approx([quantile(parameter, share) for share in shares], rel=1e-12)  # type: ignore[arg-type]

@@ -205,6 +205,38 @@ def test_a_grid_needs_values(name: str) -> None:
         assert "C: [" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("name", "shape", "examples"),
+    [
+        ("uniform", {"min": 2, "max": 5}, "2, 5"),
+        ("log_uniform", {"min": 0, "max": 1}, "1, 2.71828"),
+        ("inv_log_uniform", {"min": 0, "max": 1}, "0.367879, 1"),
+        ("normal", {}, "1, 2"),
+    ],
+)
+def test_the_values_that_a_hint_proposes_lie_in_the_distribution(
+    name: str, shape: dict[str, float], examples: str
+) -> None:
+    with pytest.raises(SpaceFault) as caught:
+        list(grid({"C": parse_parameter({"distribution": name, **shape})}))
+    assert f"`C: [{examples}]`" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("raw", "hint"),
+    [
+        ({"distribution": "unifrm", "min": 1, "max": 2}, "use `uniform`"),
+        ({"distribution": "zzzzzz"}, "use one of `beta`, `categorical`"),
+        ({"distribution": "uniform", "min": "1e3", "max": 2000}, "write `min: 1000`, without quotes"),
+        ({"distribution": "uniform", "min": "low", "max": 2}, "write `min: 1`, without quotes"),
+        ({"distribution": "uniform", "min": 1, "max": math.inf}, "give the farthest value that makes sense"),
+    ],
+)
+def test_hints_name_what_to_write(raw: object, hint: str) -> None:
+    (fault,) = find_faults(raw)
+    assert fault.hint.startswith(hint)
+
+
 def test_a_grid_has_no_use_for_probabilities() -> None:
     with pytest.raises(SpaceFault, match="probabilities"):
         list(grid({"C": parse_parameter({"values": [1, 2], "probabilities": [0.1, 0.9]})}))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -53,13 +55,27 @@ def trial_differences(first: Account, second: Account) -> list[Difference]:
     for part, was, now in (("model", first.model, second.model), ("feature set", first.features, second.features)):
         if was != now:
             found.append(Difference(part, "", was or None, now or None))
-    sides = [{name: spelt(value) for name, value in account.params.items()} for account in (first, second)]
-    return found + [Difference("param", name, was, now) for name, was, now in pairs(*sides)]
+    sides = [{name: _as_in_a_card(value) for name, value in account.params.items()} for account in (first, second)]
+    return found + [Difference("param", name, _shown(was), _shown(now)) for name, was, now in pairs(*sides)]
 
 
 def plain_differences(part: str, first: Mapping[str, str], second: Mapping[str, str]) -> list[Difference]:
     """Compare what any two runs have under the same names."""
     return [Difference(part, name, was, now) for name, was, now in pairs(first, second)]
+
+
+def _as_in_a_card(value: object) -> str:
+    """Write a hyperparameter with its type: the text `10` in quotes, the number without."""
+    if isinstance(value, str):
+        with suppress(ValueError):
+            json.loads(value)
+            return json.dumps(value)
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _shown(text: str | None) -> str | None:
+    return None if text is None else spelt(text)
 
 
 def _unknown(account: Account) -> list[str]:
