@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shown import shown
 
 from runcard.decision import Candidate, FinalScore, decide
@@ -63,8 +65,6 @@ def said(blocks: list[Block]) -> str:
 
 
 def test_all_is_said_the_most_important_first() -> None:
-    from dataclasses import replace
-
     found = replace(DECISION, test=FinalScore(0.83124, 4))
     assert said([*decision_report(found), *pareto_report(found)]) == SAID
 
@@ -78,3 +78,30 @@ def test_a_table_marks_the_chosen_one_and_those_that_nobody_beats() -> None:
 def test_what_to_do_about_a_winner_without_a_test_score_is_said_in_its_place() -> None:
     text = said(decision_report(DECISION, advice="none: run it"))
     assert "\ntest        none: run it\n" in text
+
+
+def test_finalists_that_failed_are_named_and_very_many_counted() -> None:
+    def failing(n: int) -> str:
+        reasons = {candidate.id: "no memory" for candidate in CANDIDATES[:n]}
+        found = decide(CANDIDATES, Choice(), metric="roc_auc", directions={"roc_auc": True}, failed=reasons)
+        (line,) = (text for name, text in decision_report(found)[0].pairs if name == "failed")
+        return str(line)
+
+    named = [f"{candidate.label}: no memory" for candidate in CANDIDATES[:3]]
+    assert failing(3) == "; ".join(named)
+    assert failing(4) == "; ".join([*named, "and 1 more"])
+
+
+def test_without_test_rows_or_a_winner_that_is_said() -> None:
+    said_of = dict(decision_report(replace(DECISION, has_test_rows=False))[0].pairs)
+    assert said_of["test"].startswith("none: the card keeps no rows for the test")
+    none = decide(
+        CANDIDATES,
+        Choice(constraints=(read_constraint("model_mb", "<= 0"),)),
+        metric="roc_auc",
+        directions={"roc_auc": True},
+    )
+    facts = dict(decision_report(none)[0].pairs)
+    assert facts["chosen"] == "none: no candidate qualifies"
+    assert not {"why", "test", "ties"} & set(facts)
+    assert facts["constraint"].startswith("model_mb <= 0 rejected 4 of 4; the best of them: random_forest")

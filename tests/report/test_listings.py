@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from shown import shown
 
 from runcard.audit import Audit, Item
@@ -14,6 +15,7 @@ from runcard.data.fingerprint import Fingerprint
 from runcard.data.locked import DvcVersion, Locked
 from runcard.promotion import Gate, Promotion
 from runcard.report.audit import audit_report
+from runcard.report.blocks import heading_of, plain_text
 from runcard.report.listings import catalog_table, datasets_table, events_table, verdicts_table
 
 LOCKED = Locked(
@@ -24,6 +26,37 @@ LOCKED = Locked(
 def event(kind: str = "promote", **given: object) -> Promotion:
     told = {"model": "churn", "version": 1, "run_id": "r", "who": "Ada", "host": "h", "at": "2026-01-02T03:04:05+00:00"}
     return Promotion(kind, **told | given)  # type: ignore[arg-type]
+
+
+TABLES = {
+    "models": (
+        catalog_table(
+            "models", [Row("svc", ("regression",), "sklearn", ("C", "kernel"), "Support vectors, in words.")]
+        ),
+        ["parameters", "what it is"],
+    ),
+    "locked": (datasets_table([(replace(LOCKED, reason="many new rows"), True)]), ["name", "why updated"]),
+    "verdicts": (
+        verdicts_table([("iris of a long name", "changed", "kept", ["one row more"])]),
+        ["name", "what is wrong"],
+    ),
+    "events": (
+        events_table("churn", [event(alias="staging", reason="it is urgent and was asked for by everybody")]),
+        ["who", "what", "from", "to", "gates", "reason"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_where_it_is_narrow_sentences_are_broken_and_the_rest_is_whole(name: str) -> None:
+    table, folded = TABLES[name]
+    assert [heading_of(column) for column in table.columns if column.folds] == folded
+    width = max(map(len, shown([table], width=200))) - 5
+    lines = shown([table], width=width)
+    assert max(map(len, lines)) <= width
+    assert len(lines) > 3
+    for column, (cell,) in table.to_show():
+        assert column.folds or plain_text(cell) in lines[2] + lines[3]
 
 
 def test_what_a_card_can_name() -> None:

@@ -60,6 +60,15 @@ def test_a_replay_says_what_differs_what_came_out_and_the_verdict() -> None:
     ]
 
 
+def test_where_it_is_narrow_long_values_are_broken_and_numbers_are_whole() -> None:
+    long = replay(differences=(Difference("metrics", "", "accuracy, roc_auc, log_loss", "accuracy, roc_auc"),))
+    lines = shown(replay_report(long), width=44)
+    assert max(map(len, lines[1:13])) <= 44
+    assert any(line.endswith("different") for line in lines)
+    (scores,) = (line for line in lines if line.startswith("cv_f1_mean"))
+    assert scores.split() == ["cv_f1_mean", "0.123456789", "0.5", "0.4"]
+
+
 def test_what_is_the_same_needs_no_columns() -> None:
     lines = shown(
         replay_report(replay(verdict="identical", differences=(), scores=(), mode="here", replay_run_id=None))

@@ -78,7 +78,7 @@ def _ranked(standing: Standing, mark: str) -> RankedRow:
 def ranking_report(comparison: Comparison, marks: Mapping[str, str] | None = None) -> list[Block]:
     """Show the first of a comparison's trials and those that are chosen; `marks` as in `rank_standings`."""
     rows = rank_standings(comparison, marks)
-    by = Yardstick(comparison.metric, f"cv_{comparison.metric}_mean", comparison.greater_is_better, has_folds=True)
+    by = Yardstick(comparison.metric, f"cv_{comparison.metric}_mean", comparison.greater_is_better)
     others = dict.fromkeys(name for row in rows for name in row.measures if name not in COSTS)
     same = say_same_params(rows)
     return [ranked_table(rows, by, others=list(others), limit=MAX_ROWS), *([Text(same)] if same else [])]
