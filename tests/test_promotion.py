@@ -10,14 +10,18 @@ from runcard.promotion import (
     Duel,
     Gate,
     Promotion,
+    event_digest,
+    event_text,
     holders,
     judge_bounds,
     judge_digest,
     judge_duel,
     judge_reproduced,
     judge_signature,
+    judge_signed,
     promotion_json,
     read_promotion,
+    version_text,
 )
 
 
@@ -113,3 +117,41 @@ def test_whoever_calls_the_holder_can_call_the_candidate(candidate: Any, verdict
 
 def test_a_narrower_type_is_taken_for_a_wider_one() -> None:
     assert judge_signature(signature(age="double"), signature(age="integer"), "churn/2").verdict == "passed"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said", "gate"),
+    [
+        ("good", "Ada", Gate("signed", "passed", "by Ada")),
+        ("bad", "the key is nobody's", Gate("signed", "failed", "the key is nobody's")),
+        ("", "nobody signed it", Gate("signed", "unknown", "nobody signed it")),
+    ],
+)
+def test_a_bad_signature_fails_and_none_leaves_it_open(verdict: str, said: str, gate: Gate) -> None:
+    assert judge_signed(verdict, said) == gate
+
+
+def test_every_gate_has_its_name_and_says_what_it_found() -> None:
+    assert [judge_digest("ab" * 32, known) for known in ("ab" * 32, "cd" * 32, None)] == [
+        Gate("digest", "passed", "sha256 abababababab..."),
+        Gate("digest", "failed", "the files hash to abababababab..., saved was cdcdcdcdcdcd..."),
+        Gate("digest", "unknown", "no digest was recorded: register the model with `runcard register`"),
+    ]
+    assert judge_reproduced("identical", "replay 1f2e") == Gate("reproduced", "passed", "identical: replay 1f2e")
+    assert judge_reproduced(None, "not yet") == Gate("reproduced", "unknown", "not yet")
+    assert judge_signature(signature(age="long"), None, "churn/2") == Gate(
+        "signature", "unknown", "churn/2 has no signature: log the model with one"
+    )
+    assert judge_bounds({"f1": "> 0.5"}, {}, kind="floor", to_do="do this") == [
+        Gate("floor f1", "unknown", "not recorded, asked: > 0.5; do this")
+    ]
+
+
+def test_what_is_hashed_and_signed_is_pinned_for_good() -> None:
+    """Ledgers hold it: with other texts every event of every team would look edited."""
+    gates = (Gate("digest", "passed", "é"),)
+    told = Promotion("promote", "churn", 3, "r1", "Ada", "host", "now", "production", 2, {"b": 1, "a": 2}, gates)
+    assert event_digest("e1", "", told) == "2484954f45a4032c6c7afe6d2d4ede8972e257a29a30fc9a2926449de8639d61"
+    assert event_digest("e2", "", told) != event_digest("e1", "", told) != event_digest("e1", "e0", told)
+    assert event_text("ab") == "runcard event\nsha256: ab\n"
+    assert version_text("churn", 3, "ab") == "runcard model version\nname: churn\nversion: 3\nsha256: ab\n"

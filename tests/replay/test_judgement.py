@@ -133,3 +133,28 @@ def test_outputs_that_differ_first_are_named_before_a_metric_of_a_later_fold() -
     assert str(judge_outcome(recorded, now).divergence) == "outputs on fold 1: aa, now ba"
     same_first = Outcome({"f1": (0.25, 0.5)}, outputs=("aa", "bb"))
     assert str(judge_outcome(recorded, same_first).divergence) == "f1 on fold 1: 0.5, now 0.25, 0.25 apart"
+
+
+def test_other_rows_or_columns_are_not_the_same_predictions() -> None:
+    """The digest of the outputs may be an older one's, or lacking on both sides."""
+    whole = replace(outcome(), test_outputs="")
+    assert whole.predictions is not None
+    for other in (whole.predictions.iloc[:2], whole.predictions.drop(columns="customer")):
+        found = judge_outcome(whole, replace(whole, predictions=other))
+        assert (found.verdict, found.largest_output, found.n_labels) == ("different", float("inf"), 0)
+        assert str(found.divergence).startswith("predictions on the test rows: 3 rows of row, customer, truth,")
+
+
+def test_how_far_outputs_lie_apart_is_known_where_they_were_kept() -> None:
+    assert judge_outcome(outcome(), outcome()).largest_output == 0.0
+    trial = Outcome({"f1": (0.5, 0.75)}, outputs=("aa", "ab"))
+    assert judge_outcome(trial, trial).largest_output is None
+
+
+def test_a_fold_more_or_less_is_a_difference() -> None:
+    trial = Outcome({"f1": (0.5, 0.75)}, outputs=("aa", "ab"))
+    less = Outcome({"f1": (0.5,)}, outputs=("aa",))
+    for recorded, now, said in ((trial, less, "0.75, now None"), (less, trial, "None, now 0.75")):
+        found = judge_outcome(recorded, now)
+        assert (found.verdict, found.folds, found.largest_metric) == ("different", (2,), float("inf"))
+        assert str(found.divergence) == f"f1 on fold 2: {said}"
