@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from runcard.comparison import LEVEL, best_of_each_model, compare, set_beside
+from runcard.comparison import LEVEL, Beside, best_of_each_model, compare, set_beside
 from runcard.record import FinalRecord, Record
 from runcard.stats import holm, paired_difference
 
@@ -149,3 +150,24 @@ def test_of_two_that_differ_the_surer_one_has_the_wider_level() -> None:
     assert second is not None
     assert (first.low, first.high) == pytest.approx(first.difference.interval(1 - LEVEL / 2), rel=1e-12)
     assert (second.low, second.high) == pytest.approx(second.difference.interval(1 - LEVEL), rel=1e-12)
+
+
+def test_what_has_no_rank_stands_in_the_order_in_which_it_came_far() -> None:
+    """Stopped ones, those that came farthest first; then failed and lost ones; then what was never trained."""
+    rows = [
+        record(0, None, status="impossible"),
+        record(1, None, status="failed"),
+        replace(record(2, None, status="stopped"), stopped_at=3),
+        record(3, [0.5]),
+        record(4, None, status="lost"),
+        replace(record(5, None, status="stopped"), stopped_at=9),
+    ]
+    found = compare(rows, "r2", greater_is_better=True)
+    assert [s.record.index for s in found.standings] == [3, 5, 2, 1, 4, 0]
+    assert found.n_failed == 2
+
+
+@pytest.mark.parametrize(("p", "is_tied"), [(LEVEL - 1e-9, False), (LEVEL, True), (1.0, True)])
+def test_a_tie_is_what_the_level_does_not_leave_out(p: float, is_tied: bool) -> None:
+    difference = paired_difference([0.5, 0.7], [0.4, 0.5], test_share=0.25)
+    assert Beside(difference, p, 0.0, 1.0, 0.1, 0.2, 0.7).is_tied is is_tied

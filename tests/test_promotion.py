@@ -155,3 +155,20 @@ def test_what_is_hashed_and_signed_is_pinned_for_good() -> None:
     assert event_digest("e2", "", told) != event_digest("e1", "", told) != event_digest("e1", "e0", told)
     assert event_text("ab") == "runcard event\nsha256: ab\n"
     assert version_text("churn", 3, "ab") == "runcard model version\nname: churn\nversion: 3\nsha256: ab\n"
+
+
+def test_the_version_that_is_made_of_a_registration_is_not_in_its_digest() -> None:
+    """It is made only after the event is agreed upon; that of a promotion is what it is about."""
+    told = Promotion("register", "churn", None, "r1", "Ada", "host", "now")
+    made = Promotion("register", "churn", 7, "r1", "Ada", "host", "now")
+    assert event_digest("e1", "", told) == event_digest("e1", "", made)
+    moved = [event("promote", version, None) for version in (1, 2)]
+    assert event_digest("e1", "", moved[0]) != event_digest("e1", "", moved[1])
+
+
+def test_a_column_that_does_not_say_so_is_required() -> None:
+    new = {"inputs": [{"name": "city", "type": "string"}], "outputs": []}
+    none: dict[str, Any] = {"inputs": [], "outputs": []}
+    assert judge_signature(new, none, "churn/2").verdict == "failed"
+    new["inputs"][0]["required"] = False  # type: ignore[index]
+    assert judge_signature(new, none, "churn/2").verdict == "passed"

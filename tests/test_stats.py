@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from runcard.stats import bootstrap_bound, deviation, holm, paired_difference, standard_error
+from runcard.stats import bootstrap_bound, deviation, holm, holm_levels, paired_difference, standard_error
 
 SCORES = st.lists(st.floats(0, 1), min_size=2, max_size=30)
 
@@ -179,3 +179,18 @@ def test_a_statistic_that_is_often_undefined_has_no_bound() -> None:
         return 1.0 if 0 in at else float("nan")
 
     assert bootstrap_bound(lone, np.arange(3), confidence=0.95, seed=0) is None
+
+
+@pytest.mark.parametrize(
+    ("p_values", "levels"),
+    [
+        ([0.001, 0.02, 0.01], [0.05 / 3, 0.05, 0.025]),
+        ([0.04, 0.01, 0.5], [0.025, 0.05 / 3, 0.025]),  # 0.04 is not below its level: from there on it stays
+        ([0.9, 0.025, 0.0], [0.025, 0.025, 0.05 / 3]),  # nor is what equals it
+        ([0.3, 0.2], [0.025, 0.025]),
+        ([0.3], [0.05]),
+        ([], []),
+    ],
+)
+def test_levels_by_hand(p_values: list[float], levels: list[float]) -> None:
+    assert holm_levels(p_values, 0.05) == pytest.approx(levels)
