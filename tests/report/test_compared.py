@@ -180,3 +180,46 @@ def test_of_very_many_runs_the_first_are_described() -> None:
     rows = [RunRow(str(k), f"m-{k}", "FINISHED", 0, 1, {}, {}, {}) for k in range(1_000)]
     found = apart_of([Apart(row, ("it has no seal",)) for row in rows])
     assert [each["name"] for each in found] == [f"m-{k}" for k in range(20)]
+
+
+def test_the_title_says_what_is_compared_and_beside_what() -> None:
+    def title(**given: Any) -> str:
+        return comparison_table(comparison(**given)).title
+
+    over = "by roc_auc (greater is better): mean ± standard error over the folds"
+    assert title() == f"Trials {over}; beside the best"
+    assert title(baseline=RUNS[1]) == f"Trials {over}; beside the baseline"
+    tested = Yardstick("roc_auc", "test_roc_auc", True)
+    assert title(runs=[run(7, None, test_roc_auc=0.8)], yardstick=tested, card=None) == (
+        "Runs by roc_auc (greater is better), on the test rows"
+    )
+    loss = Yardstick("loss", "loss", False)
+    assert title(runs=[run(7, None, loss=0.8)], yardstick=loss, card=None) == "Runs by loss (less is better)"
+
+
+def test_a_wide_table_shows_all_in_this_order() -> None:
+    _, head, _, second, *_ = printed(comparison(), 160)
+    names = ["rank", "model", "parameters", "roc_auc", "difference", "95% interval", "worse/equal/better %", "p", "run"]
+    assert head.split() == " ".join([*names, "test_roc_auc", "fit s"]).split()
+    end = head.index("difference") + len("difference")
+    assert second[:end].split()[-1].startswith("-0.0")  # numbers stand on the right, below the end of their heading
+    assert second[end] == " "
+    assert second[: head.index(" run")].rstrip()[-5:] == f"{comparison().rows[1].beside.p:.3f}"  # type: ignore[union-attr]
+    long = [replace(row, run_id=row.run_id * 20) for row in RUNS[:1]]
+    assert comparison_table(comparison(long)).columns[1].cell(comparison_table(comparison(long)).rows[0]) == "r0r0r0r0"
+
+
+@pytest.mark.parametrize(("n", "said_of"), [(1, "1 run is not compared"), (11, "11 runs are not compared")])
+def test_runs_that_are_left_out_are_named_or_counted(n: int, said_of: str) -> None:
+    apart = tuple(Apart(run(k, None), ("it has no seal",)) for k in range(n))
+    title, *named = said(comparison(apart=apart))[-min(n, 10) - 1 - (n > 10) :]
+    assert title.startswith(said_of)
+    assert named[0] == "  forest-0: `it has no seal`"
+    assert named[9:] == (["  forest-9: `it has no seal`", "  and 1 more"] if n > 10 else [])
+
+
+def test_a_finalist_that_is_not_the_best_is_named_by_its_rank() -> None:
+    runs = [run(0, 0.85), run(1, 0.846, model="svc", test_roc_auc=0.7)]
+    assert "On the test rows, which were opened 3 times, the finalist on rank 2 got 0.7000." in " ".join(
+        said(comparison(runs))
+    )
