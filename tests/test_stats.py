@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from runcard.stats import bootstrap_bound, deviation, holm, holm_levels, paired_difference, standard_error
+from runcard.stats import bootstrap_bound, deviation, holm, holm_levels, paired_difference, pareto_front, standard_error
 
 SCORES = st.lists(st.floats(0, 1), min_size=2, max_size=30)
 
@@ -116,7 +116,9 @@ def test_an_interval_covers_as_often_as_it_says() -> None:
     assert abs(hits / len(draws) - 0.95) < 0.012
 
 
-@pytest.mark.parametrize(("first", "second"), [([0.5], [0.4]), ([], []), ([0.1, 0.2], [0.1])])
+@pytest.mark.parametrize(
+    ("first", "second"), [([0.5], [0.4]), ([], []), ([0.1, 0.2], [0.1]), ([0.1, 0.2, 0.3], [0.1, 0.2])]
+)
 def test_too_few_folds_or_unequal_ones_are_refused(first: list[float], second: list[float]) -> None:
     with pytest.raises(ValueError, match=r"folds|zip"):
         paired_difference(first, second, test_share=0.25)
@@ -194,3 +196,10 @@ def test_a_statistic_that_is_often_undefined_has_no_bound() -> None:
 )
 def test_levels_by_hand(p_values: list[float], levels: list[float]) -> None:
     assert holm_levels(p_values, 0.05) == pytest.approx(levels)
+
+
+def test_the_pareto_front_by_hand() -> None:
+    points = [(1.0, 5.0), (2.0, 2.0), (5.0, 1.0), (3.0, 2.0), (2.0, 2.0), (5.0, 5.0)]
+    assert pareto_front(points) == [0, 1, 2, 4]  # equal ones do not beat each other
+    assert pareto_front([(1.0, math.inf), (2.0, math.inf)]) == [0]
+    assert pareto_front([]) == []

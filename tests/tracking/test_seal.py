@@ -22,6 +22,7 @@ from runcard.tracking.items import (
 from runcard.tracking.seal import (
     ENDED,
     content_digest,
+    is_ours,
     kept,
     read_seals,
     seal_decision,
@@ -204,3 +205,33 @@ def test_a_decision_has_a_seal_of_its_own() -> None:
     assert unlike(changed(row, "tags", "runcard.decision_why", "another")) == (
         "tag `runcard.decision_why` is not what its record says",
     )
+
+
+PINNED = (
+    "ea2c9dedb8721abb878525d7b8649cde54e1ac439515f15e7fb04648c81844cc"
+    '{"metrics":{"cv_f1":0.5},"params":{"C":"10"},"run":{"parent":"parent","started":7,"status":"FINISHED"},'
+    '"tags":{"runcard.kind":"trial","runcard.record":"r1","runcard.why":"gr\\u00f6\\u00dfer als \\u00e9"}}'
+)
+
+
+def test_a_seal_is_pinned_for_good() -> None:
+    """What is in MLflow already must agree with it: the same text, and so the same digest."""
+    log = replace(LOG, items=(Param("C", "10"), MetricValue("cv_f1", 0.5, 0, 1), Tag("runcard.why", "größer als é")))
+    (seal,) = seal_items(log)
+    assert seal.name == "runcard.seal"
+    assert seal.value == PINNED
+
+
+@pytest.mark.parametrize(
+    ("tags", "ours"),
+    [
+        ({}, False),
+        ({"team": "blue"}, False),
+        ({"runcard.kind": "trial"}, True),
+        ({"runcard.record": "r1"}, True),
+        ({"runcard.seal": "x"}, True),
+        ({"runcard.kind": "trial", "runcard.record": "r1", "runcard.seal": "x"}, True),
+    ],
+)
+def test_any_mark_of_runcard_makes_a_run_its_own(tags: dict[str, str], ours: bool) -> None:
+    assert is_ours(RunRow("id", "m-1", "FINISHED", 7, 9, {}, {}, tags)) is ours
