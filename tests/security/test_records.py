@@ -54,7 +54,7 @@ def test_addresses_that_people_have(address: str) -> None:
     "address",
     [
         *("--upload-pack=touch /tmp/x", "-u", "ext::sh -c touch% /tmp/x", "fd::17", "https::https://host/a"),
-        *("ssh://-oProxyCommand=touch/x", "-oProxyCommand=x:a", "git@-oProxyCommand=x:a", "-x@host:a", "host:\n--x"),
+        *("ssh://-oProxyCommand=touch/x", "-oProxyCommand=x:a", "git@-oProxyCommand=x:a", "-x@host:a", "host:\n--x", "host:-x"),
         *("../a.git", "https://host/a\nb", "", "a b:c", None),
     ],
 )

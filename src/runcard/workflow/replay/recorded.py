@@ -233,10 +233,10 @@ def _require_complete(account: Account, run: RunRow, card: RunRow, project: Proj
         why = "it has not ended yet, and they come with its end"
         raise not_replayable(f"the card's run `{card.name}` lacks {errors.listing(gone)}", project, why, "wait for it")
     if gone:
-        why = "its artifacts were deleted, or lie where this machine cannot read them"
+        why = "its artifacts were deleted or changed, or lie where this machine cannot read them"
         hint = "restore them, or run the card again: its new runs can be reproduced"
         raise not_replayable(
-            f"files of the card's run `{card.name}` are gone: {errors.listing(gone)}", project, why, hint
+            f"files of the card's run `{card.name}` are gone or damaged: {errors.listing(gone)}", project, why, hint
         )
     known = {
         "its card's digest": "runcard.card_digest" in card.tags,
