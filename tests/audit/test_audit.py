@@ -203,3 +203,10 @@ def test_of_nothing_nothing_is_believed() -> None:
     assert [item.name for item in audit.items if item.finding.verdict != "failed"] == ["commit pinned"]
     assert all(item.finding.mend for item in audit.items[1:])
     assert "which runcard did not make" in finding(audit, "seeds").evidence
+
+
+@pytest.mark.parametrize("part", [p for p, about in WHOLE.parts.items() if about])
+@pytest.mark.parametrize("value", ["x", 5, ["x"], [5], {"x": 5}, {"x": "y"}, True])
+def test_a_record_of_another_shape_fails_its_items_and_no_audit(part: str, value: Any) -> None:
+    about = dict.fromkeys(WHOLE.parts[part], value)
+    assert len(make_audit(replace(WHOLE, parts={**WHOLE.parts, part: about})).items) == N_ITEMS

@@ -54,8 +54,8 @@ def test_addresses_that_people_have(address: str) -> None:
     "address",
     [
         *("--upload-pack=touch /tmp/x", "-u", "ext::sh -c touch% /tmp/x", "fd::17", "https::https://host/a"),
-        *("ssh://-oProxyCommand=touch/x", "-oProxyCommand=x:a", "git@-oProxyCommand=x:a", "-x@host:a", "host:\n--x", "host:-x"),
-        *("../a.git", "https://host/a\nb", "", "a b:c", None),
+        *("ssh://-oProxyCommand=touch/x", "-oProxyCommand=x:a", "git@-oProxyCommand=x:a", "-x@host:a", "host:\n--x"),
+        *("host:-x", "../a.git", "https://host/a\nb", "", "a b:c", None),
     ],
 )
 def test_addresses_that_could_run_a_command(address: Any) -> None:

@@ -31,6 +31,7 @@ from runcard.workflow.models.fetch import fetch
 from runcard.workflow.models.predict import predict
 from runcard.workflow.promote import promote, register, verify_history
 from runcard.workflow.replay import diff_runs, reproduce
+from runcard.workflow.replay.audit import audit_run
 
 pytestmark = pytest.mark.slow
 
@@ -110,6 +111,7 @@ def test_a_run_that_was_edited_and_sealed_anew_runs_nothing(shared: Shared) -> N
         with pytest.raises(refused):
             reproduce(shared.trials[0], project=shared.clone)
         diff_runs(*shared.trials, project=shared.clone)
+        assert audit_run(shared.trials[0], shared.clone).items
         attack(shared, file, {}, {})
     assert shared.canary.read_text() == "kept"
     assert not (shared.clone.root / ".runcard" / "venvs").exists()

@@ -166,6 +166,19 @@ def test_promote_signs_and_predict_says_who_did(store: Store) -> None:
 
 
 @pytest.mark.slow
+def test_what_was_promoted_before_there_was_a_key_is_signed_by_promoting_it_again(store: Store) -> None:
+    configure(store.root, gpg_format="openpgp")
+    store.promote(1)
+    configure(store.root, gpg_format="ssh")
+    digest = store.client.get_model_version(MODEL, "1").tags["runcard.model_digest"]
+    store.tag(1, "runcard.model_digest", "0" * 64)
+    assert "churn/1 is not signed: failed: digest" in store.promote(1)[-1]
+    store.tag(1, "runcard.model_digest", digest)
+    assert store.promote(1)[-1] == "churn/1 is signed now"
+    assert store.said() == "churn/1 is signed by ada@example.org"
+
+
+@pytest.mark.slow
 def test_without_a_key_nothing_is_signed(store: Store) -> None:
     configure(store.root, gpg_format="openpgp")
     assert not [line for line in store.promote(1) if "sign" in line]

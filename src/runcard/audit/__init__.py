@@ -3,10 +3,11 @@
 Evidence (what MLflow and the data store have of a run) ──► make_audit ──► Audit (seventeen items)
 """
 
-from runcard.audit.audit import N_ITEMS, Audit, Item, make_audit
+from runcard.audit.audit import DAMAGED, N_ITEMS, Audit, Item, make_audit
 from runcard.audit.evidence import Evidence, FileState, KeptModel, RecordedReplay, StoredData
 
 __all__ = [
+    "DAMAGED",
     "N_ITEMS",
     "Audit",
     "Evidence",

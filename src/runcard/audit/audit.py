@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from runcard.audit import code, data, environment, training
-from runcard.audit.evidence import Evidence, Finding
+from runcard.audit.evidence import Evidence, Finding, failed
 
 Group = Literal["code", "environment", "data", "training"]
 
@@ -38,6 +38,8 @@ _CHECKS: Mapping[Group, Mapping[str, Callable[[Evidence], Finding]]] = {
         "non-determinism known": training.determinism,
     },
 }
+DAMAGED = (AttributeError, LookupError, TypeError, ValueError)
+"""What reading a record raises whose parts are not of the shape that runcard gives them."""
 N_ITEMS = sum(map(len, _CHECKS.values()))
 """How many items an audit has."""
 
@@ -86,5 +88,14 @@ class Audit:
 
 def make_audit(evidence: Evidence) -> Audit:
     """Judge every item by the evidence."""
-    items = tuple(Item(group, name, check(evidence)) for group, of in _CHECKS.items() for name, check in of.items())
+    items = tuple(
+        Item(group, name, _judged(check, evidence)) for group, of in _CHECKS.items() for name, check in of.items()
+    )
     return Audit(evidence.run_id, evidence.name, evidence.experiment, evidence.card_run_id, items)
+
+
+def _judged(check: Callable[[Evidence], Finding], evidence: Evidence) -> Finding:
+    try:
+        return check(evidence)
+    except DAMAGED:
+        return failed("what was recorded of it cannot be read", evidence.rerun)

@@ -107,7 +107,7 @@ def test_an_event_that_never_happened_is_nothing_to_return_to(shop: Shop, desk: 
         record_event(desk, meant, entries)
     found = desk.ledger.entries()[-1]
     assert (found.promotion.version, found.is_void, found.is_finished) == (9, True, False)
-    with pytest.raises(errors.ModelVersionUnknown, match="did not hold `production` before"):
+    with pytest.raises(errors.ModelVersionUnknown, match="not a holder before the present one"):
         rollback(MODEL, to=9, project=shop.project)
     assert str(rollback(MODEL, project=shop.project).version) == "leavers/1"
 

@@ -65,6 +65,7 @@ def promote(
         entries = complete_events(desk, ref.name)
         candidate, holder = desk.registry.find(ref), desk.registry.holder(ref.name, to)
         if holder is not None and holder.version == candidate.version:
+            _sign_in_place(desk, candidate)
             return Promoted(candidate, to, None)
         signature = desk.sign(candidate.text) if candidate.digest else ""
         gates = judge_gates(desk, candidate, holder, signature=signature)
@@ -77,6 +78,19 @@ def promote(
             desk.registry.mark(candidate.name, candidate.version, SIGNATURE_TAG, signature)
         record_event(desk, promotion, entries)
         return Promoted(candidate, to, promotion)
+
+
+def _sign_in_place(desk: Desk, version: ModelVersion) -> None:
+    """Sign a version that holds its alias already: it was promoted before its promoter had a key."""
+    signature = desk.sign(version.text) if version.digest and SIGNATURE_TAG not in version.tags else ""
+    if not signature:
+        return
+    failed = [gate for gate in judge_gates(desk, version, None, signature=signature) if gate.verdict != "passed"]
+    if failed:
+        desk.note(f"{version} is not signed: {gate_lines(tuple(failed))}")
+        return
+    desk.registry.mark(version.name, version.version, SIGNATURE_TAG, signature)
+    desk.note(f"{version} is signed now")
 
 
 def move(

@@ -76,7 +76,9 @@ def _no_earlier(desk: Desk, model: str, to: int | None, earlier: Sequence[int]) 
     desk.registry.versions(model)  # a model that is not there is another error
     shown = errors.listing([f"{model}/{version}" for version in dict.fromkeys(earlier)])
     return errors.ModelVersionUnknown(
-        f"{model}/{to} did not hold `{PRODUCTION}` before" if to else f"nothing held `{PRODUCTION}` of {model} before",
+        f"{model}/{to} is not a holder before the present one"
+        if to
+        else f"nothing held `{PRODUCTION}` of {model} before",
         where=redact(desk.registry.uri),
         why=f"the ledger has {shown}" if earlier else "the ledger has no earlier holder",
         hint=f"promote a version instead: `runcard promote {model}/VERSION --to {PRODUCTION}`",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runcard import errors
-from runcard.audit import Audit, Evidence, FileState, KeptModel, RecordedReplay, StoredData, make_audit
+from runcard.audit import DAMAGED, Audit, Evidence, FileState, KeptModel, RecordedReplay, StoredData, make_audit
 from runcard.data.splitfile import NAME as SPLIT_FILE
 from runcard.data.splitfile import read_split
 from runcard.data.store import Store, open_data_store
@@ -153,9 +153,12 @@ class _Gathering:
                     return StoredData(f"its bytes are in the data store, {self._shown(store)}")
         except errors.RuncardError as error:
             reason = error.what
-        if dvc := (described.get("locked") or {}).get("dvc"):
-            at = f" at git revision {dvc['revision'][:12]}" if dvc.get("revision") else ""
-            return StoredData(f"DVC has it as {dvc['md5']}{at}")
+        try:
+            if dvc := (described.get("locked") or {}).get("dvc"):
+                at = f" at git revision {dvc['revision'][:12]}" if dvc.get("revision") else ""
+                return StoredData(f"DVC has it as {dvc['md5']}{at}")
+        except DAMAGED:
+            reason = "what was recorded of it cannot be read"
         return StoredData(None, reason or f"its content is not in the data store, {self._shown(store)}")
 
     def _shown(self, store: Store) -> str:
@@ -197,7 +200,7 @@ def _split(content: bytes | None, planned: Mapping[str, Any]) -> FileState:
         path.write_bytes(content)
         try:
             found = digest_rows(*read_split(path))
-        except (OSError, ValueError, KeyError, TypeError):  # whatever is no such table any more
+        except (OSError, *DAMAGED):  # whatever is no such table any more
             return "changed"
     return "same" if found.items() <= planned.items() else "changed"
 
@@ -207,7 +210,9 @@ def _parts(kept: Mapping[str, bytes]) -> dict[str, Any]:
     parts = {}
     for name in _PARTS:
         with suppress(KeyError, ValueError):
-            parts[name] = json.loads(kept[f"{name}.json"])
+            found = json.loads(kept[f"{name}.json"])
+            if found is None or isinstance(found, Mapping):
+                parts[name] = found
     return parts
 
 
