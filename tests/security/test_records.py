@@ -252,7 +252,7 @@ def test_programs_are_started_in_known_places_only() -> None:
             "engine/dask/child.py",
             "tracking/mlflow/page.py",
             "workflow/models/fetch.py",
-            "workflow/replay/child.py",
+            "workflow/replay/handing.py",
         ),
         *(
             "provenance/git.py",
