@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from runcard.execution import Execution
 from runcard.record import FinalRecord, Record
-from runcard.tracking.items import MetricValue, RunLog
-from runcard.tracking.records import final_log, trial_log
+from runcard.tracking.items import Artifact, DatasetInput, MetricValue, RunLog, Tag, TextArtifact
+from runcard.tracking.records import closed_log, final_log, opened_log, trial_log
 
 
 def record(**changes: Any) -> Record:
@@ -63,3 +67,81 @@ def test_of_a_cards_only_trial_nothing_was_measured_before(tmp_path: Path) -> No
         "predict_ms_p95": 9.0,
         "model_mb": 0.75,
     }
+
+
+def tags(log: RunLog) -> dict[str, str]:
+    return {item.name: item.value for item in log.items if isinstance(item, Tag)}
+
+
+def texts(log: RunLog) -> dict[str, str]:
+    return {item.name: item.text for item in log.items if isinstance(item, TextArtifact)}
+
+
+PLAN: dict[str, Any] = {
+    "primary": "r2", "greater_is_better": True, "task": "regression", "test_share": 0.5, "selection": {"rule": "best"},
+    "parts": {"data": "d"}, "directions": {"r2": True}, "split": {"n_train": 8, "n_test": 2},
+    "data": {"source": "dataset:shop/flowers", "digest": "d" * 64, "n_rows": 10, "columns": [["x", "float64", "c"]]},
+}  # fmt: skip
+
+
+def execution(**changes: Any) -> Execution:
+    given: dict[str, Any] = {"experiment": "flowers", "plan_hash": "h" * 64, "protocol": "p1", "card": "a: 1"}
+    return Execution(execution_id="e1", **{**given, "started": 1.0, "plan": PLAN, **changes})
+
+
+@pytest.mark.parametrize(
+    ("description", "hypothesis", "note"),
+    [("Why?", "", "Why?"), ("", "So.", "**Hypothesis.** So."), ("Why?", "So.", "Why?\n\n**Hypothesis.** So.")],
+)
+def test_an_execution_that_begins_is_running_and_says_what_it_is_for(
+    description: str, hypothesis: str, note: str
+) -> None:
+    log = opened_log(execution(description=description, hypothesis=hypothesis, tags={"team": "blue"}))
+    assert (log.kind, log.status, log.started_ms, log.ended_ms) == ("card", "RUNNING", 1000, None)
+    found = tags(log)
+    assert (found["mlflow.note.content"], found["team"]) == (note, "blue")
+    assert (found["runcard.greater_is_better"], found["runcard.n_test"]) == ("true", "2")
+    assert (found["runcard.parts"], found["runcard.test_share"]) == ('{"data": "d"}', "0.5")
+    assert texts(log) == {"card.yaml": "a: 1"}
+
+
+def test_an_execution_that_ends_says_how_and_on_which_data(tmp_path: Path) -> None:
+    (tmp_path / "split.parquet").write_bytes(b"rows")
+    (tmp_path / "model").mkdir()
+    summary = {"tags": {"n_done": 3}, "metrics": {"best_test_r2": 0.5}, "tables": {"comparison.csv": "a,b\n"}}
+    log = closed_log(execution(status="failed", ended=4.0, summary=summary), tmp_path, None)
+    assert (log.status, log.started_ms, log.ended_ms) == ("FAILED", 1000, 4000)
+    assert tags(log) == {"runcard.n_done": "3"}
+    assert metrics(log) == {"best_test_r2": [(0, 0.5)]}
+    assert set(texts(log)) == {"plan.json", "comparison.csv"}
+    assert [item.path.name for item in log.items if isinstance(item, Artifact)] == ["split.parquet"]
+    (data,) = [item for item in log.items if isinstance(item, DatasetInput)]
+    assert (data.name, data.digest, data.source_type, data.context) == ("flowers", "d" * 36, "code", "training")
+    assert json.loads(data.profile_json) == {"num_rows": 10, "n_train": 8, "n_test": 2}
+
+
+def test_without_files_there_are_none(tmp_path: Path) -> None:
+    log = closed_log(execution(status="done", ended=4.0), tmp_path / "nowhere", None)
+    assert (log.status, [item for item in log.items if isinstance(item, Artifact)]) == ("FINISHED", [])
+
+
+@pytest.mark.parametrize(
+    ("status", "shown"),
+    [("done", "FINISHED"), ("stopped", "KILLED"), ("impossible", "FAILED"), ("failed", "FAILED"), ("lost", "FAILED")],
+)
+def test_a_trial_says_what_became_of_it(status: str, shown: str) -> None:
+    log = trial_log(record(status=status, error="no", trace="Traceback", stopped_at=7, warnings=("a", "b")), "f", None)
+    found = tags(log)
+    assert log.status == shown
+    assert (found["runcard.error"], found["runcard.stopped_at"], found["runcard.warnings"]) == ("no", "7", "a\nb")
+    assert ("runcard.impossible" in found) is (status == "impossible")
+    assert texts(log)["traceback.txt"] == "Traceback"
+
+
+def test_a_finalist_that_failed_fails_its_run_only_where_nothing_else_was_measured(tmp_path: Path) -> None:
+    failed = final(error="no", may_pass=False)
+    assert final_log(failed, record(), "f", None, tmp_path).status == "FINISHED"
+    assert final_log(failed, record(scores={}), "f", None, tmp_path).status == "FAILED"
+    assert final_log(final(), record(scores={}), "f", None, tmp_path).status == "FINISHED"
+    told = [tags(final_log(final(error="no", may_pass=may), record(), "f", None, tmp_path)) for may in (True, False)]
+    assert ["runcard.test_lost" in found for found in told] == [True, False]
