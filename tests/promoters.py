@@ -9,6 +9,7 @@ A step is a commit in a SQLite file, or a server's answer to other than GET, as 
 
 from __future__ import annotations
 
+import functools
 import http.client
 import json
 import os
@@ -24,8 +25,9 @@ from crashes import in_a_fork, let_go_of_databases, watch_databases
 
 from runcard import errors
 from runcard.project import find_project
+from runcard.stats import bootstrap_bound
 from runcard.tracking.mlflow import MlflowLedger, MlflowRegistry
-from runcard.workflow.promote import promote, read_history, register
+from runcard.workflow.promote import duel, promote, read_history, register
 
 LONGEST_SECONDS = 120
 
@@ -41,6 +43,7 @@ def race(uri: str, folder: Path, model: str, n: int) -> None:
         while len(list(folder.glob("judging-*"))) < n and time.monotonic() < deadline:
             time.sleep(0.01)
 
+    duel.bootstrap_bound = functools.partial(bootstrap_bound, n_resamples=100)  # type: ignore[assignment]
     try:
         done = promote(model, to="production", tracking_uri=uri, project=find_project(folder), note=meet)
         say({"won": str(done.version)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -17,9 +18,10 @@ from projects import customers_card, environment, make_customers, write_project
 import runcard
 from runcard import errors
 from runcard.project import Project, find_project
+from runcard.stats import bootstrap_bound
 from runcard.tracking.mlflow import quiet_mlflow
 from runcard.workflow.models.predict import predict
-from runcard.workflow.promote import promote, read_history, register, rollback, verify_history
+from runcard.workflow.promote import duel, promote, read_history, register, rollback, verify_history
 
 pytestmark = [pytest.mark.slow, pytest.mark.long]
 
@@ -55,6 +57,12 @@ class Shop:
         runs = self.client.search_runs([ledger.experiment_id], order_by=["attributes.start_time"])
         assert {run.info.status for run in runs} == {"FINISHED"}
         return runs
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judge by a twentieth of the resamples, which take six seconds a duel; test_duel judges by all of them."""
+    monkeypatch.setattr(duel, "bootstrap_bound", functools.partial(bootstrap_bound, n_resamples=100))
 
 
 @pytest.fixture(scope="module")
