@@ -29,24 +29,36 @@ from projects import held, moody_project
 
 import runcard
 from runcard.journal import Journal, check_files, open_journal
-from runcard.project import find_project
+from runcard.project import Project, find_project
 from runcard.tracking import delivery
 from runcard.tracking.mlflow import MlflowTracker
-from runcard.workflow.replay import here, reproduce
+from runcard.workflow.replay import here, now, reproduce
 from runcard.workflow.run import execute
+from runcard.workflow.run.circumstances import Circumstances, capture_circumstances
 from runcard.workflow.run.finalists import _refit_or_draw
 from runcard.workflow.run.sync import sync
 
 MODELS = [{"name": "moody", "params": {"shift": [0.0, 0.2]}}]
+SURROUNDINGS: dict[tuple[int, Path | None], Circumstances] = {}
+"""By what they depend on in here."""
 
 
 def main(folder: Path, db: Path, what: str) -> None:
     """Do it calmly, then with a kill at every step."""
     # The same for every run, and half of the time of each.
     importlib.metadata.packages_distributions = functools.cache(importlib.metadata.packages_distributions)
+    importlib.metadata.version = functools.cache(importlib.metadata.version)
+    execute.capture_circumstances = now.capture_circumstances = capture_once  # type: ignore[assignment]
     execute.choose_engine = HereEngine()  # type: ignore[assignment,misc]
     project = folder / "project"
     {"run": kill_runs, "sync": kill_syncs, "reproduce": kill_replays}[what](project, db)
+
+
+def capture_once(project: Project, *, seed: int, card: Path | None = None) -> Circumstances:
+    """Capture what surrounds a run, which the calm one has done for all others."""
+    if (seed, card) not in SURROUNDINGS:
+        SURROUNDINGS[seed, card] = capture_circumstances(project, seed=seed, card=card)
+    return SURROUNDINGS[seed, card]
 
 
 def kill_runs(project: Path, db: Path) -> None:
