@@ -27,6 +27,7 @@ from runcard.cli import main
 from runcard.data.signature import check_columns
 from runcard.data.source import read_table, write_parquet
 from runcard.journal import check_files, hold_card, open_journal, stage_files
+from runcard.names import VersionRef, read_as
 from runcard.project import find_project
 from runcard.provenance.bundle import read_code
 from runcard.provenance.capture.code import Code, capture_code
@@ -37,7 +38,6 @@ from runcard.provenance.rebuild.sandbox import require_sandbox
 from runcard.provenance.rebuild.venv import make_venv
 from runcard.tracking import items
 from runcard.tracking.mlflow import MlflowRegistry, MlflowTracker
-from runcard.tracking.versions import parse_ref
 from runcard.workflow.choose.compare import compare_runs
 from runcard.workflow.replay.handing import run_child
 
@@ -613,7 +613,7 @@ def not_comparable(root: Path) -> str:
 def no_such_run(root: Path) -> str:
     write(root)
     client(root).create_experiment("churn")
-    return runcard_says("compare", "forest-1", "forest-2", "--tracking-uri", f"sqlite:///{root / 'mlflow.db'}")
+    return runcard_says("compare", "0123abcd", "4567cdef", "--tracking-uri", f"sqlite:///{root / 'mlflow.db'}")
 
 
 @case("RC507")
@@ -621,7 +621,7 @@ def no_such_model(root: Path) -> str:
     def find(tracker: MlflowTracker) -> None:
         client(root).create_registered_model("churn")
         with MlflowRegistry(tracker.uri) as registry:
-            registry.find(parse_ref("chrun@production"))
+            registry.find(read_as(VersionRef, "chrun@production"))
 
     return tracker_says(root, find)
 
@@ -636,8 +636,9 @@ def ledger_made_by_hand(root: Path) -> str:
 @case("RC511")
 def nothing_to_register(root: Path) -> str:
     write(root)
-    client(root).create_experiment("churn")
-    return runcard_says("register", "churn")
+    made = client(root)
+    made.create_run(made.create_experiment("churn"), run_name="by-hand")
+    return runcard_says("register", "by-hand")
 
 
 @case("RC512")

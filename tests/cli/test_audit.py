@@ -192,4 +192,4 @@ def test_runs_of_others_are_audited_by_what_mlflow_has(project: Path) -> None:
     found = items("by hand")
     assert {name for name, item in found.items() if item["verdict"] != "failed"} == {"commit pinned"}
     assert found["all hyperparameters"]["evidence"] == "1 parameters as text; whether they are all is not known"
-    assert "no card was run for it" in ask("notebooks", code=2).stderr
+    assert "no card was run in the experiment `notebooks`" in ask("notebooks", code=1).stderr

@@ -22,7 +22,7 @@ from runcard.yaml import MAX_BYTES, MAX_DEPTH, Document, dotted, parse
 from runcard.yaml import Path as KeyPath
 
 _BARE = "a key without quotes: "
-_SUFFIXES = (".yaml", ".yml")
+CARD_SUFFIXES = (".yaml", ".yml")
 
 
 def load_card(source: str | Path | Mapping[str, Any], *, project: Project | None = None) -> Card:
@@ -69,7 +69,7 @@ def find_card(name: str | Path, project: Project | None = None) -> Path:
     """
     path = Path(name)
     folder = (project or find_project()).root / CARD_FOLDER
-    candidates = [path, *(folder / f"{path}{suffix}" for suffix in ("", *_SUFFIXES))]
+    candidates = [path, *(folder / f"{path}{suffix}" for suffix in ("", *CARD_SUFFIXES))]
     for candidate in candidates:
         if _is_file(candidate):
             return candidate
@@ -77,7 +77,7 @@ def find_card(name: str | Path, project: Project | None = None) -> Path:
 
 
 def _missing(path: Path, folder: Path) -> errors.CardMissing:
-    for place in (path, folder / path) if path.suffix in _SUFFIXES else ():
+    for place in (path, folder / path) if path.suffix in CARD_SUFFIXES else ():
         if kind := what_it_is(place):
             return errors.CardMissing(
                 f"`{shown(path.name)}` is {kind}",
@@ -98,7 +98,7 @@ def _missing(path: Path, folder: Path) -> errors.CardMissing:
 
 def _cards_in(folder: Path) -> list[Path]:
     try:
-        return [path for path in folder.iterdir() if path.suffix in _SUFFIXES and path.is_file()]
+        return [path for path in folder.iterdir() if path.suffix in CARD_SUFFIXES and path.is_file()]
     except OSError:
         return []
 

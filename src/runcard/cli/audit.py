@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("audit", cls=Command)
-@click.argument("name", metavar="[RUN|CARD|EXPERIMENT]", required=False)
+@click.argument("name", metavar="[CARD|EXPERIMENT|RUN|VERSION]", required=False)
 @click.option(
     "--require",
     type=click.IntRange(min=0),
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 )
 @options.tracking_uri
 @options.as_json
+@options.naming(options.RUNS)
 def command(name: str | None, require: int | None, tracking_uri: str | None, as_json: bool) -> None:
     """Tick the reproducibility checklist of a run by what was recorded of it.
 
     Seventeen items about code, environment, data and training: each passed, failed or not applicable, with the
     evidence and, where it failed, the command that mends it. Nothing is taken on trust: digests of kept files are
-    computed again. A card or an experiment stands for its latest card's run, and that for its chosen trial; a run is
-    named by its id, the first six digits of it or more, or its name.
+    computed again. Of a card or an experiment its latest card's run is meant, and of a card's run its chosen trial,
+    else its best finalist; without a name, the project's only card is.
     """
     from runcard.audit import N_ITEMS
     from runcard.project import find_project

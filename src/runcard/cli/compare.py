@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command("compare", cls=Command)
-@click.argument("names", metavar="[CARD|EXPERIMENT|RUN]...", nargs=-1)
+@click.argument("names", metavar="[CARD|EXPERIMENT|RUN|VERSION]...", nargs=-1)
 @click.option("--metric", metavar="NAME", help="What to rank by; default: the card's primary metric.")
 @click.option(
     "--maximize/--minimize", "greater_is_better", default=None, help="Which is better, where the name does not tell."
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     help="How to print them; csv and json have all columns.",
 )
 @options.tracking_uri
+@options.naming(options.RUNS)
 def command(
     names: tuple[str, ...],
     metric: str | None,
@@ -47,8 +48,7 @@ def command(
 
     A card or an experiment stands for the trials of its latest card; the run of a card for its trials; without a
     name, the project's only card is meant. Trials are compared fold by fold, and only if they were measured alike:
-    on the same data, folds, features and metrics. Other runs are ranked by a metric. A run is named by its id, the
-    first six digits of it or more, or its name.
+    on the same data, folds, features and metrics. Other runs are ranked by a metric.
     """
     from runcard.project import find_project
     from runcard.workflow.choose.compare import compare_runs

@@ -41,6 +41,7 @@ def list_command(as_json: bool) -> None:
 @command.command("verify", cls=Command)
 @click.argument("name", metavar="[NAME]", required=False)
 @options.as_json
+@options.naming(options.DATASETS)
 def verify_command(name: str | None, as_json: bool) -> None:
     """Compare what is locked, or NAME alone, with what is there now and with what is kept.
 
@@ -68,6 +69,7 @@ def verify_command(name: str | None, as_json: bool) -> None:
 @command.command("restore", cls=Command)
 @click.argument("name", metavar="NAME")
 @click.option("--force", is_flag=True, help="Put what lies there aside under another name.")
+@options.naming(options.DATASETS)
 def restore_command(name: str, force: bool) -> None:
     """Put the file that NAME stands for back as it was locked, from the data store or from DVC.
 

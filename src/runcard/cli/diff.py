@@ -9,15 +9,16 @@ from runcard.cli.answer import Command, answer_json
 
 
 @click.command("diff", cls=Command)
-@click.argument("first", metavar="RUN")
-@click.argument("second", metavar="RUN")
+@click.argument("first", metavar="CARD|EXPERIMENT|RUN|VERSION")
+@click.argument("second", metavar="CARD|EXPERIMENT|RUN|VERSION")
 @options.tracking_uri
 @options.as_json
+@options.naming(options.RUNS)
 def command(first: str, second: str, tracking_uri: str | None, as_json: bool) -> None:
     """Show what two runs do not have in common: what they are made of, part by part, and what came out.
 
-    RUN is the run of a trial or of a card, by its id, the first six digits of it or more, or its name; or a version
-    of a registered model. Of runs that runcard did not make, parameters, metrics and tags are compared.
+    Of a card or an experiment its latest card's run is meant. Of runs that runcard did not make, parameters, metrics
+    and tags are compared.
     """
     from runcard.workflow.replay import diff_runs
 

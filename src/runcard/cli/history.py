@@ -15,6 +15,7 @@ from runcard.cli.answer import Command, answer_json, say, say_all
 @click.option("--verify", is_flag=True, help="Exit with 3 if the ledger is not as it was written.")
 @options.tracking_uri
 @options.as_json
+@options.naming(options.MODEL)
 def command(model: str, verify: bool, tracking_uri: str | None, as_json: bool) -> None:
     """Show what happened to a registered model.
 

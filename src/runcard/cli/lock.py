@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from runcard import errors
+from runcard.cli import options
 from runcard.cli.answer import Command, say
 
 
@@ -12,8 +13,9 @@ from runcard.cli.answer import Command, say
 @click.argument("name", metavar="NAME")
 @click.option("--update", is_flag=True, help="Let a locked name stand for what is there now; needs --reason.")
 @click.option("--reason", metavar="TEXT", help="Why it now stands for other content; runcard.lock keeps it.")
+@options.naming(options.DATASETS)
 def command(name: str, update: bool, reason: str | None) -> None:
-    """Lock what content NAME stands for: a registered or bundled dataset, or a data file.
+    """Lock what content NAME stands for.
 
     The first `runcard run` does so by itself. A locked name that stands for other content stops every run, until
     it is either given another name or updated. What was locked before stays in the data store, and in git.

@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 
 
 @click.command("predict", cls=Command)
-@click.argument("model", metavar="MODEL")
+@click.argument("model", metavar="MODEL[@ALIAS|/VERSION]")
 @click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
 @click.option(
     "-o", "--output", metavar="OUT", required=True, type=click.Path(path_type=Path), help="A CSV or Parquet file."
 )
 @options.tracking_uri
 @options.allow_code
+@options.naming(options.VERSIONS)
 def command(model: str, source: Path, output: Path, tracking_uri: str | None, allow_code: bool) -> None:
-    """Predict the rows of INPUT, a CSV or Parquet file, with MODEL: NAME@ALIAS, NAME/VERSION, or NAME.
+    """Predict the rows of INPUT, a CSV or Parquet file, with a registered model.
 
     OUT gets the id or number of each row, its prediction, and of a classifier the probability of each class.
     The rows are read some at a time, so there may be more than fit into memory.

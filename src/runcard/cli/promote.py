@@ -15,10 +15,11 @@ from runcard.cli.answer import Command, answer, say, say_all
 @click.option("--reason", metavar="TEXT", default="", help="Why; the ledger keeps it.")
 @options.tracking_uri
 @options.allow_code
+@options.naming(options.VERSIONS)
 def command(model: str, to: str, force: bool, reason: str, tracking_uri: str | None, allow_code: bool) -> None:
     """Move an alias to a model version when every gate holds.
 
-    MODEL alone means its latest version. The gates stand in the card under `registry:` and in
+    The gates stand in the card under `registry:` and in
     `[tool.runcard.gates]`. When one does not hold, or cannot be judged, nothing is moved and the exit code is 3.
     """
     from runcard.workflow.promote import promote

@@ -9,14 +9,15 @@ from runcard.cli.answer import Command, answer, say
 
 
 @click.command("register", cls=Command)
-@click.argument("name", metavar="[RUN|CARD]", required=False)
+@click.argument("name", metavar="[CARD|EXPERIMENT|RUN]", required=False)
 @options.tracking_uri
+@options.naming(options.RUNS)
 def command(name: str | None, tracking_uri: str | None) -> None:
     """Make a version of a registered model from a decision.
 
-    RUN is the id of a finalist's or a card's run; CARD a card or experiment, whose latest run is meant. Without
-    either, the project's only card is. Of a card the trial that was decided upon is taken, else the best one.
-    A run is registered once: the second time its version is named again.
+    Of a card or an experiment its latest card's run is meant, and of a card's run its chosen trial, else its best
+    finalist; without a name, the project's only card is. A run is registered once: the second time its version is named
+    again.
     """
     from runcard.workflow.promote import register
 

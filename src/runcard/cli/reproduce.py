@@ -18,7 +18,7 @@ _REQUIRED = {"identical": "identical", "equivalent": "equivalent", "within-toler
 
 
 @click.command("reproduce", cls=Command)
-@click.argument("name", metavar="RUN")
+@click.argument("name", metavar="CARD|EXPERIMENT|RUN|VERSION")
 @click.option(
     "--isolated/--here",
     "isolated",
@@ -48,6 +48,7 @@ _REQUIRED = {"identical": "identical", "equivalent": "equivalent", "within-toler
 )
 @options.tracking_uri
 @options.as_json
+@options.naming(options.RUNS)
 def command(
     name: str,
     isolated: bool,
@@ -61,10 +62,10 @@ def command(
 ) -> None:
     """Run a recorded run again and say whether it came out the same.
 
-    RUN is the run of a trial or of a card, by its id, the first six digits of it or more, or its name; or a version
-    of a registered model, MODEL@ALIAS or MODEL/VERSION. The verdict is identical, equivalent, within tolerance,
-    different or not comparable; when it does not reach what --require asks for, the exit code is 3. The original
-    run and the work tree stay as they are; the replay becomes a run of its own in MLflow.
+    Of a card or an experiment its latest card's run is meant, and of a card's run its chosen trial, else its best
+    finalist. The verdict is identical, equivalent, within tolerance, different or not comparable; when it does not
+    reach what --require asks for, the exit code is 3. The original run and the work tree stay as they are; the replay
+    becomes a run of its own in MLflow.
 
     Code of others is run only when its author is known: this project's journal has the run, or its commit is on a
     branch of a remote of this clone with nothing uncommitted. Else it is shown and asked for, or --allow-code.

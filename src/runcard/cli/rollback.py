@@ -13,6 +13,7 @@ from runcard.cli.answer import Command, answer, say
 @click.option("--to", type=click.IntRange(1), metavar="VERSION", help="An earlier holder; default: the previous one.")
 @click.option("--reason", metavar="TEXT", default="", help="Why; the ledger keeps it.")
 @options.tracking_uri
+@options.naming(options.MODEL)
 def command(model: str, to: int | None, reason: str, tracking_uri: str | None) -> None:
     """Return production to the version that held it before.
 

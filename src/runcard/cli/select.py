@@ -9,7 +9,6 @@ import click
 from runcard import errors
 from runcard.cli import options
 from runcard.cli.answer import Command, answer_json, say, say_all
-from runcard.cli.subject import find_subject
 
 
 def _bounds(sign: str) -> Any:
@@ -31,7 +30,7 @@ def _bounds(sign: str) -> Any:
 
 
 @click.command("select", cls=Command)
-@click.argument("name", metavar="[CARD|EXPERIMENT]", required=False)
+@click.argument("name", metavar="[CARD|EXPERIMENT|RUN]", required=False)
 @click.option("--experiment", metavar="NAME", help="Choose among the runs of any script in this experiment instead.")
 @click.option("--metric", metavar="NAME", help="The metric that decides; default: the card's primary one.")
 @click.option("--maximize/--minimize", default=None, help="Which direction is better, where the name does not tell.")
@@ -43,6 +42,7 @@ def _bounds(sign: str) -> Any:
 @click.option("--dry-run", is_flag=True, help="Decide, and write nothing to MLflow.")
 @options.tracking_uri
 @options.as_json
+@options.naming(options.RUNS)
 def command(
     name: str | None,
     experiment: str | None,
@@ -58,9 +58,9 @@ def command(
     """Choose a run by the card's rule and constraints, and say why.
 
     Chosen is among the trials of one protocol: the same data, folds, features and metrics as the latest card
-    that was run in the experiment. --max and --min are added to the card's constraints. The decision is
-    written to MLflow: tags on the chosen run, tags and decision.json on the card's. If nothing qualifies, the
-    exit code is 3.
+    that was run in the experiment, or as the card whose run is named. --max and --min are added to the card's
+    constraints. The decision is written to MLflow: tags on the chosen run, tags and decision.json on the card's. If
+    nothing qualifies, the exit code is 3.
     """
     from runcard.plan import read_constraint
     from runcard.project import find_project
@@ -73,8 +73,7 @@ def command(
         _refuse_both(name, experiment)
         found = select_plain(experiment, project, wish, dry_run=dry_run)
     else:
-        subject, card = find_subject(name, "select")
-        found = select(subject, project, wish, card=card, dry_run=dry_run)
+        found = select(name, project, wish, dry_run=dry_run)
     _show(found, as_json=as_json, is_written=not dry_run)
     if found.problem is not None:
         raise found.problem

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 
 @click.command("serve", cls=Command)
-@click.argument("model", metavar="MODEL")
+@click.argument("model", metavar="MODEL[@ALIAS|/VERSION]")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Who may ask; the default: this machine only.")
 @click.option("--port", type=click.IntRange(1, 65535), default=5001, show_default=True)
 @options.tracking_uri
 @options.allow_code
+@options.naming(options.VERSIONS)
 def command(model: str, host: str, port: int, tracking_uri: str | None, allow_code: bool) -> None:
-    """Answer requests with MODEL (NAME@ALIAS, NAME/VERSION, or NAME) until Ctrl-C.
+    """Answer requests with a registered model until Ctrl-C.
 
     It is MLflow's scoring server, in this process and with the packages that are here. It asks for no password:
     a host other than this machine is for networks that you trust.

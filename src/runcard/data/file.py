@@ -33,6 +33,7 @@ _SEPARATORS = {".csv": "commas", ".tsv": "tabs"}
 _JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 _TEXT_SUFFIXES = (*DELIMITERS, *_JSON_SUFFIXES)
 _COLUMNAR_SUFFIXES = (".parquet", ".feather", ".arrow")
+FORMATS = (*_TEXT_SUFFIXES, *_COLUMNAR_SUFFIXES)
 BLOCK_BYTES = 1 << 22  # no row of a text file may be longer
 
 
@@ -44,7 +45,7 @@ def read_file(path: Path, *, na_values: Sequence[str], where: str) -> pa.Table:
     FileMissing, FileUnreadable, EncodingInvalid, TableEmpty
     """
     suffix = suffix_of(path)
-    check_file(path, (*_TEXT_SUFFIXES, *_COLUMNAR_SUFFIXES), where)
+    check_file(path, FORMATS, where)
     with explained(path, where):
         refuse_bomb(path, where)
         if suffix in DELIMITERS:

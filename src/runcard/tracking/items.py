@@ -279,7 +279,7 @@ class RunReader(Protocol):
         """List the runs of cards in an experiment, newest first, a thousand at most."""
 
     def find_runs(self, name: str) -> list[RunRow]:
-        """Find runs by their id, the beginning of it (six digits or more), or their name; newest first, ten at most."""
+        """Find runs by their id, four digits or more of its beginning, or their name; newest first, ten at most."""
 
     def read_replays(self, run_id: str) -> list[RunRow]:
         """List the replays of a run, newest first, a hundred at most."""

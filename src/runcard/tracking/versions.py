@@ -1,26 +1,11 @@
-"""Versions of registered models: how a user names one, and what is known of it."""
+"""Versions of registered models: what is known of one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from runcard import errors
 from runcard.promotion import version_text
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRef:
-    """What a user may write for a model: `churn@production`, `churn/3`, or `churn` alone."""
-
-    name: str
-    alias: str | None = None
-    version: int | None = None
-
-    def __str__(self) -> str:
-        """Write it as it is read."""
-        ending = f"@{self.alias}" if self.alias else f"/{self.version}" if self.version else ""
-        return self.name + ending
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +47,3 @@ class ModelOrigin:
     """The text of the card that was run."""
     altered: tuple[str, ...] = ()
     """What of them is not as it was recorded, in words."""
-
-
-def parse_ref(text: str) -> ModelRef:
-    """Read `NAME@ALIAS`, `NAME/VERSION` or `NAME`.
-
-    Raises
-    ------
-    UsageError
-        It is none of them.
-    """
-    name, at, alias = text.partition("@")
-    if at and name and alias:
-        return ModelRef(name, alias=alias)
-    name, slash, version = text.partition("/")
-    if slash and name and version.isdecimal() and int(version) > 0:
-        return ModelRef(name, version=int(version))
-    if text and not at and not slash:
-        return ModelRef(text)
-    raise errors.UsageError(
-        f"`{text}` names no model",
-        why="a model is named with an alias, with a version, or by its name alone",
-        hint="write `NAME@production` or `NAME/3`",
-    )

@@ -1,97 +1,148 @@
-"""Which runs a user means by a card, an experiment or runs, and that they compare."""
+"""What a user means by a name: the experiment, the run or the version of a model that it stands for."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from runcard import errors
 from runcard.card import Card, find_card, load_card
+from runcard.catalog.datasets import bundled_names
+from runcard.data.lockfile import read_lock
+from runcard.names import CardRef, DatasetRef, ExperimentRef, Ref, RunRef, VersionRef, begins_an_id, parse_name
 from runcard.project import CARD_FOLDER, Project
 from runcard.redact import redact
-from runcard.tracking.addresses import unknown_experiment
-from runcard.tracking.items import KIND_TAG, OUR_TAGS, PARENT_TAG, RunReader, RunRow, RunScope
+from runcard.tracking.addresses import sqlite_file, unknown_experiment
+from runcard.tracking.backends import open_reader
+from runcard.tracking.items import (
+    DECISION_TAG,
+    KIND_TAG,
+    PARENT_TAG,
+    PROTOCOL_TAG,
+    REPLAY_OF_TAG,
+    RunReader,
+    RunRow,
+    RunScope,
+)
+from runcard.tracking.versions import ModelVersion
+from runcard.workflow.agreement import require_agreement
 
-PROTOCOL = f"{OUR_TAGS}protocol"
-_PARTS = {
-    "data": "the data",
-    "target": "the target",
-    "split": "the split and its folds",
-    "features": "the features",
-    "metrics": "the metrics",
-    "seed": "the seed",
-}
+_UNKNOWN = (
+    errors.ExperimentUnknown,
+    errors.RunUnknown,
+    errors.ModelVersionUnknown,
+    errors.DatasetUnknown,
+    errors.DatasetNotLocked,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """The runs that are meant."""
+class Meant:
+    """What a name stands for: an experiment with all of its runs, or one run."""
 
-    scope: RunScope
+    words: str
+    experiment: str
+    run: RunRow | None = None
+    """None for the whole experiment."""
+    card: Card | None = None
+    """The card whose file was named."""
+    chosen_as: str = ""
+    """Why it is this run, where it was not named itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A run, and the run of the card that it belongs to."""
+
+    run: RunRow
     card: RunRow | None
-    """The latest run of a card with the trials' protocol; None for runs that have none in common."""
-    others: tuple[str, ...] = ()
-    """Ids of the latest run of each card of another protocol in the experiment."""
-
-    def without_protocol(self) -> Chosen:
-        """Mean any runs there, whoever made them."""
-        return Chosen(replace(self.scope, protocol=None), None)
+    """None for a run that no card was run for."""
+    chosen_as: str = ""
+    """Why it is this run that is meant, where it was not named itself."""
 
 
-def choose_runs(names: Sequence[str], project: Project, reader: RunReader, *, where: str = "") -> Chosen:
-    """Find what names stand for: a card or experiment for its latest card's trials, a card's run for its trials.
+def find(text: str, reader: RunReader, project: Project) -> Meant:
+    """Find the card's experiment, the experiment, the run or the run of a version that a name stands for.
 
-    Without a name, the project's only card is meant.
+    A name of two such things is refused; only a run that has the name of an experiment is left to its id.
 
     Raises
     ------
-    NotComparable
-        They stand for trials of several protocols.
-    RunUnknown, ExperimentUnknown, UsageError
+    CardMissing, ExperimentUnknown, RunUnknown, ModelVersionUnknown
+        There is nothing of that name.
+    UsageError
+        It names something else, or two things.
     """
-    found = [meaning_of(name, names, project, reader) for name in names or [only_card(project, "compare")]]
-    runs = [each for each in found if isinstance(each, RunRow) and each.tags.get(KIND_TAG) != "card"]
-    if len(runs) == len(found):
-        return _of_runs(runs, project, reader, where)
-    if runs:
-        raise errors.UsageError(
-            f"`{runs[0].name}` is one run, and others named with it are whole experiments",
-            why="either all names are runs, or none is",
-            hint="name the runs one by one, or leave this one out",
-        )
-    cards = [_cards_of(each, reader) for each in found]
-    experiments = tuple(dict.fromkeys(each.experiment if isinstance(each, RunRow) else each for each in found))
-    if not all(cards):
-        return Chosen(RunScope(experiments, where=where), None)
-    firsts = [several[0] for several in cards]
-    require_one_protocol(firsts, reader, project)
-    protocol = firsts[0].tags.get(PROTOCOL)
-    others = {card.tags.get(PROTOCOL): card.run_id for several in cards for card in reversed(several)}
-    others.pop(protocol, None)
-    card = max(firsts, key=lambda row: row.started_ms)
-    return Chosen(RunScope(experiments, protocol=protocol, where=where), card, tuple(reversed(others.values())))
+    refs = parse_name(text)
+    with explain_unknown(text, project):
+        found: list[Meant] = []
+        for ref in refs:
+            is_left_to_its_id = isinstance(ref, RunRef) and any(each.run is None for each in found)
+            if not is_left_to_its_id and (each := _look_up(ref, reader, project, is_sure=len(refs) == 1)):
+                found.append(each)
+        if not found:
+            raise _not_found(text, refs[0], reader, project)
+    meant = found[0]
+    for other in found[1:]:
+        if (other.experiment, other.run) != (meant.experiment, meant.run):
+            raise _either(text, meant, other)
+    if meant.run is None and not reader.has_experiment(meant.experiment):
+        raise unknown_experiment(project.tracking_uri, meant.experiment, reader.experiment_names())
+    return meant
 
 
-def find_run(name: str, reader: RunReader, project: Project) -> RunRow:
-    """Find the one run of an id, of the beginning of an id, or of a name.
+def find_subject(text: str, reader: RunReader, project: Project) -> Subject:
+    """Find the run that a name stands for, and its card's; a card or experiment stands for its latest card's run.
 
     Raises
     ------
     RunUnknown
-        There is none, or there are several.
+        The run or its card's was deleted.
+    NotReplayable
+        It is a replay.
     """
-    found = reader.find_runs(name)
-    exact = [run for run in found if run.run_id == name] or found
-    if len(exact) == 1:
-        return exact[0]
-    ids = [run.run_id for run in exact]
-    raise errors.RunUnknown(
-        f"{len(ids)} runs are called `{name}`" if ids else f"MLflow has no run `{name}`",
-        where=redact(project.tracking_uri),
-        why=f"they are {errors.listing(ids)}" if ids else "no run has that id or name, or it was deleted",
-        hint="give the id of one" if ids else "`runcard compare EXPERIMENT --format csv` lists ids and names",
-    )
+    meant = find(text, reader, project)
+    run = meant.run or _latest_card(meant.experiment, reader, project)
+    _refuse_replay(run, project)
+    if run.tags.get(KIND_TAG) == "card":
+        return Subject(run, run)
+    parent = run.tags.get(PARENT_TAG)
+    if run.tags.get(KIND_TAG) != "trial" or parent is None:
+        return Subject(run, None)
+    card = run_of_id(parent, reader)
+    if card is None:
+        require_agreement(run, project)
+        raise _deleted(f"the card's run of `{run.name}`", parent, project)
+    return Subject(run, card, meant.chosen_as)
+
+
+def find_trial(text: str, reader: RunReader, project: Project) -> Subject:
+    """Find the trial's run that a name stands for; the card's own run where it has no finalist."""
+    found = find_subject(text, reader, project)
+    if found.card is None or found.run.run_id != found.card.run_id:
+        return found
+    return trial_of(found.card, reader, project) or found
+
+
+def trial_of(card: RunRow, reader: RunReader, project: Project) -> Subject | None:
+    """Find the trial that a card's run stands for: the chosen one, else the best finalist, and say which.
+
+    Raises
+    ------
+    RunUnknown
+        The chosen one was deleted.
+    """
+    chosen = card.tags.get(f"{DECISION_TAG}_run", "none")
+    if chosen != "none":
+        run = run_of_id(chosen, reader)
+        if run is None:
+            raise _deleted(f"the chosen trial of `{card.name}`", chosen, project)
+        return Subject(run, card, f"the chosen trial of {card.name}")
+    finalists = [row for row in _ranked(card, reader) if "runcard.finalist" in row.tags]
+    if not finalists:
+        return None
+    return Subject(finalists[0], card, f"the best finalist of {card.name}, of which none was chosen")
 
 
 def run_of_id(run_id: str, reader: RunReader) -> RunRow | None:
@@ -99,58 +150,9 @@ def run_of_id(run_id: str, reader: RunReader) -> RunRow | None:
     return next((run for run in reader.find_runs(run_id) if run.run_id == run_id), None)
 
 
-def require_one_protocol(runs: Sequence[RunRow], reader: RunReader, project: Project) -> None:
-    """Require trials, or runs of cards, to have one protocol.
-
-    Raises
-    ------
-    NotComparable
-    """
-    first, *others = runs
-    other = next((run for run in others if run.tags.get(PROTOCOL) != first.tags.get(PROTOCOL)), None)
-    if other is not None:
-        raise errors.NotComparable(
-            f"`{first.name}` and `{other.name}` do not compare",
-            where=redact(project.tracking_uri),
-            why=_what_differs(first, other, reader),
-            hint="compare trials of one protocol, or run the cards again on what they shall have in common",
-        )
-
-
-def _what_differs(run: RunRow, other: RunRow, reader: RunReader) -> str:
-    without = next((each for each in (run, other) if PROTOCOL not in each.tags), None)
-    if without is not None:
-        return f"`{without.name}` was not made by runcard, so it is not known what it was measured on"
-    parts, others = (_parts_of(_card_of(each, reader)) for each in (run, other))
-    differing = [name for name in _PARTS if parts.get(name) != others.get(name)]
-    if not (parts and others and differing):
-        return "their protocols differ; in what is not known, since the run of a card was deleted"
-    shown = [f"{_PARTS[name]}: {parts[name][:8]} and {others[name][:8]}" for name in differing]
-    return "\n".join(["they were not measured alike; what differs, by its hashes:", *shown])
-
-
-def _parts_of(card: RunRow | None) -> Mapping[str, str]:
-    found = json.loads(card.tags.get(f"{OUR_TAGS}parts", "{}")) if card is not None else {}
-    return found if isinstance(found, dict) else {}
-
-
-def meaning_of(name: str, names: Sequence[str], project: Project, reader: RunReader) -> str | RunRow:
-    """Take a name for a card's experiment, an experiment, or a run, in this order."""
-    experiment, card = experiment_of(name, project)
-    if reader.has_experiment(experiment):
-        return experiment
-    if card is None and (len(names) > 1 or reader.find_runs(name)):
-        return find_run(name, reader, project)
-    raise unknown_experiment(project.tracking_uri, experiment, reader.experiment_names())
-
-
-def experiment_of(name: str, project: Project) -> tuple[str, Card | None]:
-    """Take a card's name or path for its experiment's; any other name is the experiment's own."""
-    try:
-        card = load_card(find_card(name, project), project=project)
-    except errors.CardMissing:
-        return name, None
-    return card.name, card
+def origin_of(version: ModelVersion, reader: RunReader) -> RunRow | None:
+    """Find the run that a version's model came from; None if that is not known, or the run was deleted."""
+    return run_of_id(version.run_id, reader) if version.run_id else None
 
 
 def only_card(project: Project, command: str, what: str = "card or experiment") -> str:
@@ -171,27 +173,192 @@ def only_card(project: Project, command: str, what: str = "card or experiment") 
     )
 
 
-def _cards_of(meant: str | RunRow, reader: RunReader) -> list[RunRow]:
-    """List the runs of cards that may be meant, the one that is first."""
-    if isinstance(meant, str):
-        return reader.read_cards(meant)
-    return [meant, *(card for card in reader.read_cards(meant.experiment) if card.run_id != meant.run_id)]
+@contextmanager
+def explain_unknown(text: str, project: Project) -> Iterator[None]:
+    """Let the error about a name that is not known say what else has that name, and which commands take it."""
+    try:
+        yield
+    except _UNKNOWN as error:
+        for ref in parse_name(text):
+            with suppress(errors.RuncardError):
+                if words := _what_is(ref, project):
+                    error.why = f"{error.why}; `{text}` is {words}"
+                    error.hint = ref.TAKEN_BY
+                    break
+        raise
 
 
-def _of_runs(runs: Sequence[RunRow], project: Project, reader: RunReader, where: str) -> Chosen:
-    experiments = tuple(dict.fromkeys(run.experiment for run in runs))
-    scope = RunScope(experiments, tuple(dict.fromkeys(run.run_id for run in runs)), where=where)
-    if not all(PROTOCOL in run.tags for run in runs):
-        return Chosen(scope, None)
-    require_one_protocol(runs, reader, project)
-    parents = {run.tags.get(PARENT_TAG, ""): run for run in runs}
-    cards = [card for run in parents.values() if (card := _card_of(run, reader)) is not None]
-    return Chosen(scope, max(cards, key=lambda card: card.started_ms) if cards else None)
+# One reading of a name
 
 
-def _card_of(run: RunRow, reader: RunReader) -> RunRow | None:
-    """Find the run of a trial's card; it may have been deleted."""
-    if run.tags.get(KIND_TAG) == "card":
-        return run
-    parent = run.tags.get(PARENT_TAG, "")
-    return run_of_id(parent, reader) if parent else None
+def _look_up(ref: Ref, reader: RunReader, project: Project, *, is_sure: bool) -> Meant | None:
+    """Look up one reading of a name; where it can be no other, what is not there is an error."""
+    match ref:
+        case CardRef():
+            return _find_card(ref, project, is_sure=is_sure)
+        case ExperimentRef() if reader.has_experiment(ref.name):
+            return Meant(f"the experiment `{ref.name}`", ref.name)
+        case RunRef():
+            run = _find_run(ref.name, reader, project)
+            return None if run is None else Meant(f"the run {run.run_id[:8]}, {run.name}", run.experiment, run)
+        case VersionRef() if is_sure:
+            return _find_version(ref, reader, project)
+        case VersionRef() if ref.alias or ref.version:
+            with suppress(errors.ModelVersionUnknown):
+                return _find_version(ref, reader, project)
+        case DatasetRef() if is_sure:
+            raise errors.UsageError(
+                f"`{ref.name}` names a dataset, not a card, an experiment or a run",
+                why="what is done here concerns runs",
+                hint=ref.TAKEN_BY,
+            )
+    return None
+
+
+def _find_card(ref: CardRef, project: Project, *, is_sure: bool) -> Meant | None:
+    try:
+        path = find_card(ref.name, project)
+    except errors.CardMissing:
+        if is_sure:
+            raise
+        return None
+    card = load_card(path, project=project)
+    return Meant(f"the card {project.shown(path)}", card.name, card=card)
+
+
+def _find_run(name: str, reader: RunReader, project: Project) -> RunRow | None:
+    """Find the run of an id, else the one of a name, else the one whose id alone begins so."""
+    found = reader.find_runs(name)
+    exact = [run for run in found if run.run_id == name] or [run for run in found if run.name == name] or found
+    if len(exact) > 1:
+        ids = [run.run_id for run in exact]
+        raise errors.RunUnknown(
+            f"{len(ids)} runs are called `{name}`",
+            where=redact(project.tracking_uri),
+            why=f"they are {errors.listing(ids)}",
+            hint="give the id of one, or more digits of it",
+        )
+    return exact[0] if exact else None
+
+
+def _find_version(ref: VersionRef, reader: RunReader, project: Project) -> Meant:
+    from runcard.tracking.mlflow import MlflowRegistry
+
+    with MlflowRegistry(project.tracking_uri) as registry:
+        version = registry.find(ref)
+    run = origin_of(version, reader)
+    if run is not None:
+        words = f"the run that {version} came from"
+        return Meant(words, run.experiment, run, chosen_as=words)
+    if version.run_id and reader.is_deleted(version.run_id):
+        raise _deleted(f"the run that `{version}` came from", version.run_id, project)
+    raise errors.RunUnknown(
+        f"`{version}` came from no run that is known",
+        where=redact(project.tracking_uri),
+        why="it was registered by hand, or its run was removed for good",
+        hint="run its card and register what comes out",
+    )
+
+
+def _latest_card(experiment: str, reader: RunReader, project: Project) -> RunRow:
+    """Find the latest run of a card that came to its end, else the latest."""
+    cards = reader.read_cards(experiment)
+    if not cards:
+        raise errors.ExperimentUnknown(
+            f"no card was run in the experiment `{experiment}`",
+            where=redact(project.tracking_uri),
+            why="so there is no latest run of a card, which the experiment would stand for",
+            hint="run a card first: `runcard run CARD`, or name a run",
+        )
+    return next((card for card in cards if card.status == "FINISHED"), cards[0])
+
+
+def _ranked(card: RunRow, reader: RunReader) -> tuple[RunRow, ...]:
+    """Rank the trials of a card's run; those of its protocol, where it took them over from another run."""
+    primary, protocol = card.tags.get("runcard.primary", ""), card.tags.get(PROTOCOL_TAG)
+    scope = RunScope((card.experiment,), protocol=protocol)
+    greater = card.tags.get("runcard.greater_is_better") != "false"
+    for metric in (f"cv_{primary}_mean", f"test_{primary}"):
+        found = reader.rank_runs(scope, metric, greater_is_better=greater, limit=None)
+        if found.n_ranked:
+            return tuple(row for row in found.rows if row.tags.get(PARENT_TAG) == card.run_id) or found.rows
+    return ()
+
+
+# What may be wrong
+
+
+def _not_found(text: str, ref: Ref, reader: RunReader, project: Project) -> errors.RuncardError:
+    where = redact(project.tracking_uri)
+    if isinstance(ref, VersionRef):
+        try:
+            _find_version(ref, reader, project)
+        except errors.ModelVersionUnknown as error:
+            return error
+    if len(text) == 32 and begins_an_id(text) and reader.is_deleted(text):
+        return _deleted(f"the run `{text}`", text, project)
+    if begins_an_id(text):
+        hint = "`runcard compare EXPERIMENT --format csv` lists ids and names"
+        why = "no run has that id or name, or it was deleted"
+        return errors.RunUnknown(f"MLflow has no run `{text}`", where=where, why=why, hint=hint)
+    names = reader.experiment_names()
+    near = errors.nearest(text, names)
+    return errors.ExperimentUnknown(
+        f"`{text}` is no card, experiment or run here",
+        where=where,
+        why=f"the experiments are {errors.listing(names)}" if names else "nothing was recorded there yet",
+        hint=f"did you mean `{near}`?" if near else "run a card first: `runcard run CARD`",
+    )
+
+
+def _either(text: str, one: Meant, other: Meant) -> errors.UsageError:
+    return errors.UsageError(
+        f"`{text}` may be {one.words}, or {other.words}",
+        why="they do not stand for the same runs",
+        hint="name a card by its file, a run by its id, a version as `models:/NAME/VERSION`",
+    )
+
+
+def _refuse_replay(run: RunRow, project: Project) -> None:
+    original = run.tags.get(REPLAY_OF_TAG)
+    if original is not None:
+        raise errors.NotReplayable(
+            f"`{run.name}` is itself a replay",
+            where=redact(project.tracking_uri),
+            why=f"it is the run {original} run again",
+            hint=f"name that: `{original}`",
+        )
+
+
+def _deleted(what: str, run_id: str, project: Project) -> errors.RunUnknown:
+    return errors.RunUnknown(
+        f"{what} was deleted",
+        where=redact(project.tracking_uri),
+        why="what it was made of is not known without it",
+        hint=f"restore it: `mlflow runs restore --run-id {run_id}`",
+    )
+
+
+def _what_is(ref: Ref, project: Project) -> str:
+    """Say in words what one reading of a name is; empty if it is nothing."""
+    file = sqlite_file(project.tracking_uri)
+    if isinstance(ref, CardRef):
+        found = _find_card(ref, project, is_sure=False)
+    elif isinstance(ref, DatasetRef):
+        known = [*read_lock(project.root), *bundled_names()]
+        return f"the dataset `{ref.name}`" if ref.name in known or (project.root / ref.name).is_file() else ""
+    elif file is not None and not file.exists():  # nothing was recorded yet
+        return ""
+    elif isinstance(ref, VersionRef):
+        return "" if ref.alias or ref.version else _model_words(ref, project)
+    else:
+        with open_reader(project) as reader:
+            found = _look_up(ref, reader, project, is_sure=False)
+    return found.words if found else ""
+
+
+def _model_words(ref: VersionRef, project: Project) -> str:
+    from runcard.tracking.mlflow import MlflowRegistry
+
+    with MlflowRegistry(project.tracking_uri) as registry:
+        return f"the registered model `{ref.name}`" if registry.versions(ref.name) else ""

@@ -140,13 +140,13 @@ def test_what_is_no_condition_is_one_error(readers: tuple[RunReader, RunReader],
 def test_runs_are_found_by_id_its_beginning_and_name(readers: tuple[RunReader, RunReader]) -> None:
     tables, client = readers
     row = tables.rank_runs(RunScope(("hard",), protocol="p"), "score", greater_is_better=True, limit=1).rows[0]
-    for name in (row.run_id, row.run_id[:6]):
+    for name in (row.run_id, row.run_id[:4]):
         assert tables.find_runs(name) == client.find_runs(name) == [row]
     named = [[run for run in reader.find_runs("run-1") if run.experiment == "hard"] for reader in readers]
     assert named[0] == named[1]
     assert [run.started_ms for run in named[0]] == [1009, 1001]
     for reader in readers:
-        assert reader.find_runs(row.run_id[:5]) == reader.find_runs("gone") == reader.find_runs("%") == []
+        assert reader.find_runs(row.run_id[:3]) == reader.find_runs("gone") == reader.find_runs("%") == []
         assert [card.name for card in reader.read_cards("hard")] == ["card"]
         assert {"Default", "hard"} <= set(reader.experiment_names())
         assert (reader.has_experiment("hard"), reader.has_experiment("another")) == (True, False)

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from runcard.bounds import MOST_RECORD_BYTES
+from runcard.names import begins_an_id
 from runcard.tracking import addresses
 from runcard.tracking.items import (
     KIND_TAG,
@@ -32,7 +33,6 @@ from runcard.tracking.mlflow.filters import parse_filter
 if TYPE_CHECKING:
     from mlflow.entities import Experiment, LoggedModel, Run
 
-_SHORTEST_ID = 6
 _NOT_READ = "MLflow could not be read"
 
 
@@ -87,7 +87,7 @@ class MlflowReader(Connection):
         """Find runs by their id, the beginning of it, or their name; newest first, ten at most."""
         with self.translated(_NOT_READ):
             where = [f"attributes.run_name = {_quoted(name)}"]
-            if len(name) >= _SHORTEST_ID and name.isalnum():
+            if begins_an_id(name):
                 where.append(f"attributes.run_id LIKE '{name}%'")
             ids = self._all_experiments()
             if not ids:

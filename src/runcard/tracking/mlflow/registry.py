@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runcard import errors
+from runcard.names import VersionRef
 from runcard.redact import redact
 from runcard.tracking import addresses
-from runcard.tracking.items import RunRow, storable
+from runcard.tracking.items import storable
 from runcard.tracking.mlflow.answers import pages_of
 from runcard.tracking.mlflow.connection import PAGE, Connection
 from runcard.tracking.mlflow.downloads import download
-from runcard.tracking.mlflow.reader import run_row
-from runcard.tracking.versions import ModelRef, ModelVersion
+from runcard.tracking.versions import ModelVersion
 
 if TYPE_CHECKING:
     from mlflow.entities import LoggedModel
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class MlflowRegistry(Connection):
     """The registered models at one address."""
 
-    def find(self, ref: ModelRef) -> ModelVersion:
+    def find(self, ref: VersionRef) -> ModelVersion:
         """Find the version that a name stands for; a name alone stands for the latest.
 
         Raises
@@ -50,7 +50,7 @@ class MlflowRegistry(Connection):
     def versions(self, name: str) -> list[ModelVersion]:
         """List the versions of a model, the newest first."""
         with self.translated("the model registry could not be read"):
-            model = self._model(ModelRef(name))
+            model = self._model(VersionRef(name))
             quoted = name.replace("'", "''")
             wanted = f"name = '{quoted}'"
             pages = pages_of(
@@ -97,7 +97,7 @@ class MlflowRegistry(Connection):
             made = self.client.create_model_version(
                 name, source, run_id, tags=dict(tags), description=words, model_id=logged.model_id
             )
-            return self.find(ModelRef(name, version=int(made.version)))
+            return self.find(VersionRef(name, version=int(made.version)))
 
     def version_of(self, name: str, run_id: str) -> ModelVersion | None:
         """Find the version whose model came from a run; the first, if several were made by hand."""
@@ -147,19 +147,6 @@ class MlflowRegistry(Connection):
         with self.translated("MLflow could not be read"):
             self._logged_model(run_id, model)
 
-    def find_runs(self, prefix: str) -> list[RunRow]:
-        """Find runs by the first digits of their id."""
-        with self.translated("MLflow could not be searched"):
-            experiments = [found.experiment_id for found in self.client.search_experiments(max_results=PAGE)]
-            wanted = f"attributes.run_id LIKE '{prefix}%'"
-            return [run_row(run) for run in self.client.search_runs(experiments, wanted, max_results=2)]
-
-    def experiment_of(self, run_id: str) -> str:
-        """Name the experiment that a run is in."""
-        with self.translated("MLflow could not be read"):
-            experiment_id = self.client.get_run(run_id).info.experiment_id
-            return str(self.client.get_experiment(experiment_id).name)
-
     def _logged_model(self, run_id: str, name: str) -> LoggedModel:
         run = self.client.get_run(run_id)
         found = self.client.search_logged_models(
@@ -176,7 +163,7 @@ class MlflowRegistry(Connection):
             hint="name the run of a finalist, or the card: `runcard register CARD`",
         )
 
-    def _model(self, ref: ModelRef) -> RegisteredModel:
+    def _model(self, ref: VersionRef) -> RegisteredModel:
         from mlflow.exceptions import MlflowException
 
         try:

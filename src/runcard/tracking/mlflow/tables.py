@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import sqlalchemy as sa
 
+from runcard.names import begins_an_id
 from runcard.tracking import addresses
 from runcard.tracking.items import (
     KIND_TAG,
@@ -120,7 +121,7 @@ class TableReader:
 
     def find_runs(self, name: str) -> list[RunRow]:
         """Find runs by their id, the beginning of it, or their name; newest first, ten at most."""
-        begins = RUNS.c.run_uuid.startswith(name, autoescape=True) if len(name) >= 6 else RUNS.c.run_uuid == name
+        begins = RUNS.c.run_uuid.startswith(name, autoescape=True) if begins_an_id(name) else RUNS.c.run_uuid == name
         # Of runs that an old MLflow made, only a tag has the name.
         named = sa.or_(RUNS.c.name == name, sa.and_(RUNS.c.name.is_(None), _has_tag(NAME_TAG, name)))
         with self._reading() as read:

@@ -14,10 +14,11 @@ from runcard.catalog.metrics import direction_of
 from runcard.catalog.registered import Catalog, collect
 from runcard.project import Project, find_project, import_modules
 from runcard.tracking.backends import open_reader
-from runcard.tracking.items import OUR_TAGS, RunRanking, RunReader, RunRow
+from runcard.tracking.items import OUR_TAGS, PROTOCOL_TAG, RunReader, RunRow
 from runcard.tracking.ranking import RunComparison, Yardstick, compare_ranking
 from runcard.workflow.agreement import Agreed, rank_agreed, read_fold_scores, require_agreement
-from runcard.workflow.refs import PROTOCOL, Chosen, choose_runs, find_run, require_one_protocol
+from runcard.workflow.choose.comparable import Chosen, choose_runs, require_one_protocol
+from runcard.workflow.refs import find_trial
 
 TOP = 20
 """How many runs are shown unless more are asked for."""
@@ -65,7 +66,7 @@ def compare_runs(
         asked = _Asked(reader, project, metric, greater_is_better, limit)
         found = asked.of_trials(chosen) or asked.of_any(chosen.without_protocol())
         chosen, yardstick, agreed = found
-        base = _baseline(baseline, agreed.ranking, chosen, reader, project) if baseline else None
+        base = _baseline(baseline, chosen, reader, project) if baseline else None
         folds = agreed.folds | (_folds_of(base, yardstick, reader, project) if base else {})
         return compare_ranking(
             agreed.ranking,
@@ -134,7 +135,7 @@ class _Asked:
         yardstick = Yardstick(metric, metric, greater is True)
         agreed = rank_agreed(chosen.scope, yardstick, self.reader, self.limit)
         rows = tuple(row for row in agreed.ranking.rows if row.value(metric) is not None)
-        trials = [row for row in rows if PROTOCOL in row.tags]
+        trials = [row for row in rows if PROTOCOL_TAG in row.tags]
         if trials:
             require_one_protocol(trials, self.reader, self.project)
         return chosen, yardstick, replace(agreed, ranking=replace(agreed.ranking, rows=rows))
@@ -190,10 +191,8 @@ def _as_asked_for(names: Sequence[str]) -> list[str]:
     return [*scored, *(name for name in names if not name.startswith(("cv_", "best_cv_", "best_test_")))]
 
 
-def _baseline(name: str, ranking: RunRanking, chosen: Chosen, reader: RunReader, project: Project) -> RunRow:
-    """Find the baseline, among the runs that are listed or elsewhere."""
-    listed = [run for run in ranking.rows if run.run_id.startswith(name) or run.name == name]
-    run = listed[0] if len(listed) == 1 else find_run(name, reader, project)
+def _baseline(name: str, chosen: Chosen, reader: RunReader, project: Project) -> RunRow:
+    run = find_trial(name, reader, project).run
     if chosen.card is not None:
         require_one_protocol([run, chosen.card], reader, project)
     return run

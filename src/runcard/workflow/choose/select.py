@@ -18,12 +18,12 @@ from runcard.plan.copies import Copies
 from runcard.project import Project
 from runcard.redact import redact
 from runcard.tracking.backends import connect, open_reader
-from runcard.tracking.items import KIND_TAG, N_TEST_TAG, RunRow, RunScope, Tracker
+from runcard.tracking.items import KIND_TAG, N_TEST_TAG, PROTOCOL_TAG, RunRow, RunScope, Tracker
 from runcard.tracking.ranking import Apart, index_of
 from runcard.tracking.records import decision_items, distinction
 from runcard.workflow.agreement import altered, part, require_agreement, strays
 from runcard.workflow.choose.candidates import candidates_in, failed_in, missing_in, plain_candidates
-from runcard.workflow.refs import PROTOCOL
+from runcard.workflow.refs import Meant, find, only_card
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +64,14 @@ class SelectionResult:
         return "none, nor a model: it is no finalist. Running its card with this `selection` makes it one"
 
 
-def select(
-    experiment: str, project: Project, wish: Wish | None = None, *, card: Card | None = None, dry_run: bool = False
-) -> SelectionResult:
-    """Choose among the trials of an experiment's latest card; all of its protocol compare.
+def select(name: str | None, project: Project, wish: Wish | None = None, *, dry_run: bool = False) -> SelectionResult:
+    """Choose among the trials of a card; all of its protocol compare.
 
     Parameters
     ----------
-    card
-        Whose `selection` says how; default: as it was when the trials ran.
+    name
+        A card or an experiment, whose latest run of a card is meant, or the run of a card. Of a card, its `selection`
+        says how to choose; else it is done as it was said when the trials ran. None for the project's only card.
     dry_run
         Write nothing to MLflow.
 
@@ -89,11 +88,13 @@ def select(
     _refuse_test_scores(wish)
     with connect(project, makes=False) as tracker:
         tracker.probe()
-        run, rows = _read_card(experiment, tracker, project)
-        choice = wish.over(_choice_of(run, card))
+        meant = _meant(name or only_card(project, "select"), project)
+        experiment = meant.experiment
+        run, rows = _read_card(experiment, meant.run, tracker, project)
+        choice = wish.over(_choice_of(run, meant.card))
         decision, apart = _decide(experiment, run, rows, choice, wish, tracker, project)
         if not dry_run:
-            _write(decision, experiment, tracker, run_id=run.run_id, protocol=run.tags.get(PROTOCOL))
+            _write(decision, experiment, tracker, run_id=run.run_id, protocol=run.tags.get(PROTOCOL_TAG))
     return _selection(experiment, decision, apart, is_trial=True)
 
 
@@ -139,9 +140,24 @@ def select_plain(experiment: str, project: Project, wish: Wish, *, dry_run: bool
 # Trials of a card
 
 
-def _read_card(experiment: str, tracker: Tracker, project: Project) -> tuple[RunRow, Sequence[RunRow]]:
-    """Read an experiment's latest card's run and the trials of its protocol."""
-    cards = tracker.read_runs(experiment, kind="card", limit=1)
+def _meant(name: str, project: Project) -> Meant:
+    """Find what a name stands for, which is to be a card's trials."""
+    with open_reader(project) as reader:
+        meant = find(name, reader, project)
+    if meant.run is not None and meant.run.tags.get(KIND_TAG) != "card":
+        raise errors.UsageError(
+            f"`{name}` is {meant.words}, and a choice is made among the trials of a card",
+            why="one run alone leaves nothing to choose",
+            hint="name its card, its experiment, or the run of its card",
+        )
+    return meant
+
+
+def _read_card(
+    experiment: str, run: RunRow | None, tracker: Tracker, project: Project
+) -> tuple[RunRow, Sequence[RunRow]]:
+    """Read a card's run, an experiment's latest unless one is given, and the trials of its protocol."""
+    cards = [run] if run else tracker.read_runs(experiment, kind="card", limit=1)
     if not cards:
         raise errors.ExperimentUnknown(
             f"no card was run in the experiment `{experiment}`",
@@ -150,14 +166,14 @@ def _read_card(experiment: str, tracker: Tracker, project: Project) -> tuple[Run
             hint=f"choose among other runs:\n`runcard select --experiment {experiment} --metric NAME`",
         )
     require_agreement(cards[0], project)
-    return cards[0], _trials(tracker.read_runs(experiment, kind="trial"), cards[0].tags.get(PROTOCOL))
+    return cards[0], _trials(tracker.read_runs(experiment, kind="trial"), cards[0].tags.get(PROTOCOL_TAG))
 
 
 def _trials(rows: Sequence[RunRow], protocol: str | None) -> list[RunRow]:
     """Take the trials of a protocol in the order of their plan; of one that was run several times the latest."""
     latest: dict[str, RunRow] = {}
     for row in rows:  # newest first
-        if row.tags.get(PROTOCOL) == protocol:
+        if row.tags.get(PROTOCOL_TAG) == protocol:
             latest.setdefault(row.tags.get("runcard.trial_key", row.run_id), row)
     return sorted(latest.values(), key=index_of)
 
@@ -201,7 +217,7 @@ def _decide(
     folds = tracker.read_folds([row.run_id for row in rows if f"cv_{metric}_mean" in row.metrics], metric)
     rows, apart = part(rows, metric, folds)
     with open_reader(project) as reader:
-        apart += strays(RunScope((experiment,), protocol=run.tags.get(PROTOCOL)), reader)
+        apart += strays(RunScope((experiment,), protocol=run.tags.get(PROTOCOL_TAG)), reader)
     key = _ranked_by(rows, metric)
     others = [row for row in rows if key not in row.metrics]
     candidates = candidates_in(rows, key, folds)

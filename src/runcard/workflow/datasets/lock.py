@@ -12,11 +12,13 @@ from runcard.data.fingerprint import fingerprint
 from runcard.data.locked import DATASET, Locked
 from runcard.data.lockfile import lock_for_writing, read_lock
 from runcard.data.store import open_data_store
+from runcard.names import DatasetRef, read_as
 from runcard.project import Project
 from runcard.workflow.datasets.check import Content, make_entry, require_same, with_dvc
 from runcard.workflow.datasets.names import entries_meant, paths_meant
 from runcard.workflow.datasets.read import load_dataset, load_file
 from runcard.workflow.datasets.snapshot import is_wanted, keep_job
+from runcard.workflow.refs import explain_unknown
 
 
 def lock_dataset(project: Project, name: str, *, reason: str | None = None) -> tuple[list[Locked], bool]:
@@ -73,6 +75,7 @@ def _read_now(source: str, na_values: Sequence[str], project: Project, catalog: 
 
 
 def _new_source(name: str, project: Project, catalog: Catalog, known: Sequence[str]) -> str:
+    name = read_as(DatasetRef, name).name
     datasets = [*catalog.datasets, *bundled_names()]
     if name in datasets:
         return f"{DATASET}{name}"
@@ -80,9 +83,10 @@ def _new_source(name: str, project: Project, catalog: Catalog, known: Sequence[s
         if (project.root / path).is_file() or find_tracked(project.root / path):
             return path
     near = errors.nearest(name, [*datasets, *known])
-    raise errors.DatasetUnknown(
-        f"unknown dataset `{name}`",
-        where=str(project.root),
-        why="it is no dataset that is registered or that scikit-learn brings, and no file",
-        hint=f"did you mean `{near}`?" if near else "`runcard list datasets` shows all",
-    )
+    with explain_unknown(name, project):
+        raise errors.DatasetUnknown(
+            f"unknown dataset `{name}`",
+            where=str(project.root),
+            why="it is no dataset that is registered or that scikit-learn brings, and no file",
+            hint=f"did you mean `{near}`?" if near else "`runcard list datasets` shows all",
+        )

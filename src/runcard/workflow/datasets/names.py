@@ -8,7 +8,9 @@ from pathlib import Path
 from runcard import errors
 from runcard.data.locked import Locked, tidy
 from runcard.data.lockfile import NAME
+from runcard.names import DatasetRef, read_as
 from runcard.project import Project
+from runcard.workflow.refs import explain_unknown
 
 
 def find_entries(entries: Collection[Locked], name: str, project: Project) -> list[Locked]:
@@ -16,23 +18,25 @@ def find_entries(entries: Collection[Locked], name: str, project: Project) -> li
 
     Raises
     ------
-    DatasetNotLocked
+    DatasetNotLocked, UsageError
     """
     found = entries_meant(entries, name, project)
     if found:
         return found
     known = [locked.name for locked in entries]
     near = errors.nearest(name, known)
-    raise errors.DatasetNotLocked(
-        f"`{name}` is not locked",
-        where=str(project.root / NAME),
-        why=f"locked are {errors.listing(known)}" if known else "nothing is locked yet",
-        hint=f"did you mean `{near}`?" if near else "the first `runcard run` locks it, or `runcard lock`",
-    )
+    with explain_unknown(name, project):
+        raise errors.DatasetNotLocked(
+            f"`{name}` is not locked",
+            where=str(project.root / NAME),
+            why=f"locked are {errors.listing(known)}" if known else "nothing is locked yet",
+            hint=f"did you mean `{near}`?" if near else "the first `runcard run` locks it, or `runcard lock`",
+        )
 
 
 def entries_meant(entries: Collection[Locked], name: str, project: Project) -> list[Locked]:
     """Find the entries that a name means: all readings of a path, or the one that is named."""
+    name = read_as(DatasetRef, name).name
     found = [locked for locked in entries if locked.is_file and locked.source in paths_meant(name, project)]
     return found or [locked for locked in entries if locked.name == name]
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from runcard import errors
+from runcard.names import VersionRef
 from runcard.redact import redact
-from runcard.tracking.versions import ModelOrigin, ModelVersion, parse_ref
+from runcard.tracking.versions import ModelOrigin, ModelVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,33 +24,31 @@ class Fetched:
     folder: Path
 
 
-def fetch(name: str, uri: str, place: Path) -> Fetched:
+def fetch(ref: VersionRef, uri: str, place: Path) -> Fetched:
     """Find a model in the registry at an address and copy its files to below a folder.
 
     Raises
     ------
-    UsageError, ModelVersionUnknown, TrackingAway, TrackingError
+    ModelVersionUnknown, TrackingAway, TrackingError
     """
     from runcard.tracking.mlflow import MlflowRegistry, read_origin
 
-    ref = parse_ref(name)
     with MlflowRegistry(uri) as registry:
         registry.probe()
         version = registry.find(ref)
         return Fetched(version, read_origin(registry, version), registry.fetch(version, place))
 
 
-def fetch_apart(name: str, uri: str, place: Path) -> Fetched:
+def fetch_apart(ref: VersionRef, uri: str, place: Path) -> Fetched:
     """Do the same in a process of its own, where MLflow is not loaded here yet.
 
     MLflow takes more than a hundred megabytes and seconds of loading, in which what loads the model is loaded here.
     """
-    parse_ref(name)
     if "mlflow" in sys.modules:
-        return fetch(name, uri, place)
+        return fetch(ref, uri, place)
     file = place / "answer"
     # Not as arguments, which other users see: an address may hold a password.
-    asked = pickle.dumps((name, uri, place, file))
+    asked = pickle.dumps((ref, uri, place, file))
     command = [sys.executable, "-P", "-c", f"from {__name__} import answer_fetch; answer_fetch()"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
     with subprocess.Popen(command, start_new_session=True, **pipes) as process:  # type: ignore[call-overload]
@@ -64,7 +63,7 @@ def fetch_apart(name: str, uri: str, place: Path) -> Fetched:
             process.kill()
             raise
     if not file.is_file():
-        raise _died(name, uri, process.returncode, said)
+        raise _died(ref, uri, process.returncode, said)
     found = pickle.loads(file.read_bytes())
     file.unlink()
     if isinstance(found, errors.RuncardError):
@@ -73,18 +72,18 @@ def fetch_apart(name: str, uri: str, place: Path) -> Fetched:
     return fetched
 
 
-def _died(name: str, uri: str, code: int, said: bytes) -> errors.TrackingError:
+def _died(ref: VersionRef, uri: str, code: int, said: bytes) -> errors.TrackingError:
     lines = redact(said.decode(errors="replace")).strip().splitlines()
     why = lines[-1] if lines else f"the process that fetched it ended with exit code {code}"
-    return errors.TrackingError(f"`{name}` could not be fetched", where=redact(uri), why=why, hint="try it again")
+    return errors.TrackingError(f"`{ref}` could not be fetched", where=redact(uri), why=why, hint="try it again")
 
 
 def answer_fetch() -> None:
     """Fetch what standard input asks for; what `fetch_apart` runs."""
-    name, uri, place, file = pickle.load(sys.stdin.buffer)
+    ref, uri, place, file = pickle.load(sys.stdin.buffer)
     found: Any
     try:
-        found = fetch(name, uri, place)
+        found = fetch(ref, uri, place)
     except errors.RuncardError as error:
         found = error
     file.write_bytes(pickle.dumps(found))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runcard import errors
+from runcard.names import VersionRef, read_as
 from runcard.project import Project, import_modules
 from runcard.provenance.signing import Signed, check_signature
 from runcard.redact import redact
@@ -23,6 +24,7 @@ from runcard.tracking.models.owncode import OwnCode
 from runcard.tracking.models.trust import load_trusted
 from runcard.tracking.versions import ModelVersion
 from runcard.workflow.models.fetch import Fetched, fetch
+from runcard.workflow.refs import explain_unknown
 from runcard.yaml import parse
 
 
@@ -49,14 +51,14 @@ def open_model(
     project: Project,
     *,
     allow_code: bool = False,
-    fetch: Callable[[str, str, Path], Fetched] = fetch,
+    fetch: Callable[[VersionRef, str, Path], Fetched] = fetch,
 ) -> Iterator[LoadedModel]:
     """Fetch a model into a private folder, which is there as long as the block, and load it.
 
     Parameters
     ----------
     name
-        `NAME@ALIAS`, `NAME/VERSION`, or `NAME` for its latest version.
+        A registered model: `NAME@ALIAS`, `NAME/VERSION`, or `NAME` for its latest version.
     allow_code
         Whether code that comes with the model may run: of a format that runs code, of packages that are not
         known, of a model that has no digest. A digest is checked all the same.
@@ -75,9 +77,10 @@ def open_model(
     TypesUntrusted
         Loading it would run unknown code.
     """
-    paths = list(sys.path)
+    ref, paths = read_as(VersionRef, name), list(sys.path)
     with tempfile.TemporaryDirectory(prefix="runcard-model-") as place:
-        found = fetch(name, project.tracking_uri, Path(place))
+        with explain_unknown(name, project):
+            found = fetch(ref, project.tracking_uri, Path(place))
         _refuse_altered(found, project)
         _check(found, allow_code=allow_code)
         signed = _check_signature(found.version, project)

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from runcard import errors
+from runcard.names import VersionRef
 from runcard.promotion import PRODUCTION, Promotion
 from runcard.redact import redact
 from runcard.tracking.entries import LedgerEntry, is_gone
 from runcard.tracking.records import MODEL_FOLDER
-from runcard.tracking.versions import ModelRef
 from runcard.workflow.promote.chosen import KEPT
 from runcard.workflow.promote.session import Desk
 
@@ -95,7 +95,7 @@ def apply_event(desk: Desk, entry: LedgerEntry) -> LedgerEntry:
 
 def _move(desk: Desk, promotion: Promotion) -> int:
     model, alias = promotion.model, str(promotion.alias)
-    version = desk.registry.find(ModelRef(model, version=promotion.version)).version
+    version = desk.registry.find(VersionRef(model, version=promotion.version)).version
     desk.registry.move_alias(model, alias, version)
     if alias == PRODUCTION:
         desk.registry.mark(model, version, ARCHIVED_TAG, None)

@@ -21,7 +21,6 @@ from runcard.promotion import (
     judge_signed,
 )
 from runcard.redact import redact
-from runcard.tracking.backends import open_reader
 from runcard.tracking.items import N_TEST_TAG, PARENT_TAG, VERDICT_TAG, RunRow
 from runcard.tracking.models.description import describe_model
 from runcard.tracking.models.digest import digest_or_none
@@ -33,6 +32,7 @@ from runcard.workflow.models.load import load_pipeline, signer_of
 from runcard.workflow.promote.duel import Contender, compare_on, read_test_rows
 from runcard.workflow.promote.rules import Rules, read_rules
 from runcard.workflow.promote.session import Desk
+from runcard.workflow.refs import origin_of, run_of_id
 
 NOT_COMPARABLE = "not comparable"
 _CHOSEN_BY = "; its card keeps no rows for the test, so its score is the one that it was chosen by"
@@ -77,7 +77,7 @@ def judge_gates(
         The gates are not what they must be.
     """
     origin = find_origin(desk, candidate)
-    experiment = desk.registry.experiment_of(origin.run.run_id) if origin else ""
+    experiment = origin.run.experiment if origin else ""
     rules = read_rules(desk.project, experiment, origin.card_text if origin else None)
     desk.note(f"judging {candidate} by the gates of {rules.where}")
     asked = rules.gates
@@ -101,22 +101,19 @@ def judge_files(desk: Desk, version: ModelVersion) -> Gate:
 
 def find_origin(desk: Desk, version: ModelVersion) -> Origin | None:
     """Find the runs that a version came from; None for one that no card was run for."""
-    runs = desk.registry.find_runs(version.run_id) if version.run_id else []
-    if not runs:
+    run = origin_of(version, desk.reader)
+    card_id = run and (version.tags.get("runcard.card_run") or run.tags.get(PARENT_TAG))
+    card = run_of_id(card_id, desk.reader) if card_id else None
+    if run is None or card is None:
         return None
-    card_id = version.tags.get("runcard.card_run") or runs[0].tags.get(PARENT_TAG)
-    cards = desk.registry.find_runs(card_id) if card_id else []
-    if not cards:
-        return None
-    return Origin(runs[0], cards[0], desk.ledger.read_text(cards[0].run_id, "card.yaml"))
+    return Origin(run, card, desk.ledger.read_text(card.run_id, "card.yaml"))
 
 
 def _record(desk: Desk, version: ModelVersion, origin: Origin | None) -> list[Gate]:
     """Judge whether what is read of a version's trial and card is what was recorded; no gate where it is."""
     if origin is None or not is_ours(origin.run):
         return []
-    with open_reader(desk.project) as reader:
-        found = [*unlike_trial(origin.run, origin.card, reader, desk.project)]
+    found = [*unlike_trial(origin.run, origin.card, desk.reader, desk.project)]
     for name in ("model_digest", "trial_key", "protocol"):
         ours, theirs = version.tags.get(f"runcard.{name}"), origin.run.tags.get(f"runcard.{name}")
         if ours is not None and ours != theirs:
@@ -170,8 +167,7 @@ def _reproduced(desk: Desk, version: ModelVersion, origin: Origin | None) -> Gat
     to_do = f"`runcard reproduce {version}`"
     if origin is None:
         return judge_reproduced(None, "the run that it came from is not known")
-    with open_reader(desk.project) as reader:
-        replays, _ = part([each for each in reader.read_replays(origin.run.run_id) if each.status == "FINISHED"])
+    replays, _ = part([each for each in desk.reader.read_replays(origin.run.run_id) if each.status == "FINISHED"])
     for replay in replays:
         verdict = replay.tags.get(VERDICT_TAG, NOT_COMPARABLE)
         if verdict != NOT_COMPARABLE:

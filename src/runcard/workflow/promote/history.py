@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from runcard.names import read_model
 from runcard.project import Project
 from runcard.promotion import ALIASES
 from runcard.tracking.entries import LedgerEntry
 from runcard.workflow.promote.events import complete_events
 from runcard.workflow.promote.session import Desk, Note, open_desk
+from runcard.workflow.refs import explain_unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,11 @@ def read_history(
     ModelVersionUnknown
         There is no such model.
     """
+    name = read_model(model)
     with open_desk(project, tracking_uri=tracking_uri, note=note) as desk:
-        entries = [
-            entry for entry in complete_events(desk, model) if entry.promotion.model == model and entry.is_finished
-        ]
-        return History(model, tuple(entries), tuple(moved_by_hand(desk, model, entries)))
+        entries = [e for e in complete_events(desk, name) if e.promotion.model == name and e.is_finished]
+        with explain_unknown(model, desk.project):
+            return History(name, tuple(entries), tuple(moved_by_hand(desk, name, entries)))
 
 
 def moved_by_hand(desk: Desk, model: str, entries: list[LedgerEntry]) -> list[str]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from runcard import errors
+from runcard.names import VersionRef, read_as
 from runcard.printable import printable_line
 from runcard.project import Project
 from runcard.promotion import EventKind, Gate, Promotion
 from runcard.redact import redact
 from runcard.tracking.entries import SIGNATURE_TAG
-from runcard.tracking.versions import ModelVersion, parse_ref
+from runcard.tracking.versions import ModelVersion
 from runcard.workflow.promote.chosen import KEPT
 from runcard.workflow.promote.events import complete_events, record_event
 from runcard.workflow.promote.gates import judge_gates
 from runcard.workflow.promote.session import Desk, Note, open_desk
+from runcard.workflow.refs import explain_unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +62,12 @@ def promote(
     ModelVersionUnknown, UsageError
     """
     _refuse_silent_force(force=force, reason=reason)
-    ref = parse_ref(model)
+    ref = read_as(VersionRef, model)
     with open_desk(project, tracking_uri=tracking_uri, note=note, allow_code=allow_code) as desk:
         entries = complete_events(desk, ref.name)
-        candidate, holder = desk.registry.find(ref), desk.registry.holder(ref.name, to)
+        with explain_unknown(model, desk.project):
+            candidate = desk.registry.find(ref)
+        holder = desk.registry.holder(ref.name, to)
         if holder is not None and holder.version == candidate.version:
             _sign_in_place(desk, candidate)
             return Promoted(candidate, to, None)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from runcard import errors
 from runcard.card.sections import MODEL_NAME
+from runcard.names import VersionRef
 from runcard.project import Project
 from runcard.promotion import Promotion
 from runcard.tracking.records import MODEL_FOLDER
-from runcard.tracking.versions import ModelRef, ModelVersion
+from runcard.tracking.versions import ModelVersion
 from runcard.workflow.agreement import require_trial
 from runcard.workflow.promote.chosen import ChosenFinalist, find_chosen
 from runcard.workflow.promote.events import complete_events, record_event
@@ -38,7 +39,7 @@ def register(
     Parameters
     ----------
     name
-        A run's id, a card or an experiment; None for the project's only card.
+        A run, or a card or an experiment, whose latest run of a card is meant; None for the project's only card.
 
     Raises
     ------
@@ -71,17 +72,17 @@ def register(
             if found is None:
                 raise
             return RegisteredVersion(found, is_new=False)
-        made = desk.registry.find(ModelRef(model, version=entry.promotion.version))
+        made = desk.registry.find(VersionRef(model, version=entry.promotion.version))
         return RegisteredVersion(made, is_new=True)
 
 
 def _model_name(desk: Desk, chosen: ChosenFinalist) -> str:
     text = desk.ledger.read_text(chosen.card.run_id, "card.yaml")
-    model = read_rules(desk.project, chosen.experiment, text).model or chosen.experiment
+    model = read_rules(desk.project, chosen.card.experiment, text).model or chosen.card.experiment
     if not MODEL_NAME.accepts(model):
         raise errors.UsageError(
             f"`{model}` cannot be the name of a registered model",
-            where=f"experiment {chosen.experiment}",
+            where=f"experiment {chosen.card.experiment}",
             why=f"it must be {MODEL_NAME.wanted}",
             hint="give it one in the card: `registry: {model: NAME}`",
         )

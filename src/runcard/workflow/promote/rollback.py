@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runcard import errors
+from runcard.names import VersionRef, read_model
 from runcard.project import Project
 from runcard.promotion import PRODUCTION, Gate, holders
 from runcard.redact import redact
 from runcard.tracking.entries import LedgerEntry
-from runcard.tracking.versions import ModelRef, ModelVersion
+from runcard.tracking.versions import ModelVersion
 from runcard.workflow.promote.events import complete_events, record_event
 from runcard.workflow.promote.gates import judge_files
 from runcard.workflow.promote.promote import Promoted, gate_lines, move
 from runcard.workflow.promote.session import Desk, Note, open_desk
+from runcard.workflow.refs import explain_unknown
 
 
 def rollback(
@@ -38,15 +40,17 @@ def rollback(
     PromotionOvertaken
         Production was moved by somebody else meanwhile.
     """
+    name = read_model(model)
     with open_desk(project, tracking_uri=tracking_uri, note=note) as desk:
-        entries = complete_events(desk, model)
-        holder = desk.registry.holder(model, PRODUCTION)
-        earlier = _earlier(entries, model, holder)
+        entries = complete_events(desk, name)
+        with explain_unknown(model, desk.project):
+            holder = desk.registry.holder(name, PRODUCTION)
+        earlier = _earlier(entries, name, holder)
         if to is not None and holder is not None and holder.version == to:
             return Promoted(holder, PRODUCTION, None)
         if not earlier or (to is not None and to not in earlier):
-            raise _no_earlier(desk, model, to, earlier)
-        version = desk.registry.find(ModelRef(model, version=to or earlier[-1]))
+            raise _no_earlier(desk, name, to, earlier)
+        version = desk.registry.find(VersionRef(name, version=to or earlier[-1]))
         gate = judge_files(desk, version)
         if gate.verdict != "passed":
             raise _not_as_saved(desk, version, gate)
@@ -73,7 +77,6 @@ def _not_as_saved(desk: Desk, version: ModelVersion, gate: Gate) -> errors.GateF
 
 
 def _no_earlier(desk: Desk, model: str, to: int | None, earlier: Sequence[int]) -> errors.ModelVersionUnknown:
-    desk.registry.versions(model)  # a model that is not there is another error
     shown = errors.listing([f"{model}/{version}" for version in dict.fromkeys(earlier)])
     return errors.ModelVersionUnknown(
         f"{model}/{to} is not a holder before the present one"

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from runcard.project import Project, find_project
 from runcard.provenance.git import GitSilent, ask_git
 from runcard.provenance.signing import SigningFailed, check_signature, has_key, sign
+from runcard.tracking.backends import open_reader
+from runcard.tracking.items import RunReader
 
 if TYPE_CHECKING:
     from runcard.tracking.mlflow import MlflowLedger, MlflowRegistry
@@ -24,11 +26,12 @@ Note = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The project's registry and ledger, open."""
+    """The project's registry, ledger and runs, open."""
 
     project: Project
     registry: MlflowRegistry
     ledger: MlflowLedger
+    reader: RunReader
     note: Note
     sign: Callable[[str], str]
     """Signs a text with the key of the user's git; empty where it has none."""
@@ -62,7 +65,8 @@ def open_desk(
     uri = project.tracking_uri
     with MlflowRegistry(uri) as registry, MlflowLedger(uri, artifact_root=project.root / "mlartifacts") as ledger:
         registry.probe()
-        yield Desk(project, registry, ledger, note, Signer(project.root, note), allow_code)
+        with open_reader(project) as reader:
+            yield Desk(project, registry, ledger, reader, note, Signer(project.root, note), allow_code)
 
 
 def _who(root: Path) -> str:

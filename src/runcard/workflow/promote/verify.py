@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from runcard import errors
+from runcard.names import read_model
 from runcard.project import Project
 from runcard.promotion import event_text
 from runcard.provenance.signing import check_signature
@@ -15,6 +16,7 @@ from runcard.tracking.entries import LedgerEntry
 from runcard.workflow.promote.events import complete_events
 from runcard.workflow.promote.history import moved_by_hand
 from runcard.workflow.promote.session import Desk, Note, open_desk
+from runcard.workflow.refs import explain_unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +54,11 @@ def verify_history(
     ModelVersionUnknown
         There is no such model.
     """
+    name = read_model(model)
     with open_desk(project, tracking_uri=tracking_uri, note=note) as desk:
         entries, faults = desk.ledger.examine()
         if not faults:  # what a killed process left undone is finished first
-            complete_events(desk, model)
+            complete_events(desk, name)
             entries, faults = desk.ledger.examine()
         signatures = [
             (entry, check_signature(desk.project.root, event_text(entry.digest), entry.signature))
@@ -64,7 +67,8 @@ def verify_history(
         ]
         faults += [f"the signature of {entry}: {found.said}" for entry, found in signatures if found.verdict == "bad"]
         if entries or not faults:
-            faults += _unlike_registry(desk, model, entries)
+            with explain_unknown(model, desk.project):
+                faults += _unlike_registry(desk, name, entries)
         if faults:
             raise errors.LedgerAltered(
                 f"the ledger is not as it was written: {len(faults)} fault{'s' * (len(faults) != 1)}",

@@ -30,8 +30,7 @@ from runcard.tracking.items import EXACT_PARAMS_FILE, EXACT_PARAMS_TAG, VERDICT_
 from runcard.tracking.models.digest import digest_or_none
 from runcard.tracking.runfiles import RunFiles
 from runcard.workflow.agreement import unlike_trial
-from runcard.workflow.refs import meaning_of, only_card
-from runcard.workflow.replay.subject import Subject, find_run_to_replay, find_trial
+from runcard.workflow.refs import Subject, find_trial, only_card
 from runcard.yaml import parse
 
 if TYPE_CHECKING:
@@ -46,8 +45,8 @@ def audit_run(name: str | None = None, project: Project | None = None) -> Audit:
     Parameters
     ----------
     name
-        A run, by id or name; or a card or experiment, whose latest card's run is meant. A card's run stands for its
-        chosen trial. None for the project's only card.
+        A run, or a registered version for the run that it came from. A card's run stands for its chosen trial, a
+        card or an experiment for its latest card's run. None for the project's only card.
 
     Raises
     ------
@@ -58,26 +57,8 @@ def audit_run(name: str | None = None, project: Project | None = None) -> Audit:
     project = project or find_project()
     with open_reader(project) as reader, MlflowDetails(project.tracking_uri) as details:
         reader.probe()
-        subject = _subject(name or only_card(project, "audit"), project, reader)
+        subject = find_trial(name or only_card(project, "audit"), reader, project)
         return make_audit(_Gathering(subject, project, reader, details).evidence())
-
-
-def _subject(name: str, project: Project, reader: RunReader) -> Subject:
-    """Find the run that is meant: of a card its chosen trial, if it has one by now."""
-    meant = meaning_of(name, [name], project, reader)
-    if isinstance(meant, str):
-        cards = reader.read_cards(meant)
-        if not cards:
-            raise errors.UsageError(
-                f"which run of the experiment `{meant}`?",
-                why="no card was run for it, so there is no latest one",
-                hint="name a run: `runcard audit RUN`",
-            )
-        meant = cards[0]
-    try:
-        return find_trial(meant.run_id, reader, project)
-    except errors.NotReplayable:  # no finalist: what the card's run has can be audited all the same
-        return find_run_to_replay(meant.run_id, reader, project)
 
 
 @dataclass(frozen=True, slots=True)

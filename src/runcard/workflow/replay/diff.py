@@ -14,8 +14,8 @@ from runcard.tracking.backends import open_reader
 from runcard.tracking.items import PARENT_TAG, RunReader, RunRow
 from runcard.tracking.runfiles import RunFiles
 from runcard.tracking.seal import BEGUN
+from runcard.workflow.refs import Subject, find_subject
 from runcard.workflow.replay.recorded import read_account
-from runcard.workflow.replay.subject import Subject, find_run_to_replay
 
 _DIFF = ("diff", "--no-color", "--no-ext-diff", "--no-textconv")
 _PATCH = "provenance/diff.patch"
@@ -29,7 +29,7 @@ def diff_runs(first: str, second: str, *, tracking_uri: str | None = None, proje
     Parameters
     ----------
     first, second
-        Runs by id, the first digits of it or name, or registered versions.
+        Runs, registered versions for the runs that they came from, cards or experiments for their latest card's run.
 
     Raises
     ------
@@ -38,7 +38,7 @@ def diff_runs(first: str, second: str, *, tracking_uri: str | None = None, proje
     """
     project = (project or find_project()).with_settings(tracking_uri=tracking_uri)
     with open_reader(project) as reader:
-        subjects = [find_run_to_replay(name, reader, project) for name in (first, second)]
+        subjects = [find_subject(name, reader, project) for name in (first, second)]
         if any(subject.card is None for subject in subjects):
             return _plain(subjects[0], subjects[1], project)
         return _ours(subjects[0], subjects[1], reader, project)

@@ -24,8 +24,8 @@ from runcard.tracking.records import PREDICTIONS_FILE
 from runcard.tracking.runfiles import RunFiles
 from runcard.tracking.seal import is_open
 from runcard.workflow.agreement import require_agreement, unlike_model, unlike_trial
+from runcard.workflow.refs import Subject
 from runcard.workflow.replay.again import read_predictions
-from runcard.workflow.replay.subject import Subject
 from runcard.workflow.run.circumstances import MODULES
 
 if TYPE_CHECKING:
@@ -84,6 +84,9 @@ def read_recorded(subject: Subject, reader: RunReader, project: Project) -> Reco
         MLflow has it as something else than was recorded: as failed, or as a run of no card.
     """
     run, card = subject.run, subject.card
+    if card is not None and run.run_id == card.run_id:
+        why, hint = "it did not end, or the runs of its finalists were deleted", "name a trial's run"
+        raise not_replayable(f"the card's run `{card.name}` has no finalist", project, why, hint)
     if run.status != "FINISHED":
         require_agreement(run, project)
     _require_ended(run, project)

@@ -9,13 +9,13 @@ from runcard import errors
 from runcard.project import Project, find_project
 from runcard.replay import Replay
 from runcard.tracking.backends import open_reader
+from runcard.workflow.refs import find_trial
 from runcard.workflow.replay.handing import handed, leave, take_over
 from runcard.workflow.replay.here import replay_here
 from runcard.workflow.replay.isolated import replay_isolated
 from runcard.workflow.replay.log import keep, telling
 from runcard.workflow.replay.options import Options
 from runcard.workflow.replay.recorded import Recorded, read_recorded
-from runcard.workflow.replay.subject import find_trial
 
 
 def reproduce(
@@ -36,8 +36,8 @@ def reproduce(
     Parameters
     ----------
     name
-        A trial's run or a card's, by its id, the first digits of it or its name; or a registered version,
-        `MODEL@ALIAS` or `MODEL/3`.
+        A run, or a registered version for the run that it came from. A card's run stands for its chosen trial, a
+        card or an experiment for its latest card's run.
     isolated
         In a tree and an environment made as they were, instead of this environment and work tree.
     repeat
