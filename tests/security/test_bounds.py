@@ -210,7 +210,7 @@ class Pretender(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         kind = self.path.split("/")[1]
-        if "logged-models" in self.path:
+        if "logged-models" in self.path or ("get-by-name" in self.path and kind == "pages"):
             return self.say(404, [b'{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "x"}'])
         return self.say(200, answered(kind), packed=kind == "bomb")
 
