@@ -26,6 +26,7 @@ from projects import environment
 from runcard import errors
 from runcard.bounds import MOST_MODEL_BYTES, open_file, read_bounded, unzipped
 from runcard.cli import main
+from runcard.names import VersionRef
 from runcard.tracking.mlflow import quiet_mlflow
 from runcard.workflow.models.fetch import fetch
 
@@ -307,7 +308,7 @@ def test_a_model_is_counted_and_summed_before_it_is_fetched(
         client.create_model_version("churn", model.as_uri())
     (place := tmp_path / "place").mkdir()
     with pytest.raises(errors.TrackingError) as caught:
-        fetch("churn/1", sqlite_uri, place)
+        fetch(VersionRef("churn", version=1), sqlite_uri, place)
     assert caught.value.what == "the files of `churn/1` could not be fetched"
     assert caught.value.why.startswith(why)
     assert not list(place.rglob("*.*"))
