@@ -30,12 +30,12 @@ from projects import held, moody_project
 import runcard
 from runcard.journal import Journal, check_files, open_journal
 from runcard.project import Project, find_project
+from runcard.tabular.finalists import _refit_or_draw
 from runcard.tracking import delivery
 from runcard.tracking.mlflow import MlflowTracker
 from runcard.workflow.replay import here, now, reproduce
 from runcard.workflow.run import execute
 from runcard.workflow.run.circumstances import Circumstances, capture_circumstances
-from runcard.workflow.run.finalists import _refit_or_draw
 from runcard.workflow.run.sync import sync
 
 MODELS = [{"name": "moody", "params": {"shift": [0.0, 0.2]}}]

@@ -31,7 +31,7 @@ class HereEngine:
     def run(self, function: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[tuple[int, Any]]:
         """Call a function on every task."""
         for number, task in enumerate(task for task in tasks if not isinstance(task, Later)):
-            key = function.__name__, *_what(task)
+            key = function.__name__, type(task).__name__, *_what(task)
             if key not in self._known:
                 self._known[key] = function(task), _files(task)
             found, files = self._known[key]

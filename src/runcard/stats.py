@@ -184,3 +184,9 @@ def deviation(values: Sequence[float]) -> float:
         return 0.0
     mean = fmean(values)
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
+
+
+def percentile_95(milliseconds: Sequence[float]) -> float | None:
+    """Give the 95th percentile, by the nearest rank; None of nothing."""
+    ordered = sorted(milliseconds)
+    return ordered[max(0, -(-len(ordered) * 95 // 100) - 1)] if ordered else None

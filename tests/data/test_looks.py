@@ -28,6 +28,7 @@ from runcard.data.textfile import find_bad_byte, may_have_padded_numbers
 from runcard.data.types import with_numbers
 from runcard.report.plan import plan_report
 from runcard.report.terminal import InTerminal
+from runcard.tabular.shown import columns_table
 from runcard.workflow.resolve import resolve
 
 ROWS = [(n, "a", n % 2) for n in range(30)]
@@ -225,12 +226,12 @@ def test_where_the_card_says_numbers_they_are(tmp_path: Path) -> None:
     path = write_project(tmp_path / "p", card)
     (tmp_path / "p" / "table.csv").write_text("\n".join(lines) + "\n")
     resolved = resolve(path)
-    assert resolved.plan.columns.numerical == ("month",)
-    assert resolved.plan.typed(resolved.table.frame)["month"].dtype.kind == "i"
+    assert resolved.plan.work.columns.numerical == ("month",)
+    assert resolved.plan.work.typed(resolved.table.frame)["month"].dtype.kind == "i"
     # without roles such a column is one of categories
     card["features"] = {"target": "y"}
     (tmp_path / "p" / "configs" / "card.yaml").write_text(json.dumps(card))
-    assert resolve(path).plan.columns.categorical == ("month", "zip")
+    assert resolve(path).plan.work.columns.categorical == ("month", "zip")
 
 
 # Parquet
@@ -257,11 +258,11 @@ def test_parquet_with_nested_columns_is_read_and_shown(tmp_path: Path) -> None:
     path = write_project(tmp_path / "p", card)
     pq.write_table(pa.table(columns), tmp_path / "p" / "table.parquet")
     resolved = resolve(path)
-    assert resolved.plan.columns.numerical == ("x", "decimal")
-    assert resolved.plan.columns.categorical == ("code",)
+    assert resolved.plan.work.columns.numerical == ("x", "decimal")
+    assert resolved.plan.work.columns.categorical == ("code",)
     console = Console(width=120)
     with console.capture() as shown:
-        console.print(InTerminal(*plan_report(resolved.plan, resolved.table.frame)))
+        console.print(InTerminal(*plan_report(resolved.plan), columns_table(resolved.plan.work, resolved.table.frame)))
     assert "struct" in shown.get()
     for name in ("struct", "list", "map", "when"):
         card["features"] = {"target": "y", "numerical": ["x"], "categorical": [name]}

@@ -107,7 +107,7 @@ def verdicts(path: Path, result: runcard.Result, folder: Path) -> dict[str, str]
     resolved = resolve(path, project=project)
     plan, runs = resolved.plan, dict(zip(result.table["trial_key"], result.table["run_id"], strict=True))
     found = {}
-    stage_table(resolved.table.frame, plan.target.values, folder / "table")
+    stage_table(resolved.table.frame, plan.work.target.values, folder / "table")
     with choose_engine(resolved.card, project, workers=1) as engine:
         for trial in plan.trials:
             recorded = find_recorded(runs[trial.key], project)

@@ -182,7 +182,7 @@ def test_the_cards_run_names_its_data(story: Story) -> None:
     (given,) = story.parent.inputs.dataset_inputs
     data = given.dataset
     assert data.name == "table.csv"
-    assert data.digest == story.plan.fingerprint.digest[:36]
+    assert data.digest == story.plan.work.fingerprint.digest[:36]
     assert json.loads(data.profile) == {"num_rows": 160, "n_train": 120, "n_test": 40}
     names = [column["name"] for column in json.loads(data.schema)["columns"]]
     assert names == list(make_customers().columns)
@@ -238,7 +238,7 @@ def test_predictions_are_of_the_test_rows(story: Story) -> None:
     table = make_customers()
     for standing in story.finalists:
         found = predictions(story, standing)
-        assert found["row"].tolist() == story.plan.split.test.tolist()
+        assert found["row"].tolist() == story.plan.work.split.test.tolist()
         assert found["customer"].tolist() == table["customer"][found["row"]].tolist()
         assert found["truth"].tolist() == table["left"][found["row"]].tolist()
         assert (found["prediction"] == found["truth"]).mean() == standing.final.scores["accuracy"]

@@ -90,7 +90,7 @@ def test_one_value_of_one_row_changes_every_key(base: Plan, plan_of: Callable[..
     table = make_customers()
     table.loc[150, "bill"] += 0.01
     other = plan_of(table)
-    assert other.fingerprint.digest != base.fingerprint.digest
+    assert other.work.fingerprint.digest != base.work.fingerprint.digest
     assert not set(keys(other)) & set(keys(base))
 
 
@@ -174,7 +174,7 @@ def test_rows_of_other_sizes_have_another_digest() -> None:
     """The same row numbers, one after the other, cut elsewhere."""
     import numpy as np
 
-    from runcard.plan.digest import digest_rows
+    from runcard.data.splitfile import digest_rows
 
     def cut(at: int) -> str:
         rows = np.arange(10)
@@ -271,7 +271,7 @@ def test_every_value_of_a_short_list_is_probed(plan_of: Callable[..., Plan]) -> 
 def test_a_search_of_one_trial_goes_straight_to_the_test(plan_of: Callable[..., Plan]) -> None:
     card = {"metrics": ["roc_auc"]}
     plan = plan_of(models=SPACE, search={"method": "bayes", "trials": 1}, evaluation=card)
-    assert (len(plan.trials), plan.n_folds) == (1, 0)
+    assert (len(plan.trials), plan.n_units) == (1, 0)
 
 
 @pytest.mark.parametrize("package", ["optuna", "scikit-learn", "numpy", "scipy"])

@@ -13,7 +13,8 @@ from projects import write_project
 from sklearn.base import BaseEstimator
 
 from runcard.plan import Fit, Plan, Stage
-from runcard.tabular import FitResult, FitTask, Preparation, prepare, run_fit, stage_table
+from runcard.record import JobResult
+from runcard.tabular import FitTask, Preparation, prepare, run_fit, stage_table
 from runcard.workflow.resolve import resolve
 
 STAGED = {
@@ -50,9 +51,9 @@ def plan_for(folder: Path, models: list[dict[str, Any]], target: str = "label") 
 
 def prepared(plan: Plan, folder: Path, fold: int = 0, **changes: Any) -> Path:
     """Make a fold's matrices and return their folder."""
-    stage_table(make_table(), plan.target.values, folder / "table")
-    (features,) = plan.feature_sets.values()
-    fit_rows, score_rows = plan.split.folds[fold]
+    stage_table(make_table(), plan.work.target.values, folder / "table")
+    (features,) = plan.work.feature_sets.values()
+    fit_rows, score_rows = plan.work.split.folds[fold]
     place = folder / "matrices" / str(fold)
     done = prepare(
         Preparation(
@@ -61,7 +62,7 @@ def prepared(plan: Plan, folder: Path, fold: int = 0, **changes: Any) -> Path:
             transformer=features.transformer(),
             fit_rows=fit_rows,
             score_rows=score_rows,
-            target=plan.target.without_values(),
+            target=plan.work.target.without_values(),
             folder=place,
             seed=plan.seed,
             **changes,
@@ -75,17 +76,17 @@ def task_of(plan: Plan, fit: Fit, matrices: Path, **changes: Any) -> FitTask:
     given = {
         "folder": matrices,
         "fold": 0,
-        "estimator": plan.estimator(fit.model, fit.params),
+        "estimator": plan.work.estimator(fit.model, fit.params),
         "stages": fit.stages,
         "metrics": plan.metrics,
         "primary": plan.primary.name,
-        "target": plan.target.without_values(),
+        "target": plan.work.target.without_values(),
         "seed": plan.seed,
     }
     return FitTask(**{**given, **changes})
 
 
-def scores_by_trial(result: FitResult) -> dict[str, Any]:
+def scores_by_trial(result: JobResult) -> dict[str, Any]:
     assert result.error is None, result.trace
     return {stage.key: dict(stage.scores) for stage in result.stages}
 

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from runcard.tabular.latency import percentile_95, pickled_bytes, time_calls
+from runcard.stats import percentile_95
+from runcard.tabular.latency import pickled_bytes, time_calls
 
 
 @pytest.mark.parametrize(("n", "expected"), [(1, 1), (2, 2), (10, 10), (20, 19), (100, 95)])

@@ -25,10 +25,10 @@ from runcard.catalog.models import build_estimator, find_model
 from runcard.catalog.registered import Catalog
 from runcard.data.target import Target, encode_target
 from runcard.plan import Stage
+from runcard.record import JobResult
 from runcard.tabular import (
     FinalResult,
     FinalTask,
-    FitResult,
     FitTask,
     Preparation,
     Rehearsal,
@@ -82,7 +82,7 @@ class Roads:
         n_classes = target.n_classes
         self.metrics = (resolve_metric("accuracy", task="classification", n_classes=n_classes, catalog=Catalog()),)
 
-    def on_fold(self, estimator: Any) -> FitResult:
+    def on_fold(self, estimator: Any) -> JobResult:
         stages = (Stage("trial", None),)
         given = (self.folder, 0, estimator, stages, self.metrics, "accuracy", self.target)
         return run_fit(FitTask(*given, seed=1, is_measured=True))

@@ -6,8 +6,8 @@ from typing import Any
 
 from runcard.audit.evidence import Evidence, Finding, failed, first_line, passed, several, unrecorded
 from runcard.catalog.datasets import bundled_names
+from runcard.data.copies import Copies
 from runcard.data.locked import DATASET
-from runcard.plan.copies import Copies
 
 
 def versioned(evidence: Evidence) -> Finding:

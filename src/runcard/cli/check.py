@@ -30,14 +30,17 @@ def command(card: str, schema: bool, as_json: bool) -> None:
     found = load_card(path)
 
     from runcard.cli.console import show
+    from runcard.report.blocks import Text
     from runcard.report.plan import plan_report
+    from runcard.tabular.shown import columns_table
+    from runcard.tabular.work import tabular
     from runcard.workflow.resolve import resolve
 
     resolved = resolve(found)
     if as_json:
         answer_json(resolved.plan.as_dict())
     else:
-        show(*plan_report(resolved.plan, resolved.table.frame))
+        show(*plan_report(resolved.plan), Text(), columns_table(tabular(resolved.plan), resolved.table.frame))
 
 
 def _write_schema(card: Path) -> None:

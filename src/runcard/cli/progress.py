@@ -18,7 +18,6 @@ from runcard.record import Record
 from runcard.report.blocks import Text
 from runcard.report.decision import decision_report, legend, marks_of
 from runcard.report.noted import missing_metrics, warned
-from runcard.report.plan import split_sizes
 from runcard.report.ranked import finalists_table, ranking_report
 from runcard.report.terminal import InTerminal
 from runcard.report.wording import parameters
@@ -61,8 +60,7 @@ class Show(Listener):
         if counts.left and (known or counts.interrupted):
             interrupted = f"{counts.interrupted} interrupted, " if counts.interrupted else ""
             self.note(f"Resuming: {known} done, {interrupted}{counts.left - counts.interrupted} left")
-        folds = f"{plan.n_folds} folds" if plan.n_folds else "no folds, one test"
-        self.note(f"{plan.card.name}: {known + counts.left} trials, {folds}, {split_sizes(plan)}")
+        self.note(f"{plan.card.name}: {known + counts.left} trials, {plan.work.summary()}")
         if self._console.is_terminal and not self._quiet and counts.left:
             self._bar = _make_bar(self._console)
             self._task = self._bar.add_task("", total=known + counts.left, completed=known, **_state(counts, None, ""))
@@ -90,7 +88,7 @@ class Show(Listener):
     def ranked(self, comparison: Comparison, plan: Plan, decision: Decision | None) -> None:
         """Print the ranked trials as soon as they are done."""
         self.finished()
-        if not self._quiet and plan.n_folds and comparison.best is not None:
+        if not self._quiet and plan.n_units and comparison.best is not None:
             self._rank(comparison, decision)
 
     def step(self, text: str) -> None:

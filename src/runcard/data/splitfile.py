@@ -16,7 +16,8 @@ million rows take two million lines, and leaving one out of 5,000 rows takes 10,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,3 +82,31 @@ def _uses(split: Split) -> Iterator[tuple[str, int, np.ndarray]]:
         if len(fit) + len(score) != len(split.train):
             yield "fit", number, np.sort(fit)
         yield "score", number, score
+
+
+def describe_split(split: Split) -> dict[str, Any]:
+    """Name a split by its kind, sizes and the digests of its row numbers."""
+    return {
+        "kind": split.kind,
+        "n_train": len(split.train),
+        "n_test": len(split.test),
+        "n_folds": len(split.folds),
+        **digest_rows(split.train, split.test, split.folds),
+    }
+
+
+def digest_rows(train: np.ndarray, test: np.ndarray, folds: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, str]:
+    """Hash the row numbers of train, test and all folds, in the order in which they are used."""
+    return {
+        "train": _rows_digest([train]),
+        "test": _rows_digest([test]),
+        "folds": _rows_digest([rows for fold in folds for rows in fold]),
+    }
+
+
+def _rows_digest(parts: Sequence[np.ndarray]) -> str:
+    hashed = hashlib.sha256()
+    for rows in parts:
+        hashed.update(len(rows).to_bytes(8, "little"))
+        hashed.update(rows.astype("<i8").tobytes())
+    return hashed.hexdigest()

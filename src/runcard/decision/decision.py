@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from runcard.data.copies import Copies
 from runcard.plan import Choice, Constraint
-from runcard.plan.copies import Copies
 from runcard.stats import standard_error
 
 

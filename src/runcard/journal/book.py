@@ -202,7 +202,7 @@ class Journal:
 
     def count_test_openings(self, like: Execution) -> int:
         """Count how often finalists were scored on an execution's test rows, whatever features and metrics they had."""
-        data, test_rows = like.plan["data"]["digest"], like.plan["split"]["test"]
+        data, test_rows = (like.plan.get(part, {}).get(name) for part, name in (("data", "digest"), ("split", "test")))
         query = """SELECT count(*) FROM finals WHERE execution_id IN (SELECT execution_id FROM executions
             WHERE json_extract(body, '$.plan.data.digest') = ? AND json_extract(body, '$.plan.split.test') = ?)"""
         return int(self._run(query, (data, test_rows)).fetchone()[0])

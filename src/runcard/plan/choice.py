@@ -11,7 +11,7 @@ from typing import Any, Literal
 from runcard import errors
 from runcard.card.check import MEASURES, metric_of
 from runcard.card.sections import Card, Selection
-from runcard.catalog.metrics import Metric
+from runcard.plan.work import Measure
 from runcard.yaml import Path as KeyPath
 
 Rule = Literal["best", "one_standard_error"]
@@ -90,7 +90,7 @@ def split_bound(bound: str) -> tuple[str, str]:
     return sign, number
 
 
-def make_choice(card: Card, metrics: Sequence[Metric], folds: Collection[object]) -> Choice:
+def make_choice(card: Card, metrics: Sequence[Measure], units: Collection[object]) -> Choice:
     """Resolve a card's `selection`: its names to what will be recorded.
 
     Raises
@@ -102,13 +102,13 @@ def make_choice(card: Card, metrics: Sequence[Metric], folds: Collection[object]
     """
     selection = card.selection
     names = recorded_names(card, metrics)
-    known = {*MEASURES, *names} if folds else {*MEASURES} - {"cpu_seconds"}
+    known = {*MEASURES, *names} if units else {*MEASURES} - {"cpu_seconds"}
     gather: list[errors.RuncardError] = []
 
     def resolve(name: str, path: KeyPath) -> str:
         metric = metric_of(name)
         if metric not in known:
-            gather.append(_not_computed(card, name, path, has_folds=bool(folds)))
+            gather.append(_not_computed(card, name, path, has_folds=bool(units)))
         return short_name(name.replace(metric, names.get(metric, metric)))
 
     constraints = tuple(
@@ -122,7 +122,7 @@ def make_choice(card: Card, metrics: Sequence[Metric], folds: Collection[object]
     return Choice(selection.rule, constraints, cost, selection.practical_difference)
 
 
-def recorded_names(card: Card, metrics: Sequence[Metric]) -> dict[str, str]:
+def recorded_names(card: Card, metrics: Sequence[Measure]) -> dict[str, str]:
     """Map what a metric may be called in the card to the name it is recorded under: `f1` to `f1_weighted`."""
     resolved = [metric.name for metric in metrics]
     given = card.evaluation.metrics or resolved
@@ -152,7 +152,7 @@ Tolerance = float | Mapping[str, float] | None
 """Of all metrics, or of some by the names they are recorded under, in their own units; None where nothing is said."""
 
 
-def make_tolerance(card: Card, metrics: Sequence[Metric]) -> Tolerance:
+def make_tolerance(card: Card, metrics: Sequence[Measure]) -> Tolerance:
     """Resolve a card's `evaluation.tolerance`.
 
     Raises

@@ -9,13 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from runcard.card.sections import Card
-from runcard.catalog.labels import are_codes
-from runcard.catalog.models import ModelSpec
-from runcard.data.target import Target
 from runcard.keyed import is_keyed_by_label
 from runcard.plan.digest import digest
-from runcard.plan.featureset import FeatureSet, set_name
-from runcard.provenance.capture.environment import BOOSTING, CORE, SAMPLER, versions_of
+from runcard.provenance.capture.environment import CORE, SAMPLER, versions_of
 from runcard.search.stopping import Hyperband
 from runcard.search.strategy import Point, Space, every_point, every_value, n_points, random_points
 
@@ -52,8 +48,10 @@ class ModelEntry:
     """Digest of the registered function's source, if it is one, and on what it is trained."""
     identity: object
     """Of its feature set."""
+    packages: tuple[str, ...]
+    """Those that compute it, if they are installed."""
     versions: Mapping[str, str]
-    """Of the packages that compute it."""
+    """Of those packages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +86,8 @@ def _as_json(value: Any) -> Any:
     return [_as_json(item) for item in value] if isinstance(value, list) else value
 
 
-def make_draw(
-    card: Card, protocol: str, sets: Mapping[str, FeatureSet], specs: Mapping[str, ModelSpec], target: Target
-) -> Draw:
-    """Make the draw of a card."""
-    versions = {name: versions_of((*CORE, *BOOSTING.get(spec.package, ()))) for name, spec in specs.items()}
-    entries = []
-    for number, model in enumerate(card.models):
-        spec, features = specs[model.name], set_name(card, model.features, number)
-        identity = sets[features].identity()
-        code = _code_of(spec, target)
-        entries.append(ModelEntry(model.name, features, model.space, code, identity, versions[model.name]))
+def make_draw(card: Card, protocol: str, entries: Sequence[ModelEntry]) -> Draw:
+    """Make the draw of a card, whose `models` are given with what goes into the keys of their trials."""
     if not _depends_on_results(card):
         return Draw(protocol, tuple(entries))
     search = {name: value for name, value in asdict(card.search).items() if name != "trials"}
@@ -112,12 +101,9 @@ def make_draw(
     return Draw(protocol, tuple(entries), rules, card.search.lag, digest([protocol, search, named, drawn_by]))
 
 
-def _code_of(spec: ModelSpec, target: Target) -> str | None:
-    """Name what trains a model, so that none is taken for what it was before it was trained on labels (ADR 0024)."""
-    if spec.code is not None:
-        return f"{spec.code} on labels" if not are_codes(target.classes) else spec.code
-    is_turned = target.n_classes == 2 and target.positive == 0
-    return "the positive class last" if is_turned and spec.package in BOOSTING else None
+def _depends_on_results(card: Card) -> bool:
+    """Tell whether which trials there are, or how far they go, depends on what those before them got."""
+    return card.search.method == "bayes" or card.search.early_terminate is not None
 
 
 def make_trials(draw: Draw, points: Iterable[Point]) -> tuple[Trial, ...]:
@@ -144,11 +130,6 @@ def list_points(card: Card) -> list[Point] | None:
 def likely_points(card: Card) -> list[Point]:
     """Draw some points that a search could come to."""
     return list(itertools.islice(random_points(_spaces(card), seed=card.data.random_state), _LIKELY))
-
-
-def _depends_on_results(card: Card) -> bool:
-    """Tell whether which trials there are, or how far they go, depends on what those before them got."""
-    return card.search.method == "bayes" or card.search.early_terminate is not None
 
 
 def _spaces(card: Card) -> Sequence[Space]:

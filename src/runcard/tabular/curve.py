@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from runcard.catalog.metrics import Metric
 from runcard.catalog.steps import after_steps, curve_steps, steps_of
 from runcard.data.target import Target
+from runcard.record import Curves
 from runcard.tabular.matrices import MatrixPart
 from runcard.tabular.outputs import compute_outputs, score_all
 from runcard.tabular.training import Trained
 
 TRAINING_LOSS = "training_loss"
-Curves = Mapping[str, Mapping[int, float]]
-"""Name of a metric -> number of steps -> its value then."""
 
 
 def learning_curves(

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from runcard.catalog.metrics import Metric, Outputs
 from runcard.data.target import Target
+from runcard.stats import percentile_95
 from runcard.tabular.conditions import last_line, quiet, trace_of
-from runcard.tabular.latency import percentile_95, time_calls
+from runcard.tabular.latency import time_calls
 from runcard.tabular.matrices import load_part, load_transformer, read_rows
 from runcard.tabular.outputs import Scored, compute_outputs, digest_outputs, score_all
 from runcard.tabular.training import Trained, train_estimator

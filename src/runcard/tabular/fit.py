@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runcard.catalog.limits import reached
-from runcard.catalog.metrics import Metric, Outputs
+from runcard.catalog.metrics import Metric
 from runcard.catalog.staging import stage_parameter, truncate
 from runcard.data.target import Target
 from runcard.plan import Stage
+from runcard.record import JobResult, UnitResult
 from runcard.tabular.conditions import last_line, quiet, trace_of
-from runcard.tabular.curve import Curves, cut_curves, learning_curves
+from runcard.tabular.curve import cut_curves, learning_curves
 from runcard.tabular.latency import pickled_bytes, time_calls
 from runcard.tabular.matrices import MatrixPart, load_part, load_raw, load_transformer
 from runcard.tabular.outputs import compute_outputs, digest_outputs, score_all
 from runcard.tabular.training import Trained, train_estimator
 
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 _LATENCY_CALLS = 20
 _LATENCY_SECONDS = 0.02
@@ -56,51 +56,11 @@ class FitTask:
         return (self.folder,)
 
 
-@dataclass(frozen=True, slots=True)
-class StageResult:
-    """What one trial got on one fold."""
-
-    key: str
-    scores: Mapping[str, float]
-    fit_seconds: float
-    """Of a shared fit, this trial's part by its number of stages."""
-    score_seconds: float
-    predict_ms: tuple[float, ...] = ()
-    """Milliseconds from one raw row to its prediction, call by call."""
-    model_bytes: int | None = None
-    """Of the pickled pipeline."""
-    error: str | None = None
-    curves: Curves = field(default_factory=dict)
-    outputs: str = ""
-    """Digest of what the model said of the fold's score rows, byte by byte."""
-    missing: Mapping[str, str] = field(default_factory=dict)
-    """Metrics that are not defined on these rows -> why."""
-    to_pool: tuple[np.ndarray, Outputs] | None = None
-    """What is true of these rows, and what the model said of them, where metrics are to be computed of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class FitResult:
-    """What a fit gave on one fold; `error` is set when the fit itself failed."""
-
-    fold: int
-    stages: tuple[StageResult, ...]
-    cpu_seconds: float
-    started: float
-    """Seconds since 1970, UTC."""
-    ended: float
-    warnings: tuple[str, ...] = ()
-    error: str | None = None
-    trace: str = ""
-    reached: int | None = None
-    """How deep its trees grew, where `catalog.limits` knows what that means."""
-
-
-def run_fit(task: FitTask) -> FitResult:
+def run_fit(task: FitTask) -> JobResult:
     """Train once and score every stage on the fold's score rows."""
     started, cpu = time.time(), time.process_time()
     noted: list[str] = []
-    stages: tuple[StageResult, ...] = ()
+    stages: tuple[UnitResult, ...] = ()
     error, trace, depth = None, "", None
     try:
         with quiet(task.seed, noted):
@@ -109,10 +69,10 @@ def run_fit(task: FitTask) -> FitResult:
         error, trace = last_line(raised), trace_of(raised)
     cpu_seconds = time.process_time() - cpu
     kinds = tuple(dict.fromkeys(noted))
-    return FitResult(task.fold, stages, cpu_seconds, started, time.time(), kinds, error, trace, depth)
+    return JobResult(task.fold, stages, cpu_seconds, started, time.time(), kinds, error, trace, depth)
 
 
-def _fit_and_score(task: FitTask) -> tuple[tuple[StageResult, ...], int | None]:
+def _fit_and_score(task: FitTask) -> tuple[tuple[UnitResult, ...], int | None]:
     matrix, target = load_part(task.folder, "fit")
     start = time.perf_counter()
     trained = train_estimator(task.estimator, matrix, target, task.target)
@@ -146,7 +106,7 @@ class _Measure:
 
 def _score_stage(
     trained: Trained, stage: Stage, fit_seconds: float, part: MatrixPart, task: FitTask, measure: _Measure | None
-) -> StageResult:
+) -> UnitResult:
     import numpy as np
 
     matrix, target = part
@@ -157,7 +117,7 @@ def _score_stage(
     scored = score_all(task.metrics, target, outputs, task.target)
     score_seconds = time.perf_counter() - start
     predict_ms, model_bytes = measure(model) if measure else ((), None)
-    return StageResult(
+    return UnitResult(
         stage.key,
         scored.scores,
         fit_seconds * _share(fitted, stage),

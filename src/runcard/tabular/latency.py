@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 
@@ -24,12 +24,6 @@ def time_calls(function: Callable[[Any], object], rows: Any, *, n_calls: int, se
         function(row)
         found.append((time.perf_counter() - start) * 1e3)
     return found
-
-
-def percentile_95(milliseconds: Sequence[float]) -> float | None:
-    """Give the 95th percentile, by the nearest rank; None of nothing."""
-    ordered = sorted(milliseconds)
-    return ordered[max(0, -(-len(ordered) * 95 // 100) - 1)] if ordered else None
 
 
 class _Counter:

@@ -82,8 +82,8 @@ def opened_log(execution: Execution) -> RunLog:
         "runcard.protocol": execution.protocol,
         "runcard.primary": str(execution.plan["primary"]),
         "runcard.greater_is_better": str(execution.plan["greater_is_better"]).lower(),
-        "runcard.task": str(execution.plan["task"]),
-        N_TEST_TAG: str(execution.plan["split"]["n_test"]),
+        "runcard.task": str(execution.plan.get("task", "")),
+        N_TEST_TAG: str(execution.plan.get("split", {}).get("n_test", 0)),
         "runcard.parts": json.dumps(execution.plan["parts"]),
         "runcard.test_share": json.dumps(execution.plan["test_share"]),
         "runcard.selection": json.dumps(execution.plan["selection"]),
@@ -104,7 +104,7 @@ def closed_log(execution: Execution, folder: Path, chosen_run_id: str | None) ->
         *_tags({f"runcard.{name}": str(value) for name, value in summary.get("tags", {}).items()}),
         *safe_metrics([MetricValue(name, float(value), 0, at) for name, value in summary.get("metrics", {}).items()]),
         TextArtifact(json.dumps(execution.plan, indent=2, default=str), PLAN_FILE),
-        _dataset(execution.plan, "training"),
+        *([_dataset(execution.plan, "training")] if "data" in execution.plan else []),
     ]
     items += [TextArtifact(text, name) for name, text in summary.get("tables", {}).items()]
     items += _files(folder)

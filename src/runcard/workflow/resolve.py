@@ -12,8 +12,9 @@ from runcard.catalog.registered import Catalog, load_catalog
 from runcard.data.dvc import bring_missing_file
 from runcard.data.fingerprint import fingerprint
 from runcard.data.source import SourceStamp, Table
-from runcard.plan import Plan, make_plan
+from runcard.plan import Plan
 from runcard.project import Project, find_project
+from runcard.tabular.make import make_plan
 from runcard.workflow.datasets.check import check_locked
 from runcard.workflow.datasets.obtain import obtain_table
 from runcard.workflow.datasets.read import load_table

@@ -22,8 +22,8 @@ from runcard.data.fingerprint import fingerprint
 from runcard.data.lockfile import read_lock
 from runcard.data.splitfile import read_split
 from runcard.data.store import open_data_store
-from runcard.plan import make_plan
 from runcard.project import Project, find_project
+from runcard.tabular.make import make_plan
 from runcard.workflow.datasets import list_locked, lock_dataset, restore_dataset, snapshot, verify_locked
 from runcard.workflow.datasets.check import Content, lock_first
 from runcard.workflow.datasets.obtain import obtain_table
@@ -73,7 +73,7 @@ def locked_project(folder: Path, **changes: Any) -> tuple[Project, Path]:
 
 def lock_now(card: Path) -> None:
     found = resolve(card)
-    content = Content(found.table, found.plan.fingerprint, found.stamp, found.card.data.na_values)
+    content = Content(found.table, found.plan.work.fingerprint, found.stamp, found.card.data.na_values)
     locked, _ = lock_first(found.project, content, found.catalog)
     if snapshot.is_wanted(found.project, content, locked):
         snapshot.keep_job(open_data_store(found.project), content, locked)()
@@ -174,7 +174,7 @@ def test_an_update_needs_a_change_and_keeps_the_old(tmp_path: Path) -> None:
     card = load_card(project.root / "configs" / "card.yaml")
     table_before = obtain_table(card, project, load_catalog(project), old.content.digest)
     assert fingerprint(table_before.frame).digest == old.content.digest
-    assert make_plan(card, table_before, load_catalog(project)).fingerprint.digest == old.content.digest
+    assert make_plan(card, table_before, load_catalog(project)).work.fingerprint.digest == old.content.digest
 
 
 def test_restoring_loses_nothing(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_a_registered_dataset_is_locked_kept_and_told_by_value(tmp_path: Path) -
     assert "register it: `customers_v2`" in caught.value.hint
     table = obtain_table(load_card(path), project, load_catalog(project), locked.content.digest)
     assert table.target == "target"
-    assert make_plan(load_card(path), table, load_catalog(project)).target.name == "target"
+    assert make_plan(load_card(path), table, load_catalog(project)).work.target.name == "target"
     with pytest.raises(errors.DataInTheWay, match="made by a function"):
         restore_dataset(project, "customers_v1")
 
@@ -245,7 +245,9 @@ def test_a_registered_dataset_is_locked_kept_and_told_by_value(tmp_path: Path) -
 def test_a_mapping_is_locked_where_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     found = resolve({"data": {"dataset": "iris"}, "models": [{"name": "dummy"}]})
-    locked, is_new = lock_first(found.project, Content(found.table, found.plan.fingerprint, None, ()), found.catalog)
+    locked, is_new = lock_first(
+        found.project, Content(found.table, found.plan.work.fingerprint, None, ()), found.catalog
+    )
     assert (is_new, locked.function) == (True, "sklearn.datasets.load_iris")
     assert list(read_lock(tmp_path)) == ["iris"]
 
@@ -253,7 +255,7 @@ def test_a_mapping_is_locked_where_it_runs(tmp_path: Path, monkeypatch: pytest.M
 def test_two_that_lock_at_once_agree(tmp_path: Path) -> None:
     card = write(tmp_path / "project")
     found = resolve(card)
-    content = Content(found.table, found.plan.fingerprint, found.stamp, ())
+    content = Content(found.table, found.plan.work.fingerprint, found.stamp, ())
     entries = []
     threads = [
         threading.Thread(target=lambda: entries.append(lock_first(found.project, content, found.catalog)))
@@ -305,5 +307,5 @@ def test_the_examples_are_locked_as_they_stand(example: str, tmp_path: Path) -> 
     assert all(verdict.is_good for verdict in verdicts), verdicts
     for card in (folder / "configs").glob("*.yaml"):
         found = resolve(card)
-        content = Content(found.table, found.plan.fingerprint, found.stamp, found.card.data.na_values)
+        content = Content(found.table, found.plan.work.fingerprint, found.stamp, found.card.data.na_values)
         assert content.name in read_lock(folder)

@@ -26,8 +26,8 @@ def card_of(**more: Any) -> dict[str, Any]:
 def test_all_rows_are_in_the_folds(tmp_path: Path) -> None:
     path = write_project(tmp_path / "project", card_of(), table=make_customers())
     plan = resolve(path).plan
-    assert (len(plan.split.train), len(plan.split.test)) == (160, 0)
-    assert sorted(row for _, score in plan.split.folds for row in score) == list(range(160))
+    assert (len(plan.work.split.train), len(plan.work.split.test)) == (160, 0)
+    assert sorted(row for _, score in plan.work.split.folds for row in score) == list(range(160))
     shown = " ".join(call_cli(path.parents[1], "check", str(path)).stdout.split())
     assert "all 160 rows are trained on, none are kept for the test" in shown
 

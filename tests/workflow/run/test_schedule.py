@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 
 from runcard.plan import Fit
-from runcard.tabular import FitResult
+from runcard.record import JobResult
 from runcard.workflow.run.schedule import Turns
 
 
@@ -13,8 +13,8 @@ def fit(model: str, name: str) -> Fit:
     return Fit(model, "features", {"name": name}, ())
 
 
-def took(seconds: float) -> FitResult:
-    return FitResult(0, (), cpu_seconds=seconds, started=100.0, ended=100.0 + seconds)
+def took(seconds: float) -> JobResult:
+    return JobResult(0, (), cpu_seconds=seconds, started=100.0, ended=100.0 + seconds)
 
 
 def never(fit: Fit, fold: int) -> bool:

@@ -78,7 +78,7 @@ class Story:
             write_project(folder / "project", full, table=self.frame, modules={"moods": MOODY})
         ).plan
         self._folder = folder
-        stage_table(self.frame, self.plan.target.values, folder / "table")
+        stage_table(self.frame, self.plan.work.target.values, folder / "table")
 
     def run(
         self, n_workers: int = 2, seed: int = 0, known: dict[str, Record] | None = None, stop_after: int | None = None
@@ -91,9 +91,9 @@ class Story:
 
         self.engine = Shuffled(n_workers, seed)
         self.state = RunningSearch(self.plan, find)
-        bench = Bench(self.engine, self._folder / "table", self._folder / "scratch", lambda key: None)
-        pending = self.state.ask_known()
-        for record in sweep(self.plan, self.state, pending, bench):
+        bench = Bench(self.engine, self._folder, self._folder / "scratch")
+        self.state.ask_known()
+        for record in sweep(self.plan, self.state, bench):
             assert record.trial_key not in found
             found[record.trial_key] = record
             if len(found) == stop_after:
@@ -144,7 +144,8 @@ def test_an_interrupted_search_goes_on_as_if_it_had_not_been(
 def test_a_search_that_is_over_runs_nothing(story: Story, calm: Any) -> None:
     known = story.run()
     state = RunningSearch(story.plan, lambda trial: known.get(trial.key))
-    assert state.ask_known() == []
+    state.ask_known()
+    assert state.pending == []
     assert state.is_over
     assert [trial.key for trial in state.trials] == sorted(calm, key=lambda key: calm[key][0])
 

@@ -6,7 +6,7 @@ import math
 
 from runcard.engine.base import Lost
 from runcard.plan import Fit, Stage
-from runcard.tabular import FitResult, StageResult
+from runcard.record import JobResult, UnitResult
 from runcard.workflow.run.schedule import Twins
 
 LOOSE = Fit("tree", "features", {"max_depth": None}, (Stage("loose", None, "twin"),), math.inf)
@@ -14,9 +14,9 @@ TIGHT = Fit("tree", "features", {"max_depth": 9}, (Stage("tight", None, "twin"),
 SINGLE = Fit("tree", "features", {"max_depth": 3}, (Stage("single", None, "another"),), 3)
 
 
-def grown(depth: int, error: str | None = None) -> FitResult:
-    stage = StageResult("loose", {"accuracy": 0.5}, fit_seconds=2.0, score_seconds=0.1)
-    return FitResult(0, (stage,), cpu_seconds=2.0, started=1.0, ended=3.0, error=error, reached=depth)
+def grown(depth: int, error: str | None = None) -> JobResult:
+    stage = UnitResult("loose", {"accuracy": 0.5}, fit_seconds=2.0, score_seconds=0.1)
+    return JobResult(0, (stage,), cpu_seconds=2.0, started=1.0, ended=3.0, error=error, reached=depth)
 
 
 def test_a_limit_that_was_not_reached_changes_nothing() -> None:

@@ -75,7 +75,7 @@ def trial_runs(folder: Path) -> list[RunRow]:
 
 
 def train_rows(path: Path) -> np.ndarray:
-    return resolve(path).plan.split.train
+    return resolve(path).plan.work.split.train
 
 
 @pytest.mark.slow
@@ -150,7 +150,7 @@ def test_a_pooled_trial_is_compared_chosen_and_reproduced(tmp_path: Path, empty_
 def test_any_fold_of_one_row_pools(tmp_path: Path, more: dict[str, Any], pooled: bool) -> None:
     path = write_project(tmp_path / "project", card_of("y", RIDGES, **more), table=numbers())
     plan = resolve(path).plan
-    assert [metric.name for metric in plan.pooled] == (["rmse"] if pooled else [])
+    assert plan.pooled == (("rmse",) if pooled else ())
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def decide_by_plan(
         plan.choice,
         metric=plan.primary.name,
         directions={metric.name: metric.greater_is_better for metric in (plan.primary, *plan.metrics)},
-        test_share=plan.test_share,
+        test_share=plan.work.test_share,
         left_out=_count(standing.record.status for standing in comparison.standings if standing.rank is None),
         failed={key: final.error for key, final in (finals or {}).items() if final.error and not final.may_pass},
     )

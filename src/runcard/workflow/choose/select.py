@@ -12,9 +12,9 @@ from runcard.card import Card
 from runcard.card.check import test_score_chosen_by
 from runcard.catalog.metrics import direction_of, recorded_name
 from runcard.catalog.registered import Catalog, load_catalog
+from runcard.data.copies import Copies
 from runcard.decision import Decision, FinalScore, check_choice, decide, nothing_qualifies
 from runcard.plan import Choice, Constraint, read_choice, short_name
-from runcard.plan.copies import Copies
 from runcard.project import Project
 from runcard.redact import redact
 from runcard.tracking.backends import connect, open_reader

@@ -12,13 +12,13 @@ from runcard import errors
 from runcard.card import read_card
 from runcard.catalog.metrics import Metric, Outputs, resolve_metric, score
 from runcard.data.target import Target
-from runcard.plan import Plan
 from runcard.project import Project
 from runcard.promotion import Duel
 from runcard.stats import bootstrap_bound
 from runcard.tabular import last_line, read_rows, stage_table
 from runcard.tabular.conditions import quiet
 from runcard.tabular.outputs import compute_outputs
+from runcard.tabular.work import tabular
 from runcard.tracking.items import RunRow
 from runcard.workflow.resolve import Resolved, resolve
 
@@ -80,19 +80,20 @@ def read_test_rows(project: Project, card: RunRow, text: str, data: str | None, 
     if changed:
         raise errors.DataChanged(
             f"these are not the test rows of {card.name}",
-            where=plan.source,
+            where=resolved.table.source,
             why=f"changed since: {', '.join(changed)}",
             hint="bring the data back as they were, or run the card again and register what comes out",
         )
-    if not len(plan.split.test):
+    work = tabular(plan)
+    if not work.n_tested:
         raise errors.MetricImpossible(
             f"{card.name} has no test rows",
             why="its score is the one that it was chosen by, and compares with nothing",
             hint="keep some with `train_test_split`, or ask for other gates: `gates: {beats_holder: false}`",
         )
-    chosen = plan.primary if metric is None else _metric(metric, resolved)
-    rows = plan.split.test
-    return HeldOutRows(_frame(resolved), plan.target.values[rows], _units(resolved), plan.target, chosen, plan.seed)
+    chosen = work.primary if metric is None else _metric(metric, resolved)
+    rows = work.split.test
+    return HeldOutRows(_frame(resolved), work.target.values[rows], _units(resolved), work.target, chosen, plan.seed)
 
 
 def compare_on(rows: HeldOutRows, candidate: Contender, holder: Contender, *, confidence: float) -> Duel:
@@ -124,24 +125,25 @@ def compare_on(rows: HeldOutRows, candidate: Contender, holder: Contender, *, co
 
 
 def _metric(name: str, resolved: Resolved) -> Metric:
-    plan = resolved.plan
-    n_classes = plan.target.n_classes or None
-    return resolve_metric(name, task=plan.task, n_classes=n_classes, catalog=resolved.catalog)
+    work = tabular(resolved.plan)
+    n_classes = work.target.n_classes or None
+    return resolve_metric(name, task=work.task, n_classes=n_classes, catalog=resolved.catalog)
 
 
 def _frame(resolved: Resolved) -> pd.DataFrame:
     """Give the test rows in the types that trials read them in."""
-    plan, frame = resolved.plan, resolved.plan.typed(resolved.table.frame)
+    work = tabular(resolved.plan)
+    frame = work.typed(resolved.table.frame)
     with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
-        stage_table(frame, plan.target.values, Path(folder, "table"))
-        return read_rows(Path(folder, "table"), list(frame.columns), plan.split.test).copy()
+        stage_table(frame, work.target.values, Path(folder, "table"))
+        return read_rows(Path(folder, "table"), list(frame.columns), work.split.test).copy()
 
 
 def _units(resolved: Resolved) -> np.ndarray:
     import numpy as np
 
-    plan: Plan = resolved.plan
-    group, rows = plan.card.data.group, plan.split.test
+    work = tabular(resolved.plan)
+    group, rows = work.card.data.group, work.split.test
     if group is None:
         return np.arange(len(rows))
     return np.unique(resolved.table.frame[group].astype(str).to_numpy()[rows], return_inverse=True)[1]

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any
 from runcard import errors
 from runcard.audit import DAMAGED, Audit, Evidence, FileState, KeptModel, RecordedReplay, StoredData, make_audit
 from runcard.data.splitfile import NAME as SPLIT_FILE
-from runcard.data.splitfile import read_split
+from runcard.data.splitfile import digest_rows, read_split
 from runcard.data.store import Store, open_data_store
-from runcard.plan.digest import digest_rows
 from runcard.project import Project, find_project
 from runcard.provenance.bundle import read_code
 from runcard.provenance.capture.modules import text_digest

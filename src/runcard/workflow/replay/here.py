@@ -11,21 +11,19 @@ from datetime import UTC, datetime
 from runcard import errors
 from runcard.card import Card
 from runcard.engine.process import give_back_large_arrays
-from runcard.plan import digest
+from runcard.plan import Bench, digest
 from runcard.project import Project
 from runcard.replay import Account, Judgement, Outcome, Replay, judge_outcome, scores_beside, weakest
-from runcard.tabular import stage_table
 from runcard.workflow.replay.again import Again, train_again
 from runcard.workflow.replay.log import Left
 from runcard.workflow.replay.now import Present, look_around, not_as_recorded, open_recorded_card, unreadable_card
 from runcard.workflow.replay.options import Options, present_mode, present_trust
 from runcard.workflow.replay.recorded import Recorded
 from runcard.workflow.run.bench import choose_engine, scratch
-from runcard.workflow.run.train import Bench
 
 
 def replay_here(recorded: Recorded, project: Project, options: Options) -> Left:
-    """Run a recorded trial again and judge what comes out.
+    """Run a recorded trial again and judge_outcome what comes out.
 
     What differs in what it is made of is looked for first: where that decides, nothing is trained. The journal, the
     original run and the work tree are not touched.
@@ -75,13 +73,13 @@ def _look_and_run(recorded: Recorded, card: Card, project: Project, options: Opt
             return present, []
         plan, trial = present.resolved.plan, present.trial
         folder = stack.enter_context(scratch(project.home))
-        stage_table(plan.typed(present.resolved.table.frame), plan.target.values, folder / "table")
+        plan.work.stage(present.resolved.table, folder)
         several = []
         for number in range(options.repeat):
             options.note(
                 f"Running {recorded.run.name} again" + (f", {number + 1} of {options.repeat}" * (options.repeat > 1))
             )
-            bench = Bench(engine, folder / "table", folder / str(number), lambda key: None)
+            bench = Bench(engine, folder, folder / str(number))
             several.append(train_again(plan, trial, bench, is_finalist=recorded.is_finalist))
         return present, several
 

@@ -11,14 +11,14 @@ from runcard import errors
 from runcard.card import Card, load_card, read_card
 from runcard.catalog.registered import load_catalog
 from runcard.data.fingerprint import fingerprint
-from runcard.plan import Plan, Trial, make_plan
+from runcard.plan import Plan, Trial
 from runcard.plan.draw import Draw
 from runcard.project import Project
-from runcard.provenance.capture.environment import BOOSTING, CORE
 from runcard.provenance.rebuild.records import is_below
 from runcard.replay import Account, Difference, find_differences
 from runcard.replay.difference import card_differences
 from runcard.search.strategy import Point
+from runcard.tabular.make import make_plan
 from runcard.workflow.replay.options import present_mode
 from runcard.workflow.replay.recorded import Recorded
 from runcard.workflow.resolve import Resolved, read_table_of, resolve
@@ -166,8 +166,8 @@ def _with_versions(plan: Plan, packages: Mapping[str, str]) -> Draw:
     """Name the versions of packages that were recorded in place of the present ones."""
     entries = []
     for entry in plan.draw.entries:
-        names = (*CORE, *BOOSTING.get(plan.specs[entry.model].package, ()))
-        entries.append(replace(entry, versions={name: packages[name] for name in names if name in packages}))
+        known = {name: packages[name] for name in entry.packages if name in packages}
+        entries.append(replace(entry, versions=known))
     return replace(plan.draw, entries=tuple(entries))
 
 

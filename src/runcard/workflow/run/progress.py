@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from runcard.comparison import Comparison, compare
 from runcard.plan import Plan, Trial
-from runcard.record import FinalRecord, Record, renumber
+from runcard.record import FinalRecord, Record
+from runcard.workflow.run.draft import renumber
 from runcard.workflow.run.listener import Counts
 from runcard.workflow.run.search import RunningSearch
 
@@ -22,6 +23,9 @@ class Tally:
         self.best: Record | None = None
         self.interrupted: set[str] = set()
         """Keys of trials that were begun before and have no record yet."""
+        self.n_run = 0
+        """How many were run now."""
+        self._found: list[Record | FinalRecord] = []
         self._n_failed = 0
         self._n_stopped = 0
         self._n_impossible = 0
@@ -60,6 +64,12 @@ class Tally:
         for record in records.values():
             self.add(record)
         self.finals.update(finals)
+        self._found += [*records.values(), *finals.values()]
+
+    def take_found(self) -> list[Record | FinalRecord]:
+        """Give what the journal was found to know since this was last asked."""
+        found, self._found = self._found, []
+        return found
 
     def add_begun(self, trial_keys: Iterable[str]) -> None:
         """Take in which trials were begun before."""

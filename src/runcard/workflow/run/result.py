@@ -96,7 +96,7 @@ def summarize(
         tags["n_stopped"] = counts.stopped
     if counts.impossible:
         tags["n_impossible"] = counts.impossible
-    tags |= {"test_openings": n_openings, "test_copies": json.dumps(asdict(plan.copies))}
+    tags |= {"test_openings": n_openings, "test_copies": json.dumps(asdict(plan.work.copies))}
     metrics: dict[str, float] = {}
     chosen = chosen_of(comparison, decision)
     for word, standing in (("best", comparison.best), ("chosen", chosen)):

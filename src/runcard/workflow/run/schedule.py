@@ -1,4 +1,4 @@
-"""Whose turn it is: which fit, on which fold, is trained next."""
+"""Which fit is trained next, and on which unit; and which need not be, as another shows what it would give."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from dataclasses import replace
 
 from runcard.engine.base import Lost
 from runcard.plan import Fit
-from runcard.tabular import FitResult, StageResult
+from runcard.record import JobResult, UnitResult
 
 Turn = tuple[Fit, int]
-"""A fit and a fold."""
+"""A fit and a unit."""
 
 
 class Turns:
-    """Fits on folds, those of the slowest model first: none is left to be trained alone while other workers idle.
+    """Fits on units, those of the slowest model first: none is left to be trained alone while other workers idle.
 
     A model is slow until it is known to be not; the fits of each come in their order.
 
     Parameters
     ----------
     awaits
-        Whether a fit on a fold had better be put off, for it may prove needless; it is not when nothing else is left.
+        Whether a fit on a unit had better be put off, for it may prove needless; it is not when nothing else is left.
     """
 
-    def __init__(self, fits: Sequence[Fit], folds: Sequence[int], awaits: Callable[[Fit, int], bool]) -> None:
+    def __init__(self, fits: Sequence[Fit], units: Sequence[int], awaits: Callable[[Fit, int], bool]) -> None:
         self._awaits = awaits
         self._queues: dict[tuple[str, str], deque[Turn]] = {}
         self._seconds: dict[tuple[str, str], float] = {}
-        for fit, fold in itertools.product(fits, folds):
-            self._queues.setdefault(_kind(fit), deque()).append((fit, fold))
+        for fit, unit in itertools.product(fits, units):
+            self._queues.setdefault(_kind(fit), deque()).append((fit, unit))
 
     def __iter__(self) -> Iterator[Turn]:
         while self._queues:
@@ -47,7 +47,7 @@ class Turns:
     def _urgency(self, kind: tuple[str, str]) -> tuple[bool, float]:
         return not self._awaits(*self._queues[kind][0]), self._seconds.get(kind, math.inf)
 
-    def note(self, fit: Fit, result: FitResult) -> None:
+    def note(self, fit: Fit, result: JobResult) -> None:
         """Take in how long a fit took."""
         self._seconds[_kind(fit)] = result.ended - result.started
 
@@ -57,25 +57,25 @@ def _kind(fit: Fit) -> tuple[str, str]:
 
 
 class Twins:
-    """What fits gave on the folds, by what they have in common with those that have another limit."""
+    """What fits gave on the units, by what they have in common with those that have another limit."""
 
     def __init__(self, fits: Sequence[Fit]) -> None:
         counts = Counter(stage.twin for fit in fits for stage in fit.stages)
         self._shared = {twin for twin, count in counts.items() if twin is not None and count > 1}
-        self._known: dict[tuple[str, int], tuple[int, StageResult, FitResult]] = {}
+        self._known: dict[tuple[str, int], tuple[int, UnitResult, JobResult]] = {}
         self._open: set[tuple[str, int]] = set()
 
-    def begin(self, fit: Fit, fold: int) -> None:
-        """Note that a fit is being done on a fold."""
-        self._open |= self._places(fit, fold)
+    def begin(self, fit: Fit, unit: int) -> None:
+        """Note that a fit is being done on a unit."""
+        self._open |= self._places(fit, unit)
 
-    def awaits(self, fit: Fit, fold: int) -> bool:
-        """Tell whether a fit on a fold may prove needless by one that is being done."""
-        return not self._open.isdisjoint(self._places(fit, fold))
+    def awaits(self, fit: Fit, unit: int) -> bool:
+        """Tell whether a fit on a unit may prove needless by one that is being done."""
+        return not self._open.isdisjoint(self._places(fit, unit))
 
-    def end(self, fit: Fit, fold: int, result: FitResult | Lost) -> None:
-        """Keep what a fit gave on a fold if it may stand for others."""
-        self._open -= self._places(fit, fold)
+    def end(self, fit: Fit, unit: int, result: JobResult | Lost) -> None:
+        """Keep what a fit gave on a unit if it may stand for others."""
+        self._open -= self._places(fit, unit)
         if isinstance(result, Lost) or result.error is not None:
             return
         if result.reached is None or result.reached >= fit.limit:
@@ -84,14 +84,14 @@ class Twins:
         for stage in result.stages:
             twin = of_stage[stage.key]
             if twin in self._shared and twin is not None:
-                self._known[twin, result.fold] = (result.reached, stage, result)
+                self._known[twin, result.unit] = (result.reached, stage, result)
 
-    def read_off(self, fit: Fit, fold: int) -> FitResult | None:
-        """Give what a fit would give on a fold, if that is known."""
-        stages: list[StageResult] = []
-        whole: FitResult | None = None
+    def read_off(self, fit: Fit, unit: int) -> JobResult | None:
+        """Give what a fit would give on a unit, if that is known."""
+        stages: list[UnitResult] = []
+        whole: JobResult | None = None
         for stage in fit.stages:
-            depth, found, whole = self._known.get((stage.twin or "", fold), (0, None, None))
+            depth, found, whole = self._known.get((stage.twin or "", unit), (0, None, None))
             if found is None or depth >= fit.limit:
                 return None
             stages.append(replace(found, key=stage.key))
@@ -100,5 +100,5 @@ class Twins:
         now = time.time()
         return replace(whole, stages=tuple(stages), cpu_seconds=0.0, started=now, ended=now)
 
-    def _places(self, fit: Fit, fold: int) -> set[tuple[str, int]]:
-        return {(stage.twin, fold) for stage in fit.stages if stage.twin is not None and stage.twin in self._shared}
+    def _places(self, fit: Fit, unit: int) -> set[tuple[str, int]]:
+        return {(stage.twin, unit) for stage in fit.stages if stage.twin is not None and stage.twin in self._shared}

@@ -9,26 +9,17 @@ from __future__ import annotations
 import itertools
 from bisect import insort
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
-from runcard.catalog.steps import steps_of
-from runcard.engine.base import LATER, Later, Lost
-from runcard.plan import Fit, Plan, Stage, Trial, shape_of
-from runcard.record import PartialRecord, Record, impossible_record, make_record
+from runcard.engine.base import LATER, Lost
+from runcard.plan import Bench, Fit, Plan, Stage, Trial, shape_of
+from runcard.record import JobResult, Record
 from runcard.search.stopping import Brackets, Thresholds
-from runcard.tabular import FitResult, FitTask, Rehearsal, rehearse, run_fit
-from runcard.workflow.run.train import (
-    Bench,
-    Rehearsed,
-    cannot_be_built,
-    fit_task,
-    prepare_folds,
-    rehearsal,
-    rehearse_probes,
-)
+from runcard.workflow.run.draft import PartialRecord, impossible_record, make_record
+from runcard.workflow.run.train import Probed, probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +50,8 @@ class RunningSearch:
         self._n_known = 0
         self._n_told = 0
         self.trials: list[Trial] = []
+        self.pending: list[Asked] = []
+        """Those that were asked for before any was run, and are not known."""
         self.n_trials = plan.n_trials
         """How many there will be; fewer than planned where nothing new turns up."""
 
@@ -89,13 +82,11 @@ class RunningSearch:
         brackets = self._brackets[_steps_of(trial, self._plan) is not None]
         return Asked(trial, record, brackets.thresholds() if brackets else None)
 
-    def ask_known(self) -> list[Asked]:
-        """Ask for all that can be asked for before any is run; give those that are not known."""
-        found: list[Asked] = []
+    def ask_known(self) -> None:
+        """Ask for all that can be asked for before any is run; those that are not known are pending."""
         while self.may_ask and (asked := self.ask()) is not None:
             if asked.record is None:
-                found.append(asked)
-        return found
+                self.pending.append(asked)
 
     def add(self, trial: Trial, record: Record) -> None:
         """Take in what a trial got."""
@@ -126,17 +117,17 @@ class RunningSearch:
             brackets.add(points)
 
 
-REHEARSAL = -1
-"""In place of a fold."""
+PROBE = -1
+"""In place of a unit."""
 
 
 @dataclass(frozen=True, slots=True)
 class FitJob:
-    """One fit of a trial: whole on a fold, or on the first fold with some of its steps only."""
+    """One fit of a trial: whole on a unit, or on the first unit with some of its steps only."""
 
     trial: Trial
-    fold: int
-    """`REHEARSAL`: on a few rows of the first."""
+    unit: int
+    """`PROBE`: in little time, on a part of the first."""
     shortened: Mapping[str, int] = field(default_factory=dict)
     """The hyperparameter that counts its steps, and how many are done."""
 
@@ -147,13 +138,13 @@ class Course:
     def __init__(self, plan: Plan, asked: Asked, *, is_known_possible: bool) -> None:
         self.impossible: str | None = None
         """Why it cannot be trained, if it cannot."""
-        self.draft = PartialRecord(asked.trial, plan.n_folds)
+        self.draft = PartialRecord(asked.trial, plan.work.units)
         self.marks: tuple[int, ...] = ()
         """The steps after which it is judged, if it learns in steps."""
         self._plan, self._trial, self._thresholds = plan, asked.trial, asked.thresholds
         self._legs = deque(self._plan_legs())
         if not is_known_possible:
-            self._legs.appendleft((None, [FitJob(asked.trial, REHEARSAL)]))
+            self._legs.appendleft((None, [FitJob(asked.trial, PROBE)]))
         self._bracket: int | None = None
         self._n_open = 0
 
@@ -168,13 +159,13 @@ class Course:
         self._n_open = len(jobs)
         return jobs
 
-    def add(self, job: FitJob, result: FitResult | str | Lost | None) -> None:
+    def add(self, job: FitJob, result: JobResult | str | Lost | None) -> None:
         """Take in what a job gave."""
         self._n_open -= 1
         if result is None or isinstance(result, str):
             self.impossible = result
         elif isinstance(result, Lost):
-            self.draft.lose(job.fold, result.reason)
+            self.draft.lose(job.unit, result.reason)
         elif not job.shortened or result.error or result.stages[0].error:
             self.draft.add(result)
         else:
@@ -182,50 +173,44 @@ class Course:
             self.draft.add_point(name, n_steps, result.stages[0].scores[name], result)
 
     def _plan_legs(self) -> Iterator[tuple[int | None, list[FitJob]]]:
-        rules, folds = self._plan.draw.stopping, [FitJob(self._trial, fold) for fold in range(self._plan.n_folds)]
+        rules, whole = self._plan.draw.stopping, [FitJob(self._trial, unit) for unit in range(self._plan.n_units)]
         if rules is None:
-            yield None, folds
+            yield None, whole
             return
         steps = _steps_of(self._trial, self._plan)
         if steps is not None:
             self.marks = rules.brackets(steps[1])
             for bracket in self.marks:
                 yield bracket, [FitJob(self._trial, 0, {steps[0]: bracket})]
-            yield None, folds
+            yield None, whole
             return
-        ends = (0, *rules.brackets(len(folds)), len(folds))
+        ends = (0, *rules.brackets(len(whole)), len(whole))
         for start, end in itertools.pairwise(ends):
-            yield (end if end < len(folds) else None), folds[start:end]
+            yield (end if end < len(whole) else None), whole[start:end]
 
     def _is_stopped(self, bracket: int) -> bool:
         name = self._plan.primary.name
         points = self.draft.curves.setdefault(name, {})
         if not self.marks:
-            points[bracket] = fmean(self.draft.folds[fold].scores[name] for fold in range(bracket))
+            points[bracket] = fmean(self.draft.results[unit].scores[name] for unit in range(bracket))
         course = {step: value for step, value in points.items() if step <= bracket}
         return self._thresholds is not None and self._thresholds.stop(course)
 
 
-def sweep(plan: Plan, state: RunningSearch, pending: Sequence[Asked], bench: Bench) -> Iterator[Record]:
+def sweep(plan: Plan, state: RunningSearch, bench: Bench) -> Iterator[Record]:
     """Run what a search has not run yet; yield each record as soon as it is whole.
-
-    Parameters
-    ----------
-    pending
-        What was asked for already and is not known.
 
     Raises
     ------
     HyperparameterRejected, CardErrors
-        An estimator refuses its hyperparameters; nothing has been trained then.
+        A trial refuses its hyperparameters; nothing has been trained then.
     """
-    names = [entry.features for entry in plan.draw.entries]
-    prepare_folds(plan, names, range(plan.n_folds), bench)
-    floor = _Floor(plan, state, bench, rehearse_probes(plan, bench, 0))
-    for asked in pending:
+    plan.work.prepare([entry.features for entry in plan.draw.entries], range(plan.n_units), bench)
+    floor = _Floor(plan, state, bench, probe(plan, bench, 0))
+    for asked in state.pending:
         floor.begin(asked)
     tasks: Iterator[Any] = floor.tasks()
-    for number, result in bench.engine.run(run_job, tasks):
+    for number, result in bench.engine.run(plan.work.run, tasks):
         floor.take_in(number, result)
         yield from floor.ended()
     yield from floor.ended()
@@ -234,8 +219,8 @@ def sweep(plan: Plan, state: RunningSearch, pending: Sequence[Asked], bench: Ben
 class _Floor:
     """The trials on their way, and what is to be done for them next."""
 
-    def __init__(self, plan: Plan, state: RunningSearch, bench: Bench, rehearsed: Rehearsed) -> None:
-        self._plan, self._state, self._bench, self._rehearsed = plan, state, bench, rehearsed
+    def __init__(self, plan: Plan, state: RunningSearch, bench: Bench, probed: Probed) -> None:
+        self._plan, self._state, self._bench, self._probed = plan, state, bench, probed
         self._courses: dict[int, Course] = {}
         self._ready: list[FitJob] = []
         self._jobs: list[FitJob] = []
@@ -244,21 +229,21 @@ class _Floor:
     def begin(self, asked: Asked) -> None:
         """Begin a trial, unless it is known to be impossible."""
         trial = asked.trial
-        reason = self._rehearsed.reasons.get(trial.key) or cannot_be_built(self._plan, trial)
+        reason = self._probed.reasons.get(trial.key) or self._plan.work.refusal(trial)
         if reason is not None:
             self._end(trial, impossible_record(trial, self._plan, reason))
             return
-        is_known_possible = shape_of(trial) in self._rehearsed.possible
+        is_known_possible = shape_of(trial) in self._probed.possible
         course = Course(self._plan, asked, is_known_possible=is_known_possible)
         self._courses[trial.index] = course
         self._get_ready(course)
 
-    def tasks(self) -> Iterator[FitTask | Rehearsal | Later]:
+    def tasks(self) -> Iterator[Any]:  # a kind's own, or LATER
         """Give the tasks, those of earlier trials first, and ask for trials as they can be asked for."""
         while self._ready or not self._state.is_over:
             if self._ready:
                 job = self._ready.pop(0)
-                if job.trial.index in self._courses:  # else it failed on another fold
+                if job.trial.index in self._courses:  # else it failed on another unit
                     self._jobs.append(job)
                     course = self._courses[job.trial.index]
                     yield _task(self._plan, job, course, self._bench)
@@ -269,13 +254,13 @@ class _Floor:
             else:
                 yield LATER
 
-    def take_in(self, number: int, result: FitResult | str | Lost | None) -> None:
+    def take_in(self, number: int, result: JobResult | str | Lost | None) -> None:
         """Take in what the `number`-th task gave."""
         job = self._jobs[number]
         course = self._courses.get(job.trial.index)
         if course is None:
             return
-        if not course.draft.is_begun and job.fold != REHEARSAL:
+        if not course.draft.is_begun and job.unit != PROBE:
             self._bench.on_begun(job.trial.key)
         course.add(job, result)
         self._get_ready(course)
@@ -299,30 +284,21 @@ class _Floor:
             insort(self._ready, job, key=_turn)
 
 
-def run_job(task: FitTask | Rehearsal) -> FitResult | str | None:
-    """Try a trial on a few rows and give the reason if that fails, or run a fit."""
-    return rehearse(task) if isinstance(task, Rehearsal) else run_fit(task)
-
-
 def _turn(job: FitJob) -> tuple[int, int]:
     """Order jobs: those of earlier trials first, since later trials wait for them to be known."""
-    return job.trial.index, job.fold
+    return job.trial.index, job.unit
 
 
-def _task(plan: Plan, job: FitJob, course: Course, bench: Bench) -> FitTask | Rehearsal:
+def _task(plan: Plan, job: FitJob, course: Course, bench: Bench) -> Any:
     trial = job.trial
-    if job.fold == REHEARSAL:
-        return rehearsal(plan, trial, bench, 0)
-    params = {**trial.params, **job.shortened}
-    fit = Fit(trial.model, trial.features, params, (Stage(trial.key, None),))
-    task = fit_task(plan, fit, job.fold, bench, course.marks)
-    return replace(task, metrics=(plan.primary,), pooled=(), is_measured=False, curve=None) if job.shortened else task
+    if job.unit == PROBE:
+        return plan.work.probe(trial, 0, bench)
+    fit = Fit(trial.model, trial.features, {**trial.params, **job.shortened}, (Stage(trial.key, None),))
+    return plan.work.job(fit, job.unit, bench, marks=course.marks, is_shortened=bool(job.shortened))
 
 
 def _steps_of(trial: Trial, plan: Plan) -> tuple[str, int] | None:
-    if not plan.draw.stopping or cannot_be_built(plan, trial):
-        return None
-    return steps_of(plan.estimator(trial.model, trial.params))
+    return plan.work.steps_of(trial) if plan.draw.stopping else None
 
 
 def _brackets_of(plan: Plan) -> Brackets | None:

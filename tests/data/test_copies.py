@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from projects import call_cli, write_project
 
-from runcard.plan.copies import Copies
+from runcard.data.copies import Copies
 from runcard.workflow.resolve import resolve
 
 
@@ -37,7 +37,7 @@ def card_of(**more: Any) -> dict[str, Any]:
 
 def test_copies_are_counted_with_and_without_the_target(tmp_path: Path) -> None:
     path = write_project(tmp_path / "project", card_of(), table=table_of())
-    assert resolve(path).plan.copies == Copies(20, same_features=5, same_rows=3)
+    assert resolve(path).plan.work.copies == Copies(20, same_features=5, same_rows=3)
     told = json.loads(call_cli(path.parents[1], "check", str(path), "--json").stdout)["copies"]
     assert told == {"n_test": 20, "same_features": 5, "same_rows": 3}
     shown = " ".join(call_cli(path.parents[1], "check", str(path)).stdout.split())
@@ -47,7 +47,7 @@ def test_copies_are_counted_with_and_without_the_target(tmp_path: Path) -> None:
 def test_where_there_are_none_nothing_is_said(tmp_path: Path) -> None:
     table = table_of().assign(x=range(80))
     path = write_project(tmp_path / "project", card_of(), table=table)
-    assert resolve(path).plan.copies == Copies(20, 0, 0)
+    assert resolve(path).plan.work.copies == Copies(20, 0, 0)
     assert "copies" not in call_cli(path.parents[1], "check", str(path)).stdout
 
 

@@ -34,7 +34,7 @@ SPACE = [{"name": "random_forest", "params": {"n_estimators": {"min": 2, "max": 
 
 def test_where_folds_score_one_row_what_is_no_mean_is_pooled(tmp_path: Path) -> None:
     found = plan(tmp_path, **one_row_folds("roc_auc"))
-    assert [metric.name for metric in found.pooled] == ["roc_auc"]
+    assert found.pooled == ("roc_auc",)
     by_rule = plan(tmp_path / "b", **one_row_folds("accuracy", selection={"rule": "one_standard_error"}))
     assert by_rule.pooled == ()
 
@@ -57,7 +57,7 @@ def test_what_needs_a_number_for_each_fold_is_refused_where_there_is_none(
 @pytest.mark.parametrize(("n_trials", "n_folds"), [(1, 0), (2, 5)])
 def test_two_trials_need_folds_and_one_goes_straight_to_the_test(n_trials: int, n_folds: int, tmp_path: Path) -> None:
     models = [{"name": "logistic_regression", "params": {"C": [0.1, 1.0][:n_trials]}}]
-    assert plan(tmp_path, models=models, evaluation={"metrics": ["accuracy"]}).n_folds == n_folds
+    assert plan(tmp_path, models=models, evaluation={"metrics": ["accuracy"]}).n_units == n_folds
 
 
 @pytest.mark.parametrize(("n_values", "n_probes"), [(10, 10), (11, 2)])
@@ -71,7 +71,7 @@ def test_codes_of_a_time_column_are_numbers_for_trials(tmp_path: Path) -> None:
     table = make_customers()
     table["day"] = [f"{n:03d}" for n in range(len(table))]
     found = plan(tmp_path, table, data={"raw_path": "table.csv", "id": "customer", "time": "day"})
-    typed = found.typed(pd.read_csv(tmp_path / "project" / "table.csv", dtype={"day": "str"}))
+    typed = found.work.typed(pd.read_csv(tmp_path / "project" / "table.csv", dtype={"day": "str"}))
     assert pd.api.types.is_numeric_dtype(typed["day"])
     assert not pd.api.types.is_numeric_dtype(typed["contract"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,29 +11,7 @@ from runcard.catalog.limits import limit_of, without_limit
 from runcard.catalog.staging import stage_parameter
 from runcard.plan.digest import digest
 from runcard.plan.draw import Trial
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """A trial as read off a fit after some of its stages; `n_stages` is None for all of them."""
-
-    key: str
-    n_stages: int | None
-    twin: str | None = None
-    """Equal for trials that give equal results where neither reaches its limit (`catalog.limits`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """One training, to be done on each fold, and the trials that it serves."""
-
-    model: str
-    features: str
-    params: Mapping[str, Any]
-    stages: tuple[Stage, ...]
-    limit: float = math.inf
-    """How deep its trees may grow, if it is of a kind whose `twin`s are known."""
-
+from runcard.plan.work import Fit, Stage
 
 Build = Callable[[Trial], Any]
 """Makes a trial's unfitted estimator."""

@@ -12,20 +12,23 @@ from runcard.catalog.metrics import Metric, resolve_metric
 from runcard.catalog.models import ModelSpec, find_model, unknown_model
 from runcard.catalog.registered import Catalog, Task
 from runcard.data.columns import Columns, check_target, resolve_columns
+from runcard.data.copies import count_copies
 from runcard.data.fingerprint import Fingerprint, fingerprint
 from runcard.data.source import Table
 from runcard.data.split import Split
+from runcard.data.splitfile import describe_split
 from runcard.data.target import Target, encode_target
 from runcard.data.types import with_numbers
-from runcard.plan.check import check_estimators
 from runcard.plan.choice import make_choice, make_tolerance
-from runcard.plan.copies import count_copies
-from runcard.plan.digest import describe_split, digest
+from runcard.plan.digest import digest
 from runcard.plan.draw import covering, likely_points, list_points, make_draw, make_trials
-from runcard.plan.featureset import make_feature_sets, set_name
 from runcard.plan.plan import Plan
-from runcard.plan.split import split_rows
-from runcard.plan.task import Decided, decide_task
+from runcard.tabular.check import check_estimators
+from runcard.tabular.entries import make_entries
+from runcard.tabular.featureset import make_feature_sets, set_name
+from runcard.tabular.split import split_rows
+from runcard.tabular.task import Decided, decide_task
+from runcard.tabular.work import TabularWork
 
 DEFAULT_METRICS: Mapping[Task, tuple[str, ...]] = {
     "classification": ("accuracy", "balanced_accuracy", "f1"),
@@ -76,10 +79,10 @@ def make_plan(card: Card, table: Table, catalog: Catalog, content: Fingerprint |
         "seed": card.data.random_state,
     }
     protocol = digest(parts)
-    draw = make_draw(card, protocol, sets, specs, target)
+    draw = make_draw(card, protocol, make_entries(card, sets, specs, target))
     trials = make_trials(draw, points or ())
     named = [draw.identity, n_trials] if points is None else [trial.key for trial in trials]
-    plan = Plan(
+    work = TabularWork(
         card=card,
         task=task,
         task_because=decided.because,
@@ -88,15 +91,22 @@ def make_plan(card: Card, table: Table, catalog: Catalog, content: Fingerprint |
         columns=columns,
         target=target,
         split=split,
-        copies=count_copies(table.frame, sets.values(), target, split),
+        copies=count_copies(table.frame, {found.columns for found in sets.values()}, target, split),
         metrics=metrics,
         primary=primary,
         pooled=pooled,
-        choice=choice,
-        tolerance=tolerance,
         seed=card.data.random_state,
         feature_sets=sets,
         specs=specs,
+    )
+    plan = Plan(
+        card=card,
+        metrics=metrics,
+        primary=primary,
+        pooled=tuple(metric.name for metric in pooled),
+        choice=choice,
+        tolerance=tolerance,
+        seed=card.data.random_state,
         draw=draw,
         trials=trials,
         n_trials=n_trials if points is None else len(trials),
@@ -105,6 +115,7 @@ def make_plan(card: Card, table: Table, catalog: Catalog, content: Fingerprint |
         impossible={},
         parts={name: digest(part) for name, part in parts.items()},
         hash=digest([protocol, primary.name, named]),
+        work=work,
     )
     return replace(plan, impossible=check_estimators(plan))
 

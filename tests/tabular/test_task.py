@@ -97,8 +97,8 @@ def test_the_card_decides_and_where_it_does_not_the_target(
     tmp_path: Path, card: dict[str, Any], task: str, because: str
 ) -> None:
     plan = plan_of(tmp_path, card)
-    assert (plan.task, plan.task_because) == (task, because)
-    assert plan.split.kind == ("stratified" if task == "classification" else "plain")
+    assert (plan.work.task, plan.work.task_because) == (task, because)
+    assert plan.work.split.kind == ("stratified" if task == "classification" else "plain")
 
 
 @pytest.mark.parametrize(

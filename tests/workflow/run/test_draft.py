@@ -11,9 +11,9 @@ import pytest
 from projects import customers_card, make_customers, write_project
 
 from runcard.plan import Plan
-from runcard.record import FinalRecord, PartialRecord, make_record, read_final, read_record, record_json, renumber
-from runcard.tabular import FitResult, StageResult
+from runcard.record import FinalRecord, JobResult, UnitResult, read_final, read_record, record_json
 from runcard.workflow.resolve import resolve
+from runcard.workflow.run.draft import PartialRecord, make_record, renumber
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +22,9 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return resolve(write_project(folder, customers_card(), table=make_customers())).plan
 
 
-def result(plan: Plan, fold: int, **changes: object) -> FitResult:
+def result(plan: Plan, fold: int, **changes: object) -> JobResult:
     """Make the result of a fold, with a score that is hard to write down."""
-    stage = StageResult(
+    stage = UnitResult(
         plan.trials[0].key,
         {metric.name: 0.1 * (fold + 1) / 3 for metric in plan.metrics},
         fit_seconds=1.0 + fold,
@@ -33,19 +33,19 @@ def result(plan: Plan, fold: int, **changes: object) -> FitResult:
         model_bytes=2_000_000 if fold == 0 else None,
     )
     given = {
-        "fold": fold,
+        "unit": fold,
         "stages": (stage,),
         "cpu_seconds": 1.0,
         "started": 10.0 - fold,
         "ended": 20.0 + fold,
     }
-    return FitResult(**{**given, **changes})
+    return JobResult(**{**given, **changes})
 
 
 def test_folds_may_come_in_any_order(plan: Plan) -> None:
     records = []
     for order in itertools.permutations(range(3)):
-        draft = PartialRecord(plan.trials[0], plan.n_folds)
+        draft = PartialRecord(plan.trials[0], plan.work.units)
         for place, fold in enumerate(order):
             assert not draft.is_complete
             draft.add(result(plan, fold, warnings=(f"UserWarning: {fold}",)))
@@ -64,7 +64,7 @@ def test_folds_may_come_in_any_order(plan: Plan) -> None:
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_points_of_a_curve_may_come_in_any_order(plan: Plan, order: tuple[int, ...]) -> None:
-    draft = PartialRecord(plan.trials[0], plan.n_folds)
+    draft = PartialRecord(plan.trials[0], plan.work.units)
     for fold in order:
         draft.add_point("roc_auc", 10 - fold, 0.5 + fold, result(plan, fold, stages=()))
     draft.stopped_at = 10
@@ -75,7 +75,7 @@ def test_points_of_a_curve_may_come_in_any_order(plan: Plan, order: tuple[int, .
 
 
 def test_a_failed_fold_fails_the_trial_at_once(plan: Plan) -> None:
-    draft = PartialRecord(plan.trials[0], plan.n_folds)
+    draft = PartialRecord(plan.trials[0], plan.work.units)
     draft.add(result(plan, 1, stages=(), error="ValueError: no", trace="Traceback"))
     assert draft.is_complete
     found = make_record(draft, plan)
@@ -85,7 +85,7 @@ def test_a_failed_fold_fails_the_trial_at_once(plan: Plan) -> None:
 
 
 def test_a_lost_fold_is_lost_and_not_failed(plan: Plan) -> None:
-    draft = PartialRecord(plan.trials[0], plan.n_folds)
+    draft = PartialRecord(plan.trials[0], plan.work.units)
     draft.add(result(plan, 0))
     draft.lose(2, "the worker died")
     found = make_record(draft, plan)
@@ -94,7 +94,7 @@ def test_a_lost_fold_is_lost_and_not_failed(plan: Plan) -> None:
 
 
 def test_a_trial_that_is_lost_before_anything_came_in_ends_as_it_starts(plan: Plan) -> None:
-    draft = PartialRecord(plan.trials[0], plan.n_folds)
+    draft = PartialRecord(plan.trials[0], plan.work.units)
     before = time.time()
     draft.lose(0, "the worker died")
     draft.lose(1, "another one died")
@@ -104,7 +104,7 @@ def test_a_trial_that_is_lost_before_anything_came_in_ends_as_it_starts(plan: Pl
 
 
 def test_the_first_error_counts(plan: Plan) -> None:
-    draft = PartialRecord(plan.trials[0], plan.n_folds)
+    draft = PartialRecord(plan.trials[0], plan.work.units)
     for fold in (2, 0):
         draft.add(result(plan, fold, stages=(), error=f"ValueError: {fold}", trace=f"trace {fold}"))
     found = make_record(draft, plan)
@@ -112,7 +112,7 @@ def test_the_first_error_counts(plan: Plan) -> None:
 
 
 def test_records_are_read_back_to_the_last_digit(plan: Plan) -> None:
-    draft = PartialRecord(plan.trials[0], plan.n_folds)
+    draft = PartialRecord(plan.trials[0], plan.work.units)
     for fold in range(3):
         draft.add(result(plan, fold))
     record = make_record(draft, plan)
@@ -129,7 +129,7 @@ def test_finals_are_read_back_and_older_ones_too() -> None:
 def test_records_of_earlier_plans_get_their_place_in_this_one(plan: Plan) -> None:
     records = []
     for trial in reversed(plan.trials):
-        draft = PartialRecord(trial, 0, started=1.0, ended=2.0)
+        draft = PartialRecord(trial, (), started=1.0, ended=2.0)
         records.append(make_record(draft, plan))
     moved = [read_record(record_json(r).replace(f'"index": {r.index}', '"index": 99')) for r in records]
     assert [r.trial_key for r in renumber(moved, plan.trials)] == [trial.key for trial in plan.trials]

@@ -20,7 +20,8 @@ from runcard.keyed import is_keyed_by_label
 from runcard.plan.draw import Trial
 from runcard.plan.plan import Plan
 from runcard.search.sampling import ends_of
-from runcard.search.space import EXPONENTS, Distribution, is_by_label
+from runcard.search.space import Distribution, is_by_label
+from runcard.tabular.work import tabular
 from runcard.yaml import Path as KeyPath
 from runcard.yaml import resolve_plain
 
@@ -52,7 +53,7 @@ def check_estimators(plan: Plan) -> dict[str, str]:
 def _worth_building(plan: Plan) -> Iterator[Trial]:
     """Give the probes, and every trial of the project's own models, whose functions may refuse any combination."""
     yield from plan.probes
-    own = {name for name, spec in plan.specs.items() if spec.registered is not None}
+    own = {name for name, spec in tabular(plan).specs.items() if spec.registered is not None}
     probed = {trial.key for trial in plan.probes}
     yield from (trial for trial in plan.trials if trial.model in own and trial.key not in probed)
 
@@ -72,7 +73,7 @@ class _Found:
     def look_at(self, trial: Trial) -> None:
         """Build a trial's estimator."""
         try:
-            estimator = self._plan.estimator(trial.model, trial.params)
+            estimator = tabular(self._plan).estimator(trial.model, trial.params)
         except errors.HyperparameterRejected as error:
             error.where = self._plan.card.where("models", trial.entry, "name")
             self._first = self._first or error
@@ -117,7 +118,7 @@ def _is_wrong_alone(plan: Plan, trial: Trial, name: str) -> bool:
 
 def _problem_of(plan: Plan, model: str, params: Mapping[str, Any]) -> str | None:
     try:
-        return check_values(plan.estimator(model, params))
+        return check_values(tabular(plan).estimator(model, params))
     except errors.HyperparameterRejected as error:
         return error.why
 
@@ -156,13 +157,13 @@ def _strange_labels(plan: Plan) -> Iterator[errors.RuncardError]:
     """Find keys of weights that are no classes of the target, and weights that are no numbers."""
     for index, model in enumerate(plan.card.models):
         for name, raw in model.params.items():
-            if not is_keyed_by_label(name) or not plan.target.classes:
+            if not is_keyed_by_label(name) or not tabular(plan).target.classes:
                 continue
             for path, weights in _mappings(raw, name, ("models", index, "params", name)):
                 for key, weight in weights.items():
                     where = plan.card.where(*path, key)
-                    if not any(_is_same(key, label) for label in plan.target.classes):
-                        yield _no_class(plan.target, name, key, where)
+                    if not any(_is_same(key, label) for label in tabular(plan).target.classes):
+                        yield _no_class(tabular(plan).target, name, key, where)
                     elif isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < inf:
                         yield errors.HyperparameterRejected(
                             f"`{name}` weighs `{_spelt(key)}` by `{weight}`",
@@ -227,24 +228,6 @@ def _impossible_metrics(plan: Plan, trial: Trial, estimator: Any) -> list[errors
             why=f"it has no {_NEEDED[metric.needs]}{shown}",
             hint="remove the metric or the model, or choose a model (or a hyperparameter) with probabilities",
         )
-        for index, metric in enumerate(plan.metrics)
+        for index, metric in enumerate(tabular(plan).metrics)
         if not can_give(estimator, metric.needs)
     ]
-
-
-def find_doubts(card: Card) -> Iterator[str]:
-    """Find bounds that are taken for exponents of e and look like the values themselves."""
-    for index, model in enumerate(card.models):
-        for name, parameter in model.space.items():
-            if (
-                not isinstance(parameter, Distribution)
-                or parameter.name not in EXPONENTS
-                or parameter.shape["min"] <= 0
-            ):
-                continue
-            low, high = ends_of(parameter)
-            where = card.where("models", index, "params", name)
-            yield (
-                f"{where}: the bounds of `{parameter.name}` are exponents of e: it draws from {low:.4g} to {high:.4g}; "
-                f"`{parameter.name}_values` takes the values themselves"
-            )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from runcard.data.split import Split
 from runcard.data.target import Target
-from runcard.plan.featureset import FeatureSet
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,15 +34,15 @@ class Copies:
         return f"of {self.n_test:,} test rows, {' and '.join(part for part in (whole, others) if part)}"
 
 
-def count_copies(frame: pd.DataFrame, sets: Iterable[FeatureSet], target: Target, split: Split) -> Copies:
-    """Count the test rows that are copies of training rows, by the feature set that sees most of them as such."""
+def count_copies(frame: pd.DataFrame, sets: Iterable[tuple[str, ...]], target: Target, split: Split) -> Copies:
+    """Count the test rows that are copies of training rows, by the set of columns that sees most of them as such."""
     import numpy as np
 
     if not len(split.test):
         return Copies(0, 0, 0)
     truth = _hashed(target.values)
     found = [Copies(len(split.test), 0, 0)]
-    for columns in {features.columns for features in sets}:
+    for columns in sets:
         features = np.zeros(len(frame), dtype=np.uint64)
         for name in columns:
             features = features * np.uint64(31) + _hashed(frame[name])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runcard.card import load_card
-from runcard.plan import find_doubts
+from runcard.card.doubts import find_doubts
 
 
 def doubts(parameter: dict[str, Any]) -> list[str]:

@@ -67,7 +67,7 @@ def test_an_estimator_gets_the_weights_by_the_labels_of_the_data(
     found = plan(tmp_path, target, weights)
     kept = [trial.params for trial in found.trials]
     assert kept == [as_recorded(params) for params in kept]  # as JSON gives them back
-    built = [found.estimator(trial.model, trial.params).class_weight for trial in found.trials]
+    built = [found.work.estimator(trial.model, trial.params).class_weight for trial in found.trials]
     assert [repr(value) for value in built] == [repr(value) for value in meant]
 
 
@@ -92,7 +92,7 @@ def test_what_is_no_class_is_refused(target: str, weights: str, what: str, hint:
 
 def test_it_holds_for_what_other_packages_call_it(tmp_path: Path) -> None:
     found = plan(tmp_path, "whole", "{1: 5}", "catboost", "class_weights")
-    assert found.estimator(found.trials[0].model, found.trials[0].params).get_params()["class_weights"] == {1: 5}
+    assert found.work.estimator(found.trials[0].model, found.trials[0].params).get_params()["class_weights"] == {1: 5}
 
 
 def test_elsewhere_keys_are_text() -> None:
