@@ -40,14 +40,16 @@ lint: $(DEV) ## ruff, mypy, import-linter, and whether generated files are curre
 	$(BIN)/python scripts/make_estimator_table.py --check
 	$(BIN)/python scripts/make_known_types.py --check
 	$(BIN)/python scripts/make_reference.py --check
+	$(BIN)/python scripts/make_house.py --check
 
 format: $(DEV) ## put the code into ruff's format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-reference: $(DEV) ## regenerate the estimator table and the reference pages
+reference: $(DEV) ## regenerate the estimator table, the reference pages and the picture of the house
 	$(BIN)/python scripts/make_estimator_table.py
 	$(BIN)/python scripts/make_reference.py
+	$(BIN)/python scripts/make_house.py
 
 docs: $(DEV) ## build the documentation into docs/_build/html; warnings are errors
 	$(BIN)/sphinx-build -W --keep-going -n -q -b html docs docs/_build/html
