@@ -101,6 +101,18 @@ def test_a_local_version_is_no_requirement(tmp_path, monkeypatch):
     assert "local-thing==2.3" in requirements_for({"local_thing"})
 
 
+def test_a_package_that_is_installed_meanwhile_is_known(tmp_path, monkeypatch):
+    """Reading what all packages hold is remembered, until one comes or goes."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for number, name in enumerate(("one", "other")):
+        assert not any(line.startswith(f"{name}-thing") for line in requirements_for({f"{name}_module"}))
+        about = tmp_path / f"{name}_thing-{number}.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-thing\nVersion: {number}.0\n")
+        (about / "top_level.txt").write_text(f"{name}_module\n")
+        assert f"{name}-thing=={number}.0" in requirements_for({f"{name}_module"})
+
+
 def clipped(table):
     return table
 

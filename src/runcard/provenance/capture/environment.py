@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -169,10 +170,24 @@ def _distributions_of(modules: Iterable[str]) -> set[str]:
             found.add(normalised(name))
         else:
             unknown.append(module)
-    if unknown:  # reads what every installed package holds: some tenths of a second
-        known = importlib.metadata.packages_distributions()
+    if unknown:
+        known = _modules_of_all(_installed_state())
         found.update(normalised(name) for module in unknown for name in known.get(module, ()))
     return found
+
+
+def _installed_state() -> tuple[tuple[str, int], ...]:
+    """Give what changes when a package comes or goes: the folders that hold any, and when they last changed."""
+    folders = [entry for entry in sys.path if os.path.isdir(entry)]
+    marks = (".dist-info", ".egg-info")
+    holding = [folder for folder in folders if any(name.endswith(marks) for name in os.listdir(folder))]
+    return tuple((folder, os.stat(folder).st_mtime_ns) for folder in holding)
+
+
+@functools.lru_cache(maxsize=1)
+def _modules_of_all(state: tuple[tuple[str, int], ...]) -> Mapping[str, list[str]]:
+    """Map each module to the packages that brought it; reading them all takes some tenths of a second."""
+    return importlib.metadata.packages_distributions()
 
 
 def _installed(packages: Iterable[importlib.metadata.Distribution]) -> dict[str, str]:
