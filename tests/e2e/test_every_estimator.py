@@ -20,14 +20,13 @@ from sklearn.utils import all_estimators
 import runcard
 from runcard.catalog.models import find_model, model_names
 from runcard.catalog.registered import Catalog
+from runcard.plan import Bench
 from runcard.project import find_project
 from runcard.replay import judge_outcome
-from runcard.tabular import stage_table
 from runcard.workflow.replay.again import train_again
 from runcard.workflow.replay.reproduce import find_recorded
 from runcard.workflow.resolve import resolve
 from runcard.workflow.run.bench import choose_engine
-from runcard.workflow.run.train import Bench
 
 PAGE = Path(__file__).parents[2] / "docs" / "reproducibility.md"
 NOT_IDENTICAL: dict[tuple[str, str], str] = {}
@@ -107,11 +106,11 @@ def verdicts(path: Path, result: runcard.Result, folder: Path) -> dict[str, str]
     resolved = resolve(path, project=project)
     plan, runs = resolved.plan, dict(zip(result.table["trial_key"], result.table["run_id"], strict=True))
     found = {}
-    stage_table(resolved.table.frame, plan.work.target.values, folder / "table")
+    plan.work.stage(resolved.table, folder)
     with choose_engine(resolved.card, project, workers=1) as engine:
         for trial in plan.trials:
             recorded = find_recorded(runs[trial.key], project)
-            bench = Bench(engine, folder / "table", folder / trial.key, lambda key: None)
+            bench = Bench(engine, folder, folder / trial.key)
             again = train_again(plan, trial, bench, is_finalist=recorded.is_finalist)
             found[trial.model] = again.error or judge_outcome(recorded.account.outcome, again.outcome).verdict
     return found

@@ -16,12 +16,11 @@ import pytest
 from projects import MOODY, write_project
 
 from runcard.engine.base import Later
-from runcard.plan import Plan, Trial
+from runcard.plan import Bench, Plan, Trial
 from runcard.record import Record
 from runcard.tabular import FitTask, stage_table
 from runcard.workflow.resolve import resolve
 from runcard.workflow.run.search import RunningSearch, sweep
-from runcard.workflow.run.train import Bench
 
 MODELS = [
     {"name": "logistic_regression", "params": {"C": {"distribution": "log_uniform_values", "min": 0.001, "max": 10}}},
