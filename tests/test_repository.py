@@ -222,3 +222,16 @@ def test_no_public_name_is_defined_twice():
     assert len(homes) > 500
     assert all(path.startswith("cli/") for path in homes.pop("command"))
     assert {name: paths for name, paths in homes.items() if len(paths) > 1} == {}
+
+
+def test_every_tag_is_written_once() -> None:
+    """Tags are named in `tags.py`; the seals' names are a `Literal`, and some texts that look alike are no tags."""
+    source = ROOT / "src" / "runcard"
+    other = {"runcard.seal", "runcard.seal_end", "runcard.seal_decision"}  # `SealName`
+    other |= {"runcard.lock", "runcard.answer", "runcard.plain", "runcard.tabular"}  # files, streams, modules
+    written = re.compile(r"\"(runcard\.[a-z_]+)\"")
+    paths = [path for path in source.rglob("*.py") if path.name not in ("tags.py", "__init__.py")]
+    found = {path.name: set(written.findall(path.read_text(encoding="utf-8"))) - other for path in paths}
+    assert {name: tags for name, tags in found.items() if tags} == {}
+    tags = written.findall((source / "tags.py").read_text(encoding="utf-8"))
+    assert len(tags) == len(set(tags)) > 50

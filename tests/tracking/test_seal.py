@@ -8,17 +8,7 @@ from typing import Any
 
 import pytest
 
-from runcard.tracking.items import (
-    Artifact,
-    LogItem,
-    MetricValue,
-    ModelFiles,
-    Param,
-    RunLog,
-    RunRow,
-    Tag,
-    TextArtifact,
-)
+from runcard.tracking.items import Artifact, LogItem, MetricValue, ModelFiles, Param, RunLog, RunRow, Tag, TextArtifact
 from runcard.tracking.seal import (
     ENDED,
     content_digest,

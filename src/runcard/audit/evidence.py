@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from runcard.tags import CARD_PATH_TAG
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -133,5 +135,5 @@ class Evidence:
     @property
     def rerun(self) -> str:
         """The command that records it anew."""
-        path = self.tags.get("runcard.card_path", "CARD")
+        path = self.tags.get(CARD_PATH_TAG, "CARD")
         return f"runcard run {shlex.quote(path)}" + (" --fresh" if self.card_run_id else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runcard.audit.evidence import Evidence, Finding, failed, first_line, passed, several, unrecorded
+from runcard.tags import FINALIST_TAG, MODEL_TAG, MODEL_UNSAVED_TAG
 
 _JUDGED = ("identical", "equivalent", "within tolerance")
 
@@ -19,7 +20,7 @@ def seeds(evidence: Evidence) -> Finding:
 
 def hyperparameters(evidence: Evidence) -> Finding:
     """Judge whether the exact values of all hyperparameters are known."""
-    model = evidence.tags.get("runcard.model") or evidence.params.get("model")
+    model = evidence.tags.get(MODEL_TAG) or evidence.params.get("model")
     if evidence.hyperparameters is None:
         if evidence.card_run_id is None and evidence.params:
             n_given = len(evidence.params)
@@ -36,8 +37,8 @@ def kept_model(evidence: Evidence) -> Finding:
     """Judge whether the fitted model is kept and is the one that was saved."""
     kept = evidence.model
     if kept is None:
-        if evidence.tags.get("runcard.finalist") == "true":
-            why = evidence.tags.get("runcard.model_unsaved", "it was scored on the test rows, but not saved")
+        if evidence.tags.get(FINALIST_TAG) == "true":
+            why = evidence.tags.get(MODEL_UNSAVED_TAG, "it was scored on the test rows, but not saved")
             return failed(f"no model: {first_line(why)}", f"{evidence.rerun} --model-format cloudpickle")
         if evidence.card_run_id:
             return failed("no model: this trial was no finalist, and was fitted on folds only", _ALONE)

@@ -13,7 +13,7 @@ from runcard.report.blocks import Block, Excerpt, ReportTable, Text, plain_text
 from runcard.report.cells import as_records
 from runcard.report.ranked import COSTS, RankedRow, ranked_table, say_same_params
 from runcard.report.wording import format_number, times
-from runcard.tracking.items import N_TEST_TAG
+from runcard.tags import N_TEST_TAG
 from runcard.tracking.ranking import MODEL_PARAM, Apart, ComparedRun, RunComparison
 
 TIED = "≈"

@@ -16,9 +16,6 @@ from runcard.promotion import Promotion, event_digest
 LEDGER = "runcard-ledger"
 """The experiment that the ledger is kept in, one run an event."""
 
-SIGNATURE_TAG = "runcard.signature"
-"""Of an event's run, and of a model version."""
-
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:

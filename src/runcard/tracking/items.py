@@ -16,62 +16,29 @@ from math import isfinite, isnan
 from pathlib import Path
 from typing import Literal, Protocol, Self
 
-RECORD_TAG = "runcard.record"
-"""Tag that says which record a run was written from; it makes runs findable after a crash."""
-
-KIND_TAG = "runcard.kind"
-"""Tag that tells the run of a card from the run of a trial."""
+from runcard.tags import (
+    NON_FINITE_TAG,
+    OUR_TAGS,
+)
 
 PARAM_LIMIT = 6000
 """Longest parameter value MLflow keeps, in characters."""
-
 TAG_LIMIT = 8000
 """Longest tag value MLflow keeps, in characters."""
-
 NAME_LIMIT = 250
 """Longest name of a run that every database of MLflow's keeps, in characters."""
-
 SCHEMA_LIMIT = 1_000_000
 """Longest schema of a dataset, in characters; MLflow takes some more."""
-
-N_TEST_TAG = "runcard.n_test"
-"""How many rows a card keeps for the test."""
-NON_FINITE_TAG = "runcard.non_finite"
-MISSING_TAG = "runcard.missing"
-"""Which metrics a trial has no scores of -> why."""
 MISSING_FILE = "missing_metrics.json"
-TEST_MISSING_TAG = "runcard.test_missing"
 TEST_MISSING_FILE = "test_missing_metrics.json"
 PARAMS_FILE = "params.json"
 METRICS_FILE = "non_finite_metrics.json"
-
-OUR_TAGS = "runcard."
-"""How the names of runcard's tags begin."""
-
-EXACT_PARAMS_TAG = "runcard.params"
-"""Tag with a trial's hyperparameters as JSON: as parameters, `10` and `"10"` look alike."""
 EXACT_PARAMS_FILE = "exact_params.json"
-OUTPUTS_TAG = "runcard.outputs"
-"""Tag with the digests of what a trial's model said on each fold, as JSON."""
 OUTPUTS_FILE = "outputs.json"
-TEST_ERROR_TAG = "runcard.test_error"
-"""Tag of a finalist that could not be trained on all training rows or scored on the test rows: why, for good."""
-TEST_OUTPUTS_TAG = "runcard.test_outputs"
-
-REPLAY_OF_TAG = "runcard.replay_of"
-"""Tag of a replay: the id of the run that was run again."""
-VERDICT_TAG = "runcard.verdict"
-
-DECISION_TAG = "runcard.decision"
-"""On a card's run: whether a trial was chosen, and in `runcard.decision_run` which; on a trial's run: that it was."""
 DECISION_FILE = "decision.json"
-
 PARENT_TAG = "mlflow.parentRunId"
 """MLflow's own tag for the run that a run belongs to."""
-
-PROTOCOL_TAG = "runcard.protocol"
 MOST_STRAYS = 100
-
 RunKind = Literal["card", "trial", "replay"]
 RunStatus = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 SealName = Literal["runcard.seal", "runcard.seal_end", "runcard.seal_decision"]

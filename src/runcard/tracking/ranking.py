@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from runcard import errors
 from runcard.comparison import Beside, set_beside, shared_ranks
-from runcard.tracking.items import OUR_TAGS, RunRanking, RunRow
+from runcard.tags import OUR_TAGS
+from runcard.tracking.items import RunRanking, RunRow
 
 MODEL_PARAM = "model"
 

@@ -16,21 +16,48 @@ from runcard.provenance.capture.modules import text_digest
 from runcard.record import FinalRecord, Record
 from runcard.redact import redact
 from runcard.stats import deviation
+from runcard.tags import (
+    CARD_DIGEST_TAG,
+    CARD_PATH_TAG,
+    DECISION_TAG,
+    ERROR_TAG,
+    EXACT_PARAMS_TAG,
+    FEATURES_TAG,
+    FINALIST_TAG,
+    GREATER_IS_BETTER_TAG,
+    IMPOSSIBLE_TAG,
+    INDEX_TAG,
+    METRICS_TAG,
+    MISSING_TAG,
+    MODEL_DIGEST_TAG,
+    MODEL_TAG,
+    MODEL_UNSAVED_TAG,
+    N_TEST_TAG,
+    OUR_TAGS,
+    OUTPUTS_TAG,
+    PARTS_TAG,
+    PLAN_TAG,
+    PRIMARY_TAG,
+    PROTOCOL_TAG,
+    SELECTION_TAG,
+    STOPPED_AT_TAG,
+    TASK_TAG,
+    TEST_ERROR_TAG,
+    TEST_LOST_TAG,
+    TEST_MISSING_TAG,
+    TEST_OUTPUTS_TAG,
+    TEST_SHARE_TAG,
+    TRIAL_KEY_TAG,
+    VERSION_TAG,
+    WARNINGS_TAG,
+)
 from runcard.tokens import REMOVED, find_secret
 from runcard.tracking.items import (
     DECISION_FILE,
-    DECISION_TAG,
     EXACT_PARAMS_FILE,
-    EXACT_PARAMS_TAG,
     MISSING_FILE,
-    MISSING_TAG,
-    N_TEST_TAG,
     OUTPUTS_FILE,
-    OUTPUTS_TAG,
-    TEST_ERROR_TAG,
     TEST_MISSING_FILE,
-    TEST_MISSING_TAG,
-    TEST_OUTPUTS_TAG,
     Artifact,
     DatasetInput,
     Distinction,
@@ -78,19 +105,19 @@ def opened_log(execution: Execution) -> RunLog:
         **execution.tags,
         **execution.provenance.get("mlflow_tags", {}),
         "mlflow.note.content": words,
-        "runcard.plan": execution.plan_hash,
-        "runcard.protocol": execution.protocol,
-        "runcard.primary": str(execution.plan["primary"]),
-        "runcard.greater_is_better": str(execution.plan["greater_is_better"]).lower(),
-        "runcard.task": str(execution.plan.get("task", "")),
+        PLAN_TAG: execution.plan_hash,
+        PROTOCOL_TAG: execution.protocol,
+        PRIMARY_TAG: str(execution.plan["primary"]),
+        GREATER_IS_BETTER_TAG: str(execution.plan["greater_is_better"]).lower(),
+        TASK_TAG: str(execution.plan.get("task", "")),
         N_TEST_TAG: str(execution.plan.get("split", {}).get("n_test", 0)),
-        "runcard.parts": json.dumps(execution.plan["parts"]),
-        "runcard.test_share": json.dumps(execution.plan["test_share"]),
-        "runcard.selection": json.dumps(execution.plan["selection"]),
-        "runcard.metrics": json.dumps(execution.plan["directions"]),
-        "runcard.version": str(execution.provenance.get("runcard", "")),
-        "runcard.card_digest": text_digest(execution.card),
-        "runcard.card_path": str(execution.provenance.get("card_path", "")),
+        PARTS_TAG: json.dumps(execution.plan["parts"]),
+        TEST_SHARE_TAG: json.dumps(execution.plan["test_share"]),
+        SELECTION_TAG: json.dumps(execution.plan["selection"]),
+        METRICS_TAG: json.dumps(execution.plan["directions"]),
+        VERSION_TAG: str(execution.provenance.get("runcard", "")),
+        CARD_DIGEST_TAG: text_digest(execution.card),
+        CARD_PATH_TAG: str(execution.provenance.get("card_path", "")),
     }
     items: tuple[LogItem, ...] = (*_tags(tags), TextArtifact(execution.card, "card.yaml"))
     return _card_log(execution, items, "RUNNING")
@@ -101,7 +128,7 @@ def closed_log(execution: Execution, folder: Path, chosen_run_id: str | None) ->
     summary = execution.summary
     at = _end_ms(execution)
     items: list[LogItem] = [
-        *_tags({f"runcard.{name}": str(value) for name, value in summary.get("tags", {}).items()}),
+        *_tags({f"{OUR_TAGS}{name}": str(value) for name, value in summary.get("tags", {}).items()}),
         *safe_metrics([MetricValue(name, float(value), 0, at) for name, value in summary.get("metrics", {}).items()]),
         TextArtifact(json.dumps(execution.plan, indent=2, default=str), PLAN_FILE),
         *([_dataset(execution.plan, "training")] if "data" in execution.plan else []),
@@ -165,11 +192,11 @@ def final_log(final: FinalRecord, record: Record, experiment: str, parent_run_id
     has_model = (folder / MODEL_FOLDER).is_dir()
     at = max(log.started_ms, _end_ms(final))
     found = {
-        "runcard.finalist": "true",
-        "runcard.test_lost" if final.may_pass else TEST_ERROR_TAG: final.error,
-        "runcard.model_unsaved": final.unsaved,
+        FINALIST_TAG: "true",
+        TEST_LOST_TAG if final.may_pass else TEST_ERROR_TAG: final.error,
+        MODEL_UNSAVED_TAG: final.unsaved,
         TEST_OUTPUTS_TAG: final.outputs,
-        "runcard.model_digest": model_digest(folder / MODEL_FOLDER) if has_model else None,
+        MODEL_DIGEST_TAG: model_digest(folder / MODEL_FOLDER) if has_model else None,
     }
     tags = {name: text for name, text in found.items() if text}
     scores = tuple(MetricValue(f"test_{name}", value, 0, at) for name, value in final.scores.items())
@@ -231,20 +258,20 @@ def _dataset(plan: Mapping[str, Any], context: str) -> DatasetInput:
 
 def _trial_tags(record: Record) -> dict[str, str]:
     tags = {
-        "runcard.trial_key": record.trial_key,
-        "runcard.protocol": record.protocol,
-        "runcard.model": record.model,
-        "runcard.features": record.features,
-        "runcard.index": str(record.index),
+        TRIAL_KEY_TAG: record.trial_key,
+        PROTOCOL_TAG: record.protocol,
+        MODEL_TAG: record.model,
+        FEATURES_TAG: record.features,
+        INDEX_TAG: str(record.index),
     }
     if record.error:
-        tags["runcard.error"] = record.error
+        tags[ERROR_TAG] = record.error
     if record.status == "impossible":
-        tags["runcard.impossible"] = "true"
+        tags[IMPOSSIBLE_TAG] = "true"
     if record.stopped_at is not None:
-        tags["runcard.stopped_at"] = str(record.stopped_at)
+        tags[STOPPED_AT_TAG] = str(record.stopped_at)
     if record.warnings:
-        tags["runcard.warnings"] = "\n".join(record.warnings)
+        tags[WARNINGS_TAG] = "\n".join(record.warnings)
     return tags
 
 

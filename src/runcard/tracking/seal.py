@@ -18,14 +18,10 @@ from pathlib import PurePosixPath
 from typing import Any, cast
 
 from runcard.errors import MOST_SHOWN
+from runcard.tags import DECISION_TAG, KIND_TAG, OUR_TAGS, PROTOCOL_TAG, RECORD_TAG
 from runcard.tracking.items import (
     DECISION_FILE,
-    DECISION_TAG,
-    KIND_TAG,
-    OUR_TAGS,
     PARENT_TAG,
-    PROTOCOL_TAG,
-    RECORD_TAG,
     TAG_LIMIT,
     Artifact,
     DatasetInput,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from runcard.promotion import version_text
+from runcard.tags import MODEL_DIGEST_TAG
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class ModelVersion:
     @property
     def digest(self) -> str | None:
         """What its files must hash to; None for one that runcard did not register."""
-        return self.tags.get("runcard.model_digest")
+        return self.tags.get(MODEL_DIGEST_TAG)
 
     @property
     def text(self) -> str:

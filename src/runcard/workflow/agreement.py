@@ -11,6 +11,7 @@ from runcard import errors
 from runcard.data.splitfile import NAME as SPLIT_FILE
 from runcard.project import Project
 from runcard.redact import redact
+from runcard.tags import MODEL_DIGEST_TAG
 from runcard.tracking.backends import open_reader
 from runcard.tracking.items import (
     DECISION_FILE,
@@ -161,7 +162,7 @@ def require_trial(run: RunRow, card: RunRow, project: Project) -> None:
 
 def unlike_model(row: RunRow, project: Project) -> str | None:
     """Tell if the files of a run's model are not those that were saved; a model that is gone is not altered."""
-    digest = row.tags.get("runcard.model_digest")
+    digest = row.tags.get(MODEL_DIGEST_TAG)
     if digest is None:
         return None
     from runcard.tracking.mlflow import MlflowDetails

@@ -13,18 +13,18 @@ from runcard.data.lockfile import read_lock
 from runcard.names import CardRef, DatasetRef, ExperimentRef, Ref, RunRef, VersionRef, begins_an_id, parse_name
 from runcard.project import CARD_FOLDER, Project
 from runcard.redact import redact
-from runcard.tracking.addresses import sqlite_file, unknown_experiment
-from runcard.tracking.backends import open_reader
-from runcard.tracking.items import (
+from runcard.tags import (
     DECISION_TAG,
+    FINALIST_TAG,
+    GREATER_IS_BETTER_TAG,
     KIND_TAG,
-    PARENT_TAG,
+    PRIMARY_TAG,
     PROTOCOL_TAG,
     REPLAY_OF_TAG,
-    RunReader,
-    RunRow,
-    RunScope,
 )
+from runcard.tracking.addresses import sqlite_file, unknown_experiment
+from runcard.tracking.backends import open_reader
+from runcard.tracking.items import PARENT_TAG, RunReader, RunRow, RunScope
 from runcard.tracking.versions import ModelVersion
 from runcard.workflow.agreement import require_agreement
 
@@ -139,7 +139,7 @@ def trial_of(card: RunRow, reader: RunReader, project: Project) -> Subject | Non
         if run is None:
             raise _deleted(f"the chosen trial of `{card.name}`", chosen, project)
         return Subject(run, card, f"the chosen trial of {card.name}")
-    finalists = [row for row in _ranked(card, reader) if "runcard.finalist" in row.tags]
+    finalists = [row for row in _ranked(card, reader) if FINALIST_TAG in row.tags]
     if not finalists:
         return None
     return Subject(finalists[0], card, f"the best finalist of {card.name}, of which none was chosen")
@@ -275,9 +275,9 @@ def _latest_card(experiment: str, reader: RunReader, project: Project) -> RunRow
 
 def _ranked(card: RunRow, reader: RunReader) -> tuple[RunRow, ...]:
     """Rank the trials of a card's run; those of its protocol, where it took them over from another run."""
-    primary, protocol = card.tags.get("runcard.primary", ""), card.tags.get(PROTOCOL_TAG)
+    primary, protocol = card.tags.get(PRIMARY_TAG, ""), card.tags.get(PROTOCOL_TAG)
     scope = RunScope((card.experiment,), protocol=protocol)
-    greater = card.tags.get("runcard.greater_is_better") != "false"
+    greater = card.tags.get(GREATER_IS_BETTER_TAG) != "false"
     for metric in (f"cv_{primary}_mean", f"test_{primary}"):
         found = reader.rank_runs(scope, metric, greater_is_better=greater, limit=None)
         if found.n_ranked:

@@ -22,9 +22,10 @@ from runcard import errors
 from runcard.bounds import MOST_TEXT_BYTES
 from runcard.promotion import Promotion, event_text, promotion_json, read_promotion
 from runcard.redact import redact
+from runcard.tags import AFTER_TAG, EVENT_TAG, KIND_TAG, OUR_TAGS, OWNER_TAG, SIGNATURE_TAG, VOID_TAG
 from runcard.tracking import addresses
-from runcard.tracking.entries import LEDGER, SIGNATURE_TAG, LedgerEntry, linked, this_process
-from runcard.tracking.items import KIND_TAG, NAME_LIMIT, TAG_LIMIT, storable
+from runcard.tracking.entries import LEDGER, LedgerEntry, linked, this_process
+from runcard.tracking.items import NAME_LIMIT, TAG_LIMIT, storable
 from runcard.tracking.mlflow.answers import pages_of
 from runcard.tracking.mlflow.connection import PAGE, Connection
 from runcard.tracking.mlflow.downloads import download
@@ -38,10 +39,6 @@ BEFORE = "before"
 """The parameter of an event that holds the digest of the event before it."""
 DIGEST = "digest"
 """The parameter of an event that holds its own digest."""
-AFTER_TAG = "runcard.after"
-EVENT_TAG = "runcard.event"
-OWNER_TAG = "runcard.process"
-VOID_TAG = "runcard.void"
 FIRST = "first"
 Sign = Callable[[str], str]
 """Gives the signature of a text, empty for none."""
@@ -229,7 +226,7 @@ class MlflowLedger(Connection):
         from mlflow.entities import RunTag
 
         text = promotion_json(promotion)
-        tags = {f"runcard.{name}": value for name, value in _shown(promotion).items() if value}
+        tags = {f"{OUR_TAGS}{name}": value for name, value in _shown(promotion).items() if value}
         tags |= {"mlflow.runName": str(promotion)[:NAME_LIMIT]} | ({EVENT_TAG: text} if len(text) <= TAG_LIMIT else {})
         self.client.log_batch(event_id, tags=[RunTag(name, value) for name, value in tags.items()])
         with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
@@ -269,7 +266,7 @@ class MlflowLedger(Connection):
         if run.info.lifecycle_stage != "active":
             found.append(f"{entry} was deleted")
         if entry.is_finished and entry.is_chained:
-            shown = {f"runcard.{name}": value for name, value in _shown(entry.promotion).items()}
+            shown = {f"{OUR_TAGS}{name}": value for name, value in _shown(entry.promotion).items()}
             edited = [name for name, value in shown.items() if run.data.tags.get(name, "") != value]
             if edited:
                 found.append(f"the tags of {entry} were edited: {errors.listing(edited)}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runcard.bounds import MOST_TEXT_BYTES
+from runcard.tags import MODEL_DIGEST_TAG
 from runcard.tracking import seal
 from runcard.tracking.items import PARENT_TAG
 from runcard.tracking.mlflow.downloads import download
@@ -30,7 +31,7 @@ def read_origin(registry: MlflowRegistry, version: ModelVersion) -> ModelOrigin:
         parent = _run(registry.client, tags.get(PARENT_TAG))
         card = _card(registry.client, parent) if parent else None
         return ModelOrigin(
-            digest=version.digest or tags.get("runcard.model_digest"),
+            digest=version.digest or tags.get(MODEL_DIGEST_TAG),
             card=card,
             altered=(*_altered(run, {}), *_altered(parent, {_CARD: None if card is None else card.encode()})),
         )

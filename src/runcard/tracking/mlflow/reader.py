@@ -10,19 +10,9 @@ from typing import TYPE_CHECKING
 
 from runcard.bounds import MOST_RECORD_BYTES
 from runcard.names import begins_an_id
+from runcard.tags import KIND_TAG, OUR_TAGS, PROTOCOL_TAG, REPLAY_OF_TAG
 from runcard.tracking import addresses
-from runcard.tracking.items import (
-    KIND_TAG,
-    MOST_STRAYS,
-    OUR_TAGS,
-    PROTOCOL_TAG,
-    REPLAY_OF_TAG,
-    RunKind,
-    RunRanking,
-    RunRow,
-    RunScope,
-    ours,
-)
+from runcard.tracking.items import MOST_STRAYS, RunKind, RunRanking, RunRow, RunScope, ours
 from runcard.tracking.judged import judge_server
 from runcard.tracking.mlflow import tables
 from runcard.tracking.mlflow.answers import pages_of

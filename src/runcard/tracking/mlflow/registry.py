@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from runcard import errors
 from runcard.names import VersionRef
 from runcard.redact import redact
+from runcard.tags import MODEL_UNSAVED_TAG
 from runcard.tracking import addresses
 from runcard.tracking.items import storable
 from runcard.tracking.mlflow.answers import pages_of
@@ -155,7 +156,7 @@ class MlflowRegistry(Connection):
         ready = [model for model in found if str(model.status) == "READY"]
         if ready:
             return ready[0]
-        unsaved = run.data.tags.get("runcard.model_unsaved")
+        unsaved = run.data.tags.get(MODEL_UNSAVED_TAG)
         raise errors.ModelMissing(
             f"the run {run_id} has no model that could be registered",
             where=redact(self.uri),

@@ -14,18 +14,9 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import sqlalchemy as sa
 
 from runcard.names import begins_an_id
+from runcard.tags import KIND_TAG, OUR_TAGS, PROTOCOL_TAG, REPLAY_OF_TAG
 from runcard.tracking import addresses
-from runcard.tracking.items import (
-    KIND_TAG,
-    MOST_STRAYS,
-    OUR_TAGS,
-    PARENT_TAG,
-    PROTOCOL_TAG,
-    REPLAY_OF_TAG,
-    RunRanking,
-    RunRow,
-    RunScope,
-)
+from runcard.tracking.items import MOST_STRAYS, PARENT_TAG, RunRanking, RunRow, RunScope
 from runcard.tracking.mlflow.filters import parse_filter
 from runcard.tracking.moved import bring_up_to_date
 

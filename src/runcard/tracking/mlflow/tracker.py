@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from runcard import errors
 from runcard.redact import redact
+from runcard.tags import KIND_TAG, RECORD_TAG
 from runcard.tracking import addresses, seal
 from runcard.tracking.items import (
-    KIND_TAG,
-    RECORD_TAG,
     Artifact,
     DatasetInput,
     Distinction,

@@ -12,7 +12,8 @@ from runcard.plan import Plan
 from runcard.record import FinalRecord, Record
 from runcard.report.wording import parameters, varying_params
 from runcard.stats import deviation
-from runcard.tracking.items import TEST_ERROR_TAG, RunRow
+from runcard.tags import IMPOSSIBLE_TAG, STOPPED_AT_TAG, TEST_ERROR_TAG, TRIAL_KEY_TAG
+from runcard.tracking.items import RunRow
 
 
 def decide_by_plan(
@@ -40,7 +41,7 @@ def decide_by_plan(
 def failed_in(rows: Iterable[RunRow], metric: str) -> dict[str, str]:
     """Say of trials in MLflow that failed as finalists for good, by the id of their candidate, why."""
     failed = (row for row in rows if TEST_ERROR_TAG in row.tags and f"test_{metric}" not in row.metrics)
-    return {row.tags.get("runcard.trial_key", row.run_id): row.tags[TEST_ERROR_TAG] for row in failed}
+    return {row.tags.get(TRIAL_KEY_TAG, row.run_id): row.tags[TEST_ERROR_TAG] for row in failed}
 
 
 def label_of(record: Record) -> str:
@@ -58,7 +59,7 @@ def candidates_in(rows: Sequence[RunRow], key: str, folds: Mapping[str, tuple[fl
     varying = varying_params(params)
     return [
         Candidate(
-            id=row.tags.get("runcard.trial_key", row.run_id),
+            id=row.tags.get(TRIAL_KEY_TAG, row.run_id),
             label=_label(row.params.get("model", row.name), given, varying),
             value=row.metrics[key],
             folds=folds.get(row.run_id),
@@ -84,9 +85,9 @@ def missing_in(rows: Iterable[RunRow]) -> dict[str, int]:
 
 
 def _word(row: RunRow) -> str:
-    if "runcard.impossible" in row.tags:
+    if IMPOSSIBLE_TAG in row.tags:
         return "impossible"
-    return "stopped" if "runcard.stopped_at" in row.tags else row.status.lower()
+    return "stopped" if STOPPED_AT_TAG in row.tags else row.status.lower()
 
 
 def _from_standing(standing: Standing, metric: str, varying: Sequence[str]) -> Candidate:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from runcard import errors
 from runcard.project import Project
 from runcard.redact import redact
-from runcard.tracking.items import KIND_TAG, OUR_TAGS, PARENT_TAG, PROTOCOL_TAG, RunReader, RunRow, RunScope
+from runcard.tags import KIND_TAG, OUR_TAGS, PROTOCOL_TAG
+from runcard.tracking.items import PARENT_TAG, RunReader, RunRow, RunScope
 from runcard.workflow.refs import Meant, find, only_card, run_of_id
 
 _PARTS = {

@@ -13,8 +13,9 @@ from runcard import errors
 from runcard.catalog.metrics import direction_of
 from runcard.catalog.registered import Catalog, collect
 from runcard.project import Project, find_project, import_modules
+from runcard.tags import OUR_TAGS, PROTOCOL_TAG
 from runcard.tracking.backends import open_reader
-from runcard.tracking.items import OUR_TAGS, PROTOCOL_TAG, RunReader, RunRow
+from runcard.tracking.items import RunReader, RunRow
 from runcard.tracking.ranking import RunComparison, Yardstick, compare_ranking
 from runcard.workflow.agreement import Agreed, rank_agreed, read_fold_scores, require_agreement
 from runcard.workflow.choose.comparable import Chosen, choose_runs, require_one_protocol

@@ -17,8 +17,21 @@ from runcard.decision import Decision, FinalScore, check_choice, decide, nothing
 from runcard.plan import Choice, Constraint, read_choice, short_name
 from runcard.project import Project
 from runcard.redact import redact
+from runcard.tags import (
+    GREATER_IS_BETTER_TAG,
+    KIND_TAG,
+    METRICS_TAG,
+    N_TEST_TAG,
+    PRIMARY_TAG,
+    PROTOCOL_TAG,
+    SELECTION_TAG,
+    TEST_COPIES_TAG,
+    TEST_OPENINGS_TAG,
+    TEST_SHARE_TAG,
+    TRIAL_KEY_TAG,
+)
 from runcard.tracking.backends import connect, open_reader
-from runcard.tracking.items import KIND_TAG, N_TEST_TAG, PROTOCOL_TAG, RunRow, RunScope, Tracker
+from runcard.tracking.items import RunRow, RunScope, Tracker
 from runcard.tracking.ranking import Apart, index_of
 from runcard.tracking.records import decision_items, distinction
 from runcard.workflow.agreement import altered, part, require_agreement, strays
@@ -174,7 +187,7 @@ def _trials(rows: Sequence[RunRow], protocol: str | None) -> list[RunRow]:
     latest: dict[str, RunRow] = {}
     for row in rows:  # newest first
         if row.tags.get(PROTOCOL_TAG) == protocol:
-            latest.setdefault(row.tags.get("runcard.trial_key", row.run_id), row)
+            latest.setdefault(row.tags.get(TRIAL_KEY_TAG, row.run_id), row)
     return sorted(latest.values(), key=index_of)
 
 
@@ -182,7 +195,7 @@ def _choice_of(run: RunRow, card: Card | None) -> Choice:
     """Take the choice from the card, its metrics under the names they were recorded by; else from the run."""
     recorded = _directions(run)
     if card is None:
-        return read_choice(json.loads(run.tags.get("runcard.selection", "{}")))
+        return read_choice(json.loads(run.tags.get(SELECTION_TAG, "{}")))
     given = card.selection
     return read_choice(
         {
@@ -208,7 +221,7 @@ def _decide(
     project: Project,
 ) -> tuple[Decision, tuple[Apart, ...]]:
     directions = _directions(run)
-    primary = run.tags.get("runcard.primary", "")
+    primary = run.tags.get(PRIMARY_TAG, "")
     metric = _recorded(wish.metric, directions) if wish.metric else primary
     if metric not in directions:
         raise _unknown_metric(metric, directions)
@@ -225,7 +238,7 @@ def _decide(
         raise _nothing_to_choose(rows, apart, metric, project)
     choice = _checked(choice, directions)
     check_choice(candidates, choice)
-    share = json.loads(run.tags.get("runcard.test_share", "null"))
+    share = json.loads(run.tags.get(TEST_SHARE_TAG, "null"))
     decision = decide(
         candidates,
         choice,
@@ -254,9 +267,9 @@ def _checked(choice: Choice, directions: Mapping[str, bool]) -> Choice:
 
 def _directions(run: RunRow) -> dict[str, bool]:
     """Tell of each metric of a card's run whether greater is better; the primary one first."""
-    primary = run.tags.get("runcard.primary", "")
-    first = {primary: run.tags.get("runcard.greater_is_better", "true") == "true"}
-    told: Mapping[str, bool] = json.loads(run.tags.get("runcard.metrics", "{}"))
+    primary = run.tags.get(PRIMARY_TAG, "")
+    first = {primary: run.tags.get(GREATER_IS_BETTER_TAG, "true") == "true"}
+    told: Mapping[str, bool] = json.loads(run.tags.get(METRICS_TAG, "{}"))
     return {**first, **told}
 
 
@@ -264,8 +277,8 @@ def _test_score(decision: Decision, rows: Sequence[RunRow], run: RunRow) -> Fina
     winner = decision.winner
     row = next((row for row in rows if winner is not None and row.run_id == winner.run_id), None)
     score = row.metrics.get(f"test_{decision.metric}") if row else None
-    openings = run.tags.get("runcard.test_openings")
-    copies = json.loads(run.tags.get("runcard.test_copies", "null"))
+    openings = run.tags.get(TEST_OPENINGS_TAG)
+    copies = json.loads(run.tags.get(TEST_COPIES_TAG, "null"))
     counted = Copies(**copies) if copies else None
     return None if score is None else FinalScore(score, int(openings) if openings else None, counted)
 

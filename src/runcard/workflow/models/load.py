@@ -17,7 +17,7 @@ from runcard.project import Project, import_modules
 from runcard.provenance.signing import Signed, check_signature
 from runcard.redact import redact
 from runcard.tabular import last_line
-from runcard.tracking.entries import SIGNATURE_TAG
+from runcard.tags import SIGNATURE_TAG
 from runcard.tracking.models.description import ModelDescription, describe_model
 from runcard.tracking.models.digest import check_model
 from runcard.tracking.models.owncode import OwnCode

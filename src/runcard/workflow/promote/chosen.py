@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from runcard import errors
 from runcard.redact import redact
-from runcard.tracking.items import DECISION_TAG, N_TEST_TAG, RunRow
+from runcard.tags import (
+    DECISION_RULE_TAG,
+    DECISION_TAG,
+    DECISION_WHY_TAG,
+    N_TEST_TAG,
+    OUR_TAGS,
+    PRIMARY_TAG,
+    SELECTION_TAG,
+)
+from runcard.tracking.items import RunRow
 from runcard.workflow.promote.session import Desk
 from runcard.workflow.refs import find_subject, only_card, trial_of
 
@@ -28,11 +37,11 @@ class ChosenFinalist:
     def decision(self) -> Mapping[str, str]:
         """Say which trial of which card it is."""
         tags = self.run.tags
-        known = {name: tags.get(f"runcard.{name}", "") for name in ("model_digest", "trial_key", "protocol")}
+        known = {name: tags.get(f"{OUR_TAGS}{name}", "") for name in ("model_digest", "trial_key", "protocol")}
         known |= {"card_run": self.card.run_id, "card_run_name": self.card.name, "chosen_as": self.chosen_as}
-        known["rule"] = tags.get("runcard.decision_rule") or self.card.tags.get("runcard.selection", "")
-        known["why"] = tags.get("runcard.decision_why", "")
-        primary = self.card.tags.get("runcard.primary", "")
+        known["rule"] = tags.get(DECISION_RULE_TAG) or self.card.tags.get(SELECTION_TAG, "")
+        known["why"] = tags.get(DECISION_WHY_TAG, "")
+        primary = self.card.tags.get(PRIMARY_TAG, "")
         score = self.run.metrics.get(f"test_{primary}")
         scored = "" if score is None else f", {primary} {score:.4f} on the test rows"
         mean = self.run.metrics.get(f"cv_{primary}_mean")

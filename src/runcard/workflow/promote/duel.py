@@ -19,6 +19,7 @@ from runcard.tabular import last_line, read_rows, stage_table
 from runcard.tabular.conditions import quiet
 from runcard.tabular.outputs import compute_outputs
 from runcard.tabular.work import tabular
+from runcard.tags import PARTS_TAG
 from runcard.tracking.items import RunRow
 from runcard.workflow.resolve import Resolved, resolve
 
@@ -75,7 +76,7 @@ def read_test_rows(project: Project, card: RunRow, text: str, data: str | None, 
     # What counts is what the run had, not what the name is locked as by now.
     resolved = resolve(read_card(text, project=project), project=project, data=data, as_locked=False)
     plan = resolved.plan
-    recorded = json.loads(card.tags.get("runcard.parts", "{}"))
+    recorded = json.loads(card.tags.get(PARTS_TAG, "{}"))
     changed = [name for name in PARTS if plan.parts[name] != recorded.get(name)]
     if changed:
         raise errors.DataChanged(

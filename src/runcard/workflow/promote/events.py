@@ -15,12 +15,12 @@ from runcard import errors
 from runcard.names import VersionRef
 from runcard.promotion import PRODUCTION, Promotion
 from runcard.redact import redact
+from runcard.tags import ARCHIVED_TAG, OUR_TAGS
 from runcard.tracking.entries import LedgerEntry, is_gone
 from runcard.tracking.records import MODEL_FOLDER
 from runcard.workflow.promote.chosen import KEPT
 from runcard.workflow.promote.session import Desk
 
-ARCHIVED_TAG = "runcard.archived"
 PATIENCE_SECONDS = 60.0
 """How long another process may take for an event before it is taken for dead; a request takes 30 s at most."""
 FRESH_SECONDS = 20.0
@@ -123,7 +123,7 @@ def _finished_by_anyone(desk: Desk, entry: LedgerEntry) -> LedgerEntry:
 
 def _make_version(desk: Desk, promotion: Promotion) -> int:
     decision = promotion.decision
-    tags = {f"runcard.{name}": str(decision[name]) for name in KEPT if decision.get(name)}
+    tags = {f"{OUR_TAGS}{name}": str(decision[name]) for name in KEPT if decision.get(name)}
     made = desk.registry.make_version(
         promotion.model,
         promotion.run_id,

@@ -21,7 +21,8 @@ from runcard.promotion import (
     judge_signed,
 )
 from runcard.redact import redact
-from runcard.tracking.items import N_TEST_TAG, PARENT_TAG, VERDICT_TAG, RunRow
+from runcard.tags import CARD_RUN_TAG, ENVIRONMENT_SAME_TAG, FIRST_DIVERGENCE_TAG, N_TEST_TAG, OUR_TAGS, VERDICT_TAG
+from runcard.tracking.items import PARENT_TAG, RunRow
 from runcard.tracking.models.description import describe_model
 from runcard.tracking.models.digest import digest_or_none
 from runcard.tracking.records import PLAN_FILE
@@ -102,7 +103,7 @@ def judge_files(desk: Desk, version: ModelVersion) -> Gate:
 def find_origin(desk: Desk, version: ModelVersion) -> Origin | None:
     """Find the runs that a version came from; None for one that no card was run for."""
     run = origin_of(version, desk.reader)
-    card_id = run and (version.tags.get("runcard.card_run") or run.tags.get(PARENT_TAG))
+    card_id = run and (version.tags.get(CARD_RUN_TAG) or run.tags.get(PARENT_TAG))
     card = run_of_id(card_id, desk.reader) if card_id else None
     if run is None or card is None:
         return None
@@ -115,7 +116,7 @@ def _record(desk: Desk, version: ModelVersion, origin: Origin | None) -> list[Ga
         return []
     found = [*unlike_trial(origin.run, origin.card, desk.reader, desk.project)]
     for name in ("model_digest", "trial_key", "protocol"):
-        ours, theirs = version.tags.get(f"runcard.{name}"), origin.run.tags.get(f"runcard.{name}")
+        ours, theirs = version.tags.get(f"{OUR_TAGS}{name}"), origin.run.tags.get(f"{OUR_TAGS}{name}")
         if ours is not None and ours != theirs:
             found.append(f"{version}: tag `runcard.{name}` is {ours[:12]}, its run says {str(theirs)[:12]}")
     return [Gate("record", "failed", "; ".join(found))] if found else []
@@ -172,10 +173,10 @@ def _reproduced(desk: Desk, version: ModelVersion, origin: Origin | None) -> Gat
         verdict = replay.tags.get(VERDICT_TAG, NOT_COMPARABLE)
         if verdict != NOT_COMPARABLE:
             when = datetime.fromtimestamp(replay.started_ms / 1000, UTC).date().isoformat()
-            elsewhere = "" if replay.tags.get("runcard.environment_same") != "false" else ", in a different environment"
+            elsewhere = "" if replay.tags.get(ENVIRONMENT_SAME_TAG) != "false" else ", in a different environment"
             return judge_reproduced(verdict, f"replay {replay.run_id[:8]} of {when}{elsewhere}")
     if replays:
-        why = replays[0].tags.get("runcard.first_divergence", "").strip()
+        why = replays[0].tags.get(FIRST_DIVERGENCE_TAG, "").strip()
         return judge_reproduced(None, f"not comparable when it was run again ({why}): mend that, then {to_do}")
     return judge_reproduced(None, f"its run was not run again yet: {to_do}")
 

@@ -10,7 +10,7 @@ from runcard.printable import printable_line
 from runcard.project import Project
 from runcard.promotion import EventKind, Gate, Promotion
 from runcard.redact import redact
-from runcard.tracking.entries import SIGNATURE_TAG
+from runcard.tags import OUR_TAGS, SIGNATURE_TAG
 from runcard.tracking.versions import ModelVersion
 from runcard.workflow.promote.chosen import KEPT
 from runcard.workflow.promote.events import complete_events, record_event
@@ -116,7 +116,7 @@ def move(
         alias=alias,
         previous=holder.version if holder else None,
         # Which trial of which card the version is.
-        decision={name: version.tags[f"runcard.{name}"] for name in KEPT if f"runcard.{name}" in version.tags},
+        decision={name: version.tags[f"{OUR_TAGS}{name}"] for name in KEPT if f"{OUR_TAGS}{name}" in version.tags},
         gates=gates,
         reason=redact(reason.strip()),
         **desk.signed(),

@@ -12,6 +12,7 @@ from runcard.project import Project
 from runcard.promotion import event_text
 from runcard.provenance.signing import check_signature
 from runcard.redact import redact
+from runcard.tags import MODEL_DIGEST_TAG
 from runcard.tracking.entries import LedgerEntry
 from runcard.workflow.promote.events import complete_events
 from runcard.workflow.promote.history import moved_by_hand
@@ -86,7 +87,7 @@ def _unlike_registry(desk: Desk, model: str, entries: Sequence[LedgerEntry]) -> 
     registered = {e.promotion.version: e for e in ours if e.promotion.kind == "register" and e.is_finished}
     for number, version in sorted(versions.items()):
         event = registered.get(number)
-        if event is None and "runcard.model_digest" in version.tags:
+        if event is None and MODEL_DIGEST_TAG in version.tags:
             yield f"{version} has no event of its registration: one was taken out, or it was made by hand"
         elif event is not None and event.promotion.run_id != version.run_id:
             yield f"{version} is of the run {version.run_id}, and {event} says {event.promotion.run_id}"

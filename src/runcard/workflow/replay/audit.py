@@ -24,8 +24,16 @@ from runcard.provenance.bundle import read_code
 from runcard.provenance.capture.modules import text_digest
 from runcard.provenance.git import is_pushed
 from runcard.provenance.rebuild.records import is_commit
+from runcard.tags import (
+    CARD_DIGEST_TAG,
+    DETERMINISTIC_TAG,
+    EXACT_PARAMS_TAG,
+    FEATURES_TAG,
+    MODEL_DIGEST_TAG,
+    VERDICT_TAG,
+)
 from runcard.tracking.backends import open_reader
-from runcard.tracking.items import EXACT_PARAMS_FILE, EXACT_PARAMS_TAG, VERDICT_TAG, RunReader, RunRow
+from runcard.tracking.items import EXACT_PARAMS_FILE, RunReader, RunRow
 from runcard.tracking.models.digest import digest_or_none
 from runcard.tracking.runfiles import RunFiles
 from runcard.workflow.agreement import unlike_trial
@@ -86,7 +94,7 @@ class _Gathering:
             tags={**card.tags, **run.tags},
             params=run.params,
             altered=unlike_trial(run, card, self.reader, self.project),
-            card=_card(files.read("card.yaml"), card.tags.get("runcard.card_digest")),
+            card=_card(files.read("card.yaml"), card.tags.get(CARD_DIGEST_TAG)),
             plan=plan,
             parts=parts,
             code_problem=_problem(code, kept),
@@ -94,7 +102,7 @@ class _Gathering:
             hyperparameters=self._hyperparameters(run),
             split=_split(files.read(SPLIT_FILE), plan.get("split") or {}),
             data=self._data(plan, parts.get("data") or {}),
-            feature_set=run.tags.get("runcard.features"),
+            feature_set=run.tags.get(FEATURES_TAG),
             model=self._model(run),
             replays=tuple(map(_replay, self.reader.read_replays(run.run_id))),
         )
@@ -145,7 +153,7 @@ class _Gathering:
         return store.where if "://" in store.where else self.project.shown(Path(store.where))
 
     def _model(self, run: RunRow) -> KeptModel | None:
-        digest = run.tags.get("runcard.model_digest")
+        digest = run.tags.get(MODEL_DIGEST_TAG)
         if digest is None:
             return KeptModel(None, None) if self.details.has_model(run.run_id) else None
         with tempfile.TemporaryDirectory(prefix="runcard-") as place:
@@ -158,7 +166,7 @@ class _Gathering:
 def _replay(row: RunRow) -> RecordedReplay:
     tags = row.tags
     day = datetime.fromtimestamp(row.started_ms / 1000, UTC).date().isoformat()
-    is_deterministic = {"true": True, "false": False}.get(tags.get("runcard.deterministic", ""))
+    is_deterministic = {"true": True, "false": False}.get(tags.get(DETERMINISTIC_TAG, ""))
     return RecordedReplay(row.run_id, tags.get(VERDICT_TAG, "without a verdict"), is_deterministic, day)
 
 

@@ -10,6 +10,7 @@ from runcard.provenance.rebuild.records import is_commit
 from runcard.redact import redact
 from runcard.replay import Account, Difference, RunDiff, Score, diff_accounts, plain_differences
 from runcard.replay.difference import unified
+from runcard.tags import RECORD_TAG
 from runcard.tracking.backends import open_reader
 from runcard.tracking.items import PARENT_TAG, RunReader, RunRow
 from runcard.tracking.runfiles import RunFiles
@@ -20,7 +21,7 @@ from runcard.workflow.replay.recorded import read_account
 _DIFF = ("diff", "--no-color", "--no-ext-diff", "--no-textconv")
 _PATCH = "provenance/diff.patch"
 _MOST_LINES = 2000
-_NO_NEWS = ("mlflow.runName", "mlflow.runColor", "mlflow.log-model.history", "runcard.record", PARENT_TAG)
+_NO_NEWS = ("mlflow.runName", "mlflow.runColor", "mlflow.log-model.history", RECORD_TAG, PARENT_TAG)
 
 
 def diff_runs(first: str, second: str, *, tracking_uri: str | None = None, project: Project | None = None) -> RunDiff:

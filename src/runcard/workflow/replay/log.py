@@ -18,19 +18,22 @@ from runcard.journal import hold_card
 from runcard.printable import in_markdown
 from runcard.project import Project
 from runcard.replay import Replay, kept_at, replay_json
-from runcard.tracking.backends import connect, import_polars_first
-from runcard.tracking.items import (
+from runcard.tags import (
+    CARD_DIGEST_TAG,
+    DETERMINISTIC_TAG,
+    ENVIRONMENT_SAME_TAG,
+    FIRST_DIVERGENCE_TAG,
+    REPLAY_MODE_TAG,
+    REPLAY_OF_CARD_TAG,
     REPLAY_OF_TAG,
+    REPLAY_SANDBOXED_TAG,
+    REPLAY_TRUSTED_TAG,
+    REPLAYED_KEY_TAG,
     VERDICT_TAG,
-    Artifact,
-    LogItem,
-    MetricValue,
-    RunLog,
-    Tag,
-    TextArtifact,
-    Tracker,
-    safe_metrics,
+    WHY_TAG,
 )
+from runcard.tracking.backends import connect, import_polars_first
+from runcard.tracking.items import Artifact, LogItem, MetricValue, RunLog, Tag, TextArtifact, Tracker, safe_metrics
 from runcard.tracking.records import PREDICTIONS_FILE, param_items
 from runcard.workflow.replay.recorded import Recorded
 
@@ -154,17 +157,17 @@ def _tags(left: Left, recorded: Recorded) -> list[Tag]:
     replay = left.replay
     tags = {
         REPLAY_OF_TAG: replay.run_id,
-        "runcard.replay_of_card": replay.card_run_id,
-        "runcard.replay_mode": replay.mode,
-        "runcard.replay_trusted": replay.trusted,
-        "runcard.replay_sandboxed": str(replay.sandboxed).lower(),
+        REPLAY_OF_CARD_TAG: replay.card_run_id,
+        REPLAY_MODE_TAG: replay.mode,
+        REPLAY_TRUSTED_TAG: replay.trusted,
+        REPLAY_SANDBOXED_TAG: str(replay.sandboxed).lower(),
         VERDICT_TAG: replay.verdict,
-        "runcard.environment_same": str(replay.same_environment).lower(),
-        "runcard.deterministic": "" if replay.is_deterministic is None else str(replay.is_deterministic).lower(),
-        "runcard.first_divergence": replay.first_divergence,
-        "runcard.why": replay.why,
-        "runcard.card_digest": recorded.card_digest,
-        "runcard.replayed_key": replay.trial_key,
+        ENVIRONMENT_SAME_TAG: str(replay.same_environment).lower(),
+        DETERMINISTIC_TAG: "" if replay.is_deterministic is None else str(replay.is_deterministic).lower(),
+        FIRST_DIVERGENCE_TAG: replay.first_divergence,
+        WHY_TAG: replay.why,
+        CARD_DIGEST_TAG: recorded.card_digest,
+        REPLAYED_KEY_TAG: replay.trial_key,
         "mlflow.note.content": f"**{replay.words}**: {in_markdown(replay.why)}",
         **left.tags,
     }

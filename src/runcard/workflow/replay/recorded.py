@@ -11,15 +11,22 @@ from runcard import errors
 from runcard.project import Project
 from runcard.redact import redact
 from runcard.replay import Account, Outcome
-from runcard.tracking.items import (
-    EXACT_PARAMS_FILE,
+from runcard.tags import (
+    CARD_DIGEST_TAG,
+    CARD_PATH_TAG,
     EXACT_PARAMS_TAG,
-    OUTPUTS_FILE,
+    FEATURES_TAG,
+    FINALIST_TAG,
+    INDEX_TAG,
+    MODEL_TAG,
     OUTPUTS_TAG,
+    STOPPED_AT_TAG,
+    TEST_ERROR_TAG,
     TEST_OUTPUTS_TAG,
-    RunReader,
-    RunRow,
+    TRIAL_KEY_TAG,
+    VERSION_TAG,
 )
+from runcard.tracking.items import EXACT_PARAMS_FILE, OUTPUTS_FILE, RunReader, RunRow
 from runcard.tracking.records import PREDICTIONS_FILE
 from runcard.tracking.runfiles import RunFiles
 from runcard.tracking.seal import is_open
@@ -106,11 +113,11 @@ def read_recorded(subject: Subject, reader: RunReader, project: Project) -> Reco
         card_run=card,
         chosen_as=subject.chosen_as,
         account=account,
-        card_digest=card.tags.get("runcard.card_digest", ""),
-        card_path=card.tags.get("runcard.card_path", ""),
+        card_digest=card.tags.get(CARD_DIGEST_TAG, ""),
+        card_path=card.tags.get(CARD_PATH_TAG, ""),
         provenance=kept,
-        is_finalist="runcard.finalist" in run.tags and "runcard.test_error" not in run.tags,
-        trial_index=int(run.tags.get("runcard.index", 0)) if not altered else 0,
+        is_finalist=FINALIST_TAG in run.tags and TEST_ERROR_TAG not in run.tags,
+        trial_index=int(run.tags.get(INDEX_TAG, 0)) if not altered else 0,
         altered=altered,
     )
 
@@ -142,10 +149,10 @@ def _account(
         },
         environment=_mapping(kept.get("environment.json"), "packages", "sources", "locks", "variables"),
         hardware=_mapping(kept.get("hardware.json")),
-        model=run.tags.get("runcard.model", ""),
+        model=run.tags.get(MODEL_TAG, ""),
         params=_exact(run, own, EXACT_PARAMS_TAG, EXACT_PARAMS_FILE, {}) if is_trial else {},
-        features=run.tags.get("runcard.features", ""),
-        trial_key=run.tags.get("runcard.trial_key", ""),
+        features=run.tags.get(FEATURES_TAG, ""),
+        trial_key=run.tags.get(TRIAL_KEY_TAG, ""),
         outcome=_outcome(run, own, plan, reader) if is_trial else Outcome(),
     )
 
@@ -198,7 +205,7 @@ def _table(content: bytes | None) -> pd.DataFrame | None:
 
 
 def _require_ended(run: RunRow, project: Project) -> None:
-    stopped = run.tags.get("runcard.stopped_at")
+    stopped = run.tags.get(STOPPED_AT_TAG)
     if is_open(run):
         why = "what it got on the test rows has not all arrived"
         raise not_replayable(
@@ -242,7 +249,7 @@ def _require_complete(account: Account, run: RunRow, card: RunRow, project: Proj
             f"files of the card's run `{card.name}` are gone or damaged: {errors.listing(gone)}", project, why, hint
         )
     known = {
-        "its card's digest": "runcard.card_digest" in card.tags,
+        "its card's digest": CARD_DIGEST_TAG in card.tags,
         "its exact hyperparameters": EXACT_PARAMS_TAG in run.tags or bool(account.params),
         "what its model said on the folds": bool(account.outcome.outputs) or not account.outcome.folds,
         "what its model said of the test rows": bool(account.outcome.test_outputs) or not account.outcome.test,
@@ -251,7 +258,7 @@ def _require_complete(account: Account, run: RunRow, card: RunRow, project: Proj
     }
     missing = [name for name, is_known in known.items() if not is_known]
     if missing:
-        made = card.tags.get("runcard.version", "")
+        made = card.tags.get(VERSION_TAG, "")
         why = f"the runcard {made} that made it did not record {', '.join(missing)}".replace("  ", " ")
         hint = "run the card again with `runcard run CARD --fresh`: its new runs can be reproduced"
         raise not_replayable(f"`{run.name}` was made by an older runcard", project, why, hint)
