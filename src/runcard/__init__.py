@@ -1,4 +1,4 @@
-"""runcard: one YAML card says an experiment; run it, compare it, run it again and prove it equal.
+"""Run experiments that YAML cards describe; compare them, run them again and prove the results equal.
 
 Importing this loads neither MLflow nor scikit-learn; every name below is loaded when it is first used.
 """

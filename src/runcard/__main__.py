@@ -1,4 +1,4 @@
-"""`python -m runcard`."""
+"""Entry point of `python -m runcard`."""
 
 from runcard.cli import program
 

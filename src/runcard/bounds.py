@@ -1,7 +1,9 @@
-"""How much of anything is read: generous for what people and runs make, and an end to what they do not.
+"""Upper bounds on what is read: far above what people and runs produce, so that no input is read without end.
 
 A card and a sweep have bounds of their own (`yaml.py`), and so has the text of a table (`data/`): a line, and what gzip
 may unpack to.
+
+Why: docs/adr/0037-bounds.md
 """
 
 from __future__ import annotations
@@ -28,9 +30,9 @@ MOST_FILES = 20_000
 MOST_ANSWER_BYTES = 256_000_000
 """Of one answer of a tracking server; a page of a thousand runs has some ten megabytes."""
 SILENT_SECONDS = 30.0
-"""So long a server may take to say anything before what it says must come at `LEAST_PACE`."""
+"""How long a server may take before its answer must arrive at `LEAST_PACE` at least."""
 LEAST_PACE = 10_000
-"""Bytes a second of an answer: the slowest of lines are faster, and whoever holds a client up is not."""
+"""The least bytes per second of an answer: any real connection is faster, a server that stalls its client is not."""
 MOST_PAGES = 10_000
 """Of one list of a server, a thousand entries each."""
 LEAST_FILES = 64
@@ -47,7 +49,7 @@ _AT_ONCE = getattr(os, "O_NONBLOCK", 0)
 
 
 def memory_bytes() -> int | None:
-    """Tell how much memory the machine has; None where the system does not say."""
+    """Give the size of the machine's memory; None where the system does not tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
@@ -55,13 +57,13 @@ def memory_bytes() -> int | None:
 
 
 def special_file_kind(mode: int) -> str | None:
-    """Say what something is that is no file, by its mode; None if it is one."""
+    """Name the kind of a special file (a pipe, a device) by its mode; None for a regular file."""
     return next((words for is_of, words in _KINDS if is_of(mode)), None)
 
 
 @contextmanager
 def open_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for reading; what is no file, such as a pipe, is refused instead of being waited for.
+    """Open a regular file for reading; a pipe or device is refused instead of being waited for.
 
     Raises
     ------
@@ -76,7 +78,7 @@ def open_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def read_bounded(path: Path, most: int = MOST_TEXT_BYTES) -> bytes:
-    """Read a file that may have so many bytes.
+    """Read a file of at most a given number of bytes.
 
     Raises
     ------
@@ -91,7 +93,7 @@ def read_bounded(path: Path, most: int = MOST_TEXT_BYTES) -> bytes:
 
 
 def unzipped(packed: bytes, most: int = MOST_RECORD_BYTES) -> bytes:
-    """Unpack gzip that may have so many bytes.
+    """Decompress gzip data to at most a given number of bytes.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The comparison: records of one protocol, ranked, and what their folds say of how sure that is."""
+"""The comparison: trials of one protocol ranked, with how certain the ranking is by their fold scores."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEVEL = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One trial's place."""
+    """A trial's place in the ranking."""
 
     rank: int | None
     """1 for the best; equal means share a rank; None for a trial that is impossible, failed or was stopped early."""
@@ -32,7 +32,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Trials of one protocol, the best first, then those stopped early, the failed ones, the impossible ones last."""
+    """Trials of one protocol, best first, then those stopped early, failed, and impossible."""
 
     metric: str
     greater_is_better: bool
@@ -40,7 +40,7 @@ class Comparison:
 
     @property
     def best(self) -> Standing | None:
-        """The first, unless every trial failed."""
+        """The first trial; None if every trial failed."""
         return next((s for s in self.standings if s.rank is not None), None)
 
     @property
@@ -50,13 +50,13 @@ class Comparison:
 
     @property
     def impossible(self) -> tuple[Standing, ...]:
-        """Those whose hyperparameters do not go together."""
+        """The trials whose hyperparameters do not go together."""
         return tuple(s for s in self.standings if s.record.status == "impossible")
 
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """A trial beside another one, the best or a baseline: what their paired folds say."""
+    """A trial compared with a reference, the best or a baseline, by their paired fold scores."""
 
     difference: PairedDifference
     """Its scores less the other's, in the metric's own unit."""
@@ -73,7 +73,7 @@ class Beside:
 
     @property
     def is_tied(self) -> bool:
-        """Whether the two cannot be told apart; not a proof that they are equal, which `equal` speaks of."""
+        """Whether the two cannot be told apart; that is no proof of equality, which `equal` is about."""
         return self.p >= LEVEL
 
 
@@ -85,7 +85,7 @@ def set_beside(
     test_share: float,
     practical_difference: float = 0.0,
 ) -> list[Beside | None]:
-    """Set trials beside one other, fold by fold.
+    """Compare trials with one reference, fold by fold.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def _value(record: Record, final: FinalRecord | None, metric: str) -> float | No
 
 
 def shared_ranks(values: Sequence[float]) -> list[int]:
-    """Rank values that are in order; equal ones share the rank of the first."""
+    """Rank sorted values; equal ones share the rank of the first."""
     ranks: list[int] = []
     for place, value in enumerate(values):
         ranks.append(ranks[-1] if place and value == values[place - 1] else place + 1)

@@ -1,4 +1,4 @@
-"""Writing so that it is there after a power cut: whole, or as it was before."""
+"""Atomic, durable writes: after a power cut a file is whole, or as it was before."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes, *, draft: Path) -> None:
-    """Write a file beside its place, have it on the disk, and put it in its place."""
+    """Write a draft, fsync it, and move it into place."""
     try:
         with draft.open("wb") as file:
             file.write(content)
@@ -20,7 +20,7 @@ def write_whole(path: Path, content: bytes, *, draft: Path) -> None:
 
 
 def flush_folder(folder: Path) -> None:
-    """Have on the disk which files are in a folder."""
+    """Fsync a folder, so that its list of files is on disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""The execution: one carrying out of a card, from the command to its end."""
+"""The execution: one run of a card by the command, from its start to its end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ExecutionStatus = Literal["running", "done", "interrupted", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One carrying out of a card; resuming goes on with the same one."""
+    """One carrying out of a card; resuming an interrupted one continues it."""
 
     execution_id: str
     experiment: str
@@ -38,13 +38,13 @@ class Execution:
 
     @property
     def name(self) -> str:
-        """Name it as its MLflow run: `{date}-{experiment}-{key}`."""
+        """The name of its MLflow run: `{date}-{experiment}-{key}`."""
         day = datetime.fromtimestamp(self.started, UTC).strftime("%Y%m%d-%H%M%S")
         return f"{day}-{self.experiment}-{self.plan_hash[:8]}"
 
 
 def begin_execution(plan: Plan, *, started: float, provenance: Mapping[str, Any]) -> Execution:
-    """Begin carrying out a plan."""
+    """Make the execution of a plan that begins at `started`."""
     words = plan.card.experiment
     return Execution(
         execution_id=uuid.uuid4().hex,
@@ -62,10 +62,10 @@ def begin_execution(plan: Plan, *, started: float, provenance: Mapping[str, Any]
 
 
 def execution_json(execution: Execution) -> str:
-    """Write it as JSON."""
+    """Write an execution as JSON."""
     return json.dumps(asdict(execution), default=str)
 
 
 def read_execution(text: str) -> Execution:
-    """Read it back."""
+    """Read an execution from JSON."""
     return Execution(**json.loads(text))

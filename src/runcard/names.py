@@ -1,4 +1,7 @@
-"""The grammar of names: what a text on the command line may stand for, read off its spelling alone."""
+"""The grammar of names: what a text on the command line may refer to, by its spelling alone.
+
+Why: docs/adr/0040-names.md
+"""
 
 from __future__ import annotations
 
@@ -67,14 +70,14 @@ class VersionRef:
     version: int | None = None
 
     def __str__(self) -> str:
-        """Write it as it is read."""
+        """Write it as the grammar reads it."""
         ending = f"@{self.alias}" if self.alias else f"/{self.version}" if self.version else ""
         return self.name + ending
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetRef:
-    """What `runcard.lock` names: a data file, or a registered or bundled dataset."""
+    """A dataset as `runcard.lock` names it: a data file, or a registered or bundled dataset."""
 
     KIND: ClassVar[str] = "a dataset"
     SPELLINGS: ClassVar[str] = "`data/churn.csv`, or `iris` that is registered or comes with scikit-learn"
@@ -88,7 +91,7 @@ _Kind = TypeVar("_Kind", CardRef, ExperimentRef, RunRef, VersionRef, DatasetRef)
 
 
 def parse_name(text: str) -> tuple[Ref, ...]:
-    """List what a text may stand for; one spelling is often that of several kinds of things.
+    """List everything a text may refer to; one spelling often fits several kinds of names.
 
     Raises
     ------
@@ -109,7 +112,7 @@ def parse_name(text: str) -> tuple[Ref, ...]:
 
 
 def read_as(kind: type[_Kind], text: str) -> _Kind:
-    """Read a text as the one kind of thing that a command takes.
+    """Parse a text as the one kind of name that a command takes.
 
     Raises
     ------
@@ -128,7 +131,7 @@ def read_as(kind: type[_Kind], text: str) -> _Kind:
 
 
 def read_model(text: str) -> str:
-    """Read the name of a registered model, whose versions are not told apart here.
+    """Parse the name of a registered model, without a version.
 
     Raises
     ------
@@ -146,7 +149,7 @@ def read_model(text: str) -> str:
 
 
 def begins_an_id(text: str) -> bool:
-    """Tell whether a text may be the beginning of a run's id that is long enough to name it."""
+    """Tell whether a text may be the beginning of a run's id, long enough to identify it."""
     return _BEGINS_AN_ID.fullmatch(text) is not None
 
 
@@ -156,7 +159,7 @@ def _version(found: re.Match[str]) -> VersionRef:
 
 
 def _parse_address(text: str) -> VersionRef:
-    """Read an address of MLflow's registry."""
+    """Parse a `models:/` address of MLflow's registry."""
     name = text.removeprefix(_MLFLOW).removesuffix(_LATEST)
     found = _VERSION.fullmatch(name)
     if found:

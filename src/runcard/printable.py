@@ -1,4 +1,4 @@
-"""Text that people read, made safe for a terminal: whatever was in it, it is seen and does nothing."""
+"""Text made safe for a terminal: control characters are shown instead of obeyed."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _LONGEST = 2_000
 
 
 def printable(text: str) -> str:
-    """Write characters that would act on a terminal as Python does in quotes; doing so twice changes nothing more."""
+    """Escape characters that would act on a terminal, as `repr` does; doing so twice changes nothing more."""
     return _ACTING.sub(_escaped, text)
 
 
 def printable_line(text: str) -> str:
-    """Write line feeds and tabs so, too: for a name, which is no place for them."""
+    """Escape line feeds and tabs too, for names, which have no place for them."""
     return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
@@ -40,7 +40,7 @@ def in_markdown(text: str) -> str:
 
 
 def shortened(text: str, longest: int = _LONGEST) -> str:
-    """Leave out the middle of a text that nobody would read, and say how much it was."""
+    """Leave out the middle of a long text, and say how much was left out."""
     if len(text) <= longest:
         return text
     head, tail = longest * 3 // 4, longest // 4

@@ -1,4 +1,4 @@
-"""The project: where it begins, its settings, its own modules.
+"""The project: its root folder, its settings, and its own modules.
 
 A setting comes from the first of: a flag, the environment (`MLFLOW_TRACKING_URI`, `RUNCARD_*`),
 `[tool.runcard]` in `pyproject.toml`, the default.
@@ -30,7 +30,7 @@ SNAPSHOTS = ("auto", "always", "never")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a project or a user sets once and no number depends on."""
+    """Settings of a project or a user, none of which changes a number."""
 
     modules: tuple[str, ...] = ()
     """The project's own modules that register datasets, features, models and metrics."""
@@ -61,7 +61,7 @@ class Project:
 
     @property
     def home(self) -> Path:
-        """Where runcard keeps the journal and what it stages."""
+        """The folder in which runcard keeps the journal and staged files."""
         return self.root / HOME
 
     @property
@@ -76,12 +76,12 @@ class Project:
         return found if "://" in found else str(self.root / Path(found or f"{HOME}/data").expanduser())
 
     def with_settings(self, **given: Any) -> Project:
-        """Put flags over the settings; None means the flag was not given."""
+        """Override settings by flags; None means that a flag was not given."""
         given = {key: value for key, value in given.items() if value is not None}
         return replace(self, settings=replace(self.settings, **_checked(given, "command line")))
 
     def shown(self, path: Path) -> str:
-        """Write a path for a person: relative to the root when it lies below it."""
+        """Write a path for messages: relative to the root when it lies below it."""
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
 
@@ -104,7 +104,7 @@ def find_project(start: Path | None = None) -> Project:
 
 
 def find_root(start: Path) -> Path:
-    """Find the root of the project that a folder or file belongs to, whatever its settings."""
+    """Find the root of the project that a folder or file belongs to, without reading its settings."""
     try:
         return _root_and_table(start)[0]
     except errors.SettingInvalid as error:  # said by whoever reads the settings
@@ -125,7 +125,7 @@ def _root_and_table(start: Path) -> tuple[Path, dict[str, Any] | None]:
 
 
 def import_modules(project: Project) -> list[ModuleType]:
-    """Import the project's own modules, the root first on the path; in a notebook its cells are one more.
+    """Import the project's own modules, with the root first on the path; a notebook's cells count as one.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def import_modules(project: Project) -> list[ModuleType]:
 
 
 def _notebook() -> list[ModuleType]:
-    """Give the namespace of a notebook's or shell's cells; a script's main module has a file."""
+    """Return the namespace of a notebook's or shell's cells; not of a script, whose main module has a file."""
     main = sys.modules.get("__main__")
     return [main] if main is not None and not hasattr(main, "__file__") else []
 
@@ -164,7 +164,7 @@ def _import_module(name: str, root: Path) -> ModuleType:
 
 
 def _forget_namesakes(name: str, root: Path) -> None:
-    """Drop modules of this name, and of the packages it is in, that are not the project's own."""
+    """Drop loaded modules of this name, and its parent packages, that are not the project's own."""
     parts = name.split(".")
     for n_parts in range(1, len(parts) + 1):
         own = root.joinpath(*parts[:n_parts])
@@ -179,7 +179,7 @@ def _forget_namesakes(name: str, root: Path) -> None:
 
 
 def _place_in(root: Path, error: BaseException) -> str:
-    """Give the last line below the root that an error passed through, as `file:line`."""
+    """Give the last line below the root in an error's traceback, as `file:line`."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}"
     frames = (f for f, _ in traceback.walk_tb(error.__traceback__))
@@ -292,7 +292,7 @@ def _absolute_uri(uri: str, root: Path) -> str:
 
 
 def _encoded(path: Path) -> Path:
-    """Write a folder as part of a URI; what may stand in one as it is stays readable."""
+    """Write a folder as part of a URI, escaping only characters that may not stand in one."""
     return Path(str(path).replace("%", "%25").replace("?", "%3F").replace("#", "%23"))
 
 

@@ -1,4 +1,4 @@
-"""The promotion: an event that moves a registry alias to a model version, with its evidence."""
+"""Promotion events: moves of a registry alias to a model version, with the evidence for them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _WIDER = {("integer", "long"), ("integer", "double"), ("float", "double")}
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What one gate found; only `passed` lets through."""
+    """The result of one gate; only `passed` lets a version through."""
 
     name: str
     verdict: GateVerdict
@@ -36,7 +36,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """An event in the life of a registered model: a version was made, or an alias was moved to one."""
+    """An event in a registered model's history: a version was made, or an alias was moved to one."""
 
     kind: EventKind
     model: str
@@ -60,7 +60,7 @@ class Promotion:
     reason: str = ""
 
     def __str__(self) -> str:
-        """Say what happened in a few words: `churn/3 to production`."""
+        """Describe the event briefly: `churn/3 to production`."""
         name = f"{self.model}/{self.version}" if self.version else self.model
         return (
             f"{name} {'back ' if self.kind == 'rollback' else ''}to {self.alias}"
@@ -75,13 +75,13 @@ def promotion_json(promotion: Promotion) -> str:
 
 
 def read_promotion(text: str) -> Promotion:
-    """Read an event back, equal to what was written."""
+    """Read an event from JSON, equal to the one that was written."""
     fields = json.loads(text)
     return Promotion(**fields | {"gates": tuple(Gate(**gate) for gate in fields["gates"])})
 
 
 def event_digest(event_id: str, before: str, promotion: Promotion) -> str:
-    """Hash what an event says, its place, and the digest of the event before it; 64 hex digits.
+    """Hash an event with its position and the digest of the event before it; 64 hex digits.
 
     Which version was registered is not in it, for it is made only after the event is agreed upon.
     """
@@ -91,17 +91,17 @@ def event_digest(event_id: str, before: str, promotion: Promotion) -> str:
 
 
 def event_text(digest: str) -> str:
-    """Give what is signed of an event."""
+    """Give the text of an event that is signed."""
     return f"runcard event\nsha256: {digest}\n"
 
 
 def version_text(model: str, version: int, digest: str) -> str:
-    """Give what is signed of a model version: its name, and what its files hash to."""
+    """Give the text of a model version that is signed: its name, and the digest of its files."""
     return f"runcard model version\nname: {model}\nversion: {version}\nsha256: {digest}\n"
 
 
 def holders(events: Sequence[Promotion], alias: str) -> list[int]:
-    """List the versions that held an alias one upon the other, the present one last; a rollback takes off the last."""
+    """List an alias's holders, oldest first; a rollback takes the last one off."""
     held: list[int] = []
     for event in events:
         if event.alias != alias or event.version is None:
@@ -117,7 +117,7 @@ def holders(events: Sequence[Promotion], alias: str) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Duel:
-    """A version and the holder of an alias, scored on the same rows."""
+    """Scores of a version and of an alias's holder on the same rows."""
 
     metric: str
     greater_is_better: bool
@@ -129,7 +129,7 @@ class Duel:
 
 
 def judge_duel(duel: Duel, holder: str, *, margin: float, confidence: float) -> Gate:
-    """Judge whether a version beats the holder by more than a margin, at a stated confidence."""
+    """Judge whether a version beats the holder by more than a margin, at a given confidence."""
     shown = f"{duel.metric} {duel.candidate:.4f} against {duel.holder:.4f} of {holder} on the same {duel.n_rows} rows"
     if duel.bound is None:
         return Gate("beats_holder", "unknown", f"{shown}, too few to say more: name another `metric`")
@@ -142,12 +142,12 @@ def judge_duel(duel: Duel, holder: str, *, margin: float, confidence: float) -> 
 def judge_bounds(
     bounds: Mapping[str, str], measured: Mapping[str, float], *, kind: str, to_do: str = "let the card measure it"
 ) -> list[Gate]:
-    """Judge measured numbers, by name, against bounds such as `<= 5`; `to_do` says what helps where there is none."""
+    """Judge measured numbers by bounds such as `<= 5`; `to_do` says what helps where there is no number."""
     return [_judge_bound(f"{kind} {name}", measured.get(name), bound, to_do) for name, bound in bounds.items()]
 
 
 def judge_digest(found: str, recorded: str | None) -> Gate:
-    """Judge whether the files of a version are those that were saved."""
+    """Judge whether the files of a version are unaltered."""
     if recorded is None:
         evidence = "no digest was recorded: register the model with `runcard register`"
         return Gate("digest", "unknown", evidence)
@@ -157,7 +157,7 @@ def judge_digest(found: str, recorded: str | None) -> Gate:
 
 
 def judge_signature(candidate: Mapping[str, Any] | None, holder: Mapping[str, Any] | None, name: str) -> Gate:
-    """Judge whether whoever calls the holder can call the candidate the same way.
+    """Judge whether callers of the holder can call the candidate in the same way.
 
     Parameters
     ----------
@@ -174,14 +174,14 @@ def judge_signature(candidate: Mapping[str, Any] | None, holder: Mapping[str, An
 
 
 def judge_signed(verdict: str, said: str) -> Gate:
-    """Judge whether somebody whose key counts signed a version; `verdict` as of `Signed`, or empty."""
+    """Judge whether an allowed signer signed a version; `verdict` is that of `Signed`, or empty."""
     if verdict == "good":
         return Gate("signed", "passed", f"by {said}")
     return Gate("signed", "failed" if verdict == "bad" else "unknown", said)
 
 
 def judge_reproduced(verdict: str | None, told: str) -> Gate:
-    """Judge by the latest replay of its run that says anything; `told` names it, or what to do to have one."""
+    """Judge by the latest conclusive replay of the run; `told` names it, or says how to get one."""
     if verdict is None:
         return Gate("reproduced", "unknown", told)
     return Gate("reproduced", "passed" if verdict in REPRODUCED else "failed", f"{verdict}: {told}")

@@ -1,4 +1,4 @@
-"""The record: what one trial measured, and under what circumstances; plain JSON plus files."""
+"""The record: what one trial measured and under what circumstances, as plain JSON plus files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Curves = Mapping[str, Mapping[int, float]]
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What one trial measured: all that a comparison may look at."""
+    """The measurements of one trial: everything that a comparison may use."""
 
     record_id: str
     trial_key: str
@@ -70,7 +70,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class FinalRecord:
-    """What a finalist, refitted on all training rows, got on the test rows."""
+    """The scores on the test rows of a finalist, refitted on all training rows."""
 
     record_id: str
     of: str
@@ -99,12 +99,12 @@ class FinalRecord:
 
 
 def record_json(record: Record | FinalRecord) -> str:
-    """Write a record as JSON, floats to the last digit."""
+    """Write a record as JSON, with every digit of its floats."""
     return json.dumps(asdict(record), default=str)
 
 
 def read_record(text: str) -> Record:
-    """Read a trial's record back, equal to what was written."""
+    """Read a trial's record from JSON, equal to the one that was written."""
     fields = json.loads(text)
     fields["scores"] = {name: tuple(scores) for name, scores in fields["scores"].items()}
     for name in ("fit_seconds", "score_seconds", "warnings", "outputs"):
@@ -116,14 +116,14 @@ def read_record(text: str) -> Record:
 
 
 def read_final(text: str) -> FinalRecord:
-    """Read a finalist's record back, equal to what was written."""
+    """Read a finalist's record from JSON, equal to the one that was written."""
     fields = json.loads(text)
     return FinalRecord(**fields | {"warnings": tuple(fields["warnings"])})
 
 
 @dataclass(frozen=True, slots=True)
 class UnitResult:
-    """What one trial got on one unit: a fold, say."""
+    """The result of one trial on one unit, such as a fold."""
 
     key: str
     scores: Mapping[str, float]
@@ -146,7 +146,7 @@ class UnitResult:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What a fit gave on one unit; `error` is set when the fit itself failed."""
+    """The results of a fit on one unit; `error` is set when the fit itself failed."""
 
     unit: int
     stages: tuple[UnitResult, ...]

@@ -1,4 +1,4 @@
-"""Take credentials out of text that others will read: errors, records, tags, diffs.
+"""Removal of credentials from text that others will read: errors, records, tags, diffs.
 
 What is removed is chosen to be too much rather than too little: clients disagree where a password ends
 (some end it at the first slash, others at the last `@`), so everything up to the last `@` goes.
@@ -78,7 +78,7 @@ def _scheme_before(text: str, separator: re.Match[str]) -> str:
 
 
 def _run_after(text: str, separator: re.Match[str]) -> str:
-    """Return what may belong to the URI: to the closing quote if it is quoted, else to the next space."""
+    """Return the text that may belong to the URI: to the closing quote if it is quoted, else to the next space."""
     start = separator.start() - len(_scheme_before(text, separator))
     quoted = _QUOTED_RUN.get(text[start - 1 : start])
     found = quoted.match(text, separator.end()) if quoted else None
@@ -87,7 +87,7 @@ def _run_after(text: str, separator: re.Match[str]) -> str:
 
 
 def _userinfo_length(text: str, separator: re.Match[str], run: str) -> int:
-    """Return how many characters before the `@` of a run are credentials: 0 for none."""
+    """Return how many characters before the `@` of a candidate URI are credentials: 0 for none."""
     end = _AUTHORITY_END.search(run)
     authority = run[: end.start()] if end else run
     # `host/path@tag` has no password; `user:pass/word@host` has one, though the slash ought to be encoded.

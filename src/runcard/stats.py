@@ -1,4 +1,4 @@
-"""The mathematics of honest comparison: pure functions of fold scores, with their sources.
+"""Statistics of fold scores, as pure functions with their sources.
 
 Scores of two trials pair fold by fold. Folds share training rows, so their differences are not independent, and the
 plain t-test takes chance for a difference much too often. Both tests here widen the variance by the share of
@@ -22,7 +22,7 @@ _MOST_UNDEFINED = 0.05
 
 @dataclass(frozen=True, slots=True)
 class PairedDifference:
-    """What paired fold differences say of the difference behind them."""
+    """The paired differences of two trials' fold scores, and tests of the difference behind them."""
 
     mean: float
     scale: float
@@ -90,7 +90,7 @@ def paired_difference(first: Sequence[float], second: Sequence[float], *, test_s
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values for being several (Holm 1979), in the order they were given."""
+    """Adjust p-values for multiple testing (Holm 1979), in the order given."""
     order = sorted(range(len(p_values)), key=lambda place: p_values[place])
     adjusted, largest = [0.0] * len(p_values), 0.0
     for rank, place in enumerate(order):
@@ -100,7 +100,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def holm_levels(p_values: Sequence[float], level: float) -> list[float]:
-    """Give the level at which Holm's method judges each p, in the order they were given.
+    """Give the level at which Holm's method tests each p-value, in the order given.
 
     The smallest of m is judged at `level` / m, the next at `level` / (m - 1), and so on until one is not below its
     level: the others are judged at the same as that one. An interval of 1 minus this level leaves out 0 if and only
@@ -116,12 +116,12 @@ def holm_levels(p_values: Sequence[float], level: float) -> list[float]:
 
 
 def standard_error(scores: Sequence[float]) -> float:
-    """Compute s / sqrt(n) with ddof 1, as the one-standard-error rule has it (Breiman et al. 1984); 0 for one score."""
+    """Compute the standard error of the mean with ddof 1 (Breiman et al. 1984); 0 for one score."""
     return deviation(scores) / math.sqrt(len(scores)) if len(scores) > 1 else 0.0
 
 
 def pareto_front(points: Sequence[Sequence[float]]) -> list[int]:
-    """Give the places of the points, (n, n_dimensions), that no other is at least as good as in all and better in one.
+    """Give the indices of the non-dominated points among (n, n_dimensions).
 
     Less is better in every dimension; equal points do not beat each other.
     """
@@ -148,7 +148,7 @@ def bootstrap_bound(
     seed: int,
     n_resamples: int = N_RESAMPLES,
 ) -> float | None:
-    """Bound a statistic of rows from below, one-sided: the bootstrap percentile (Efron & Tibshirani 1993, ch. 13).
+    """Bound a statistic of rows from below, one-sided: percentile bootstrap (Efron & Tibshirani 1993, ch. 13).
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ def bootstrap_bound(
 
 
 def deviation(values: Sequence[float]) -> float:
-    """Compute the standard deviation with ddof 1; exactly 0 for values that are all equal, as one is.
+    """Compute the standard deviation with ddof 1; exactly 0 if all values are equal.
 
     `statistics.stdev` is exact in fractions, at fifty times the price.
     """
@@ -187,6 +187,6 @@ def deviation(values: Sequence[float]) -> float:
 
 
 def percentile_95(milliseconds: Sequence[float]) -> float | None:
-    """Give the 95th percentile, by the nearest rank; None of nothing."""
+    """Give the 95th percentile by the nearest rank; None for an empty sequence."""
     ordered = sorted(milliseconds)
     return ordered[max(0, -(-len(ordered) * 95 // 100) - 1)] if ordered else None

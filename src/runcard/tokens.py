@@ -1,7 +1,9 @@
-"""Forms of tokens and keys: what a text holds that opens something, whoever made it.
+"""Detection of secrets in text by the known forms of tokens and keys, and by assignments to telling names.
 
 The forms are those that their makers publish, as detect-secrets and gitleaks list them; an assignment to a name such as
 `PASSWORD` or `api_key` is judged by its value, by entropy where the name alone would say too little.
+
+Why: docs/adr/0038-secrets.md
 """
 
 from __future__ import annotations
@@ -156,7 +158,7 @@ _LEAST_LENGTH = 16
 
 
 def find_secret(text: str) -> str | None:
-    """Say what kind of secret a text holds; None if it seems to hold none."""
+    """Name the kind of secret that a text contains; None if none is found."""
     lowered = text.lower()
     for kind, (words, form) in _COMPILED.items():
         if any(word in lowered for word in words) and form.search(text):
@@ -165,7 +167,7 @@ def find_secret(text: str) -> str | None:
 
 
 def without_tokens(text: str) -> str:
-    """Put `***` in the place of tokens of known forms."""
+    """Replace tokens of known forms by `***`."""
     lowered = text.lower()
     for words, form in _COMPILED.values():
         if any(word in lowered for word in words):
@@ -174,12 +176,12 @@ def without_tokens(text: str) -> str:
 
 
 def names_secret(name: str) -> bool:
-    """Tell whether a name, of an option or a variable, says that its value is a secret."""
+    """Tell whether the name of an option or variable says that its value is a secret."""
     return re.fullmatch(rf"(?i)[\w.\-]*?({_CERTAIN}|{_LIKELY})(_?\d+)?", name) is not None
 
 
 def _assigned(text: str, lowered: str) -> Iterator[str]:
-    """Find values that are assigned to names of secrets, quoted or as in a shell, an INI or YAML file."""
+    """Find values assigned to secret-like names, quoted or as in a shell, INI or YAML file."""
     if len(lowered) != len(text):  # a few letters are longer in lower case
         text = lowered
     for found in _named(lowered):
@@ -194,7 +196,7 @@ def _assigned(text: str, lowered: str) -> Iterator[str]:
 
 
 def _named(lowered: str) -> Iterator[re.Match[str]]:
-    """Find the words; to search for each of them takes a tenth of the time that one search for all takes."""
+    """Find secret-like words; searching for each takes a tenth of the time of one search for all."""
     for word in _WORDS:
         start = lowered.find(word)
         while start >= 0:
@@ -209,7 +211,7 @@ def _name_before(text: str, start: int) -> str:
 
 
 def _is_setting(text: str, start: int, name: str, value: re.Match[str]) -> bool:
-    """Tell a line of settings from one of code, where a value without quotes is the name of something."""
+    """Tell a line of settings from one of code, where an unquoted value is the name of something."""
     near = max(0, start - 2 * _LONGEST_NAME)
     begin = text.rfind("\n", near, start) + 1
     if (begin == 0 and near > 0) or not _BEFORE.fullmatch(text[begin:start]):

@@ -1,4 +1,4 @@
-"""YAML 1.2 with line and column for every value, and nothing of YAML that a card does not need.
+"""A reader of YAML 1.2 with line and column for every value, restricted to what cards need.
 
 The scanner and parser are ruamel.yaml's; the meaning of a plain scalar is the YAML 1.2 core schema
 (https://yaml.org/spec/1.2.2/#103-core-schema): `1e-3` is a number, `no` is a string, `010` is ten.
@@ -44,7 +44,7 @@ _WORDS: dict[str, object] = {
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in a text; both numbers start at 1."""
+    """A position in a text; line and column start at 1."""
 
     line: int
     column: int
@@ -52,7 +52,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A YAML text as plain Python values, and where each of them stands."""
+    """A YAML text as plain Python values, with the position of each."""
 
     name: str
     """The file's name in messages; empty for values that come from Python."""
@@ -69,7 +69,7 @@ class Document:
     """Keys that stand twice where that is no fault; the last one holds."""
 
     def mark(self, path: Path, *, key: bool = False) -> Mark | None:
-        """Find the place of a path, or of its nearest parent if it is not there itself."""
+        """Find the position of a path, or of its nearest existing parent."""
         if key and path in self.keys:
             return self.keys[path]
         return next((self.values[path[:n]] for n in range(len(path), -1, -1) if path[:n] in self.values), None)
@@ -82,7 +82,7 @@ class Document:
 
 
 def dotted(path: Path) -> str:
-    """Write a path as people do: `evaluation.metrics[4]`."""
+    """Write a path with dots: `evaluation.metrics[4]`."""
     text = ""
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
@@ -153,7 +153,7 @@ def _refuse_tabs(text: str, name: str) -> None:
 
 
 def _mark_at(before: str) -> Mark:
-    """Give the place that comes after a text."""
+    """Give the position that follows a text."""
     lines = re.split(r"\r\n|\r|\n", before)
     return Mark(len(lines), len(lines[-1]) + 1)
 
@@ -209,12 +209,12 @@ def _syntax_error(error: Exception, text: str, name: str, noun: str) -> errors.Y
 
 
 class _Stop(Exception):
-    """Reading on makes no sense; the fault is already noted."""
+    """Raised to end reading after a fault that is already noted."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """A place within a value that may stand again elsewhere."""
+    """A position within a value that may be repeated by an alias."""
 
     steps: Path
     value: Mark
@@ -223,7 +223,7 @@ class _Spot:
 
 
 class _Reader:
-    """Builds plain values from parser events, noting marks and faults."""
+    """Builds plain values from parser events, noting positions and faults."""
 
     def __init__(self, name: str, noun: str, tags: Tags | None) -> None:
         self.name, self.noun, self.tags = name, noun, tags
@@ -310,14 +310,14 @@ class _Reader:
         return value
 
     def _spots(self, value: Any, path: Path, steps: Path = ()) -> Iterator[_Spot]:
-        """Go through the places of a value and of all in it."""
+        """Iterate over the positions of a value and of everything in it."""
         here = path + steps
         yield _Spot(steps, self.values[here], self.keys.get(here), self.plain.get(here))
         for step, item in value.items() if isinstance(value, dict) else _numbered(value):
             yield from self._spots(item, path, (*steps, step))
 
     def _place(self, event: Any, spots: Iterable[_Spot], path: Path) -> None:
-        """Give a value that stands a second time the places of the first."""
+        """Give a repeated value the positions of its first occurrence."""
         for spot in spots:
             self._n_copies += 1
             if self._n_copies > _MAX_COPIES:
@@ -334,7 +334,7 @@ class _Reader:
                 self.keys[here] = spot.key
 
     def _merge(self, event: Any, events: Iterator[Any], path: Path, *, kept: Container[str]) -> dict[str, Any]:
-        """Read what a merge key `<<` brings in, except what is `kept`: of several mappings the first with a key."""
+        """Read the keys that a merge key `<<` adds, except `kept`; of several mappings the first with a key counts."""
         place = (*path, _MERGE)
         found = self._node(event, events, place)
         sources = [(place, found)] if isinstance(found, dict) else [((*place, n), item) for n, item in _numbered(found)]

@@ -1,4 +1,4 @@
-"""Audit: the reproducibility checklist of a run, ticked by what was recorded and never by hand.
+"""The audit: a reproducibility checklist of a run, answered from what was recorded, never by hand.
 
 Evidence (what MLflow and the data store have of a run) ──► make_audit ──► Audit (seventeen items)
 """

@@ -1,4 +1,4 @@
-"""The audit: what of a run's evidence holds, item by item."""
+"""The audit type and the function that judges every item by the evidence."""
 
 from __future__ import annotations
 

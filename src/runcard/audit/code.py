@@ -1,4 +1,4 @@
-"""The items about code."""
+"""The checklist items about code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COMMIT = "git add --all && git commit -m 'what this run needs'"
 
 
 def commit(evidence: Evidence) -> Finding:
-    """Judge whether the commit is known, and somewhere else than in one clone."""
+    """Judge whether the commit is known and exists outside this one clone."""
     code = evidence.part("code")
     found = code.get("commit") or evidence.tags.get("mlflow.source.git.commit")
     if found is None and code.get("reason"):
@@ -31,7 +31,7 @@ def commit(evidence: Evidence) -> Finding:
 
 
 def changes(evidence: Evidence) -> Finding:
-    """Judge whether what the commit lacks was kept, and still is what it was."""
+    """Judge whether uncommitted changes were kept and are unaltered."""
     code = evidence.part("code")
     if code.get("dirty") is None:
         return unrecorded("record of uncommitted changes", evidence)
@@ -51,7 +51,7 @@ def changes(evidence: Evidence) -> Finding:
 
 
 def notebooks(evidence: Evidence) -> Finding:
-    """Judge whether git gets notebooks without the output of their cells."""
+    """Judge whether notebooks are committed without cell outputs."""
     part = evidence.part("notebooks")
     if not part or part.get("reason"):
         return unrecorded(f"list of notebooks{_because(part)}", evidence)
@@ -67,7 +67,7 @@ def notebooks(evidence: Evidence) -> Finding:
 
 
 def manual_steps(evidence: Evidence) -> Finding:
-    """Judge whether somebody said what was done by hand, or that nothing was."""
+    """Judge whether manual steps were described, or declared to be none."""
     if evidence.card is None:
         return unrecorded("card as it was run", evidence)
     steps = str(evidence.section("experiment").get("manual_steps") or "").strip()

@@ -1,4 +1,4 @@
-"""The items about data."""
+"""The checklist items about data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runcard.data.locked import DATASET
 
 
 def versioned(evidence: Evidence) -> Finding:
-    """Judge whether the content of the data is pinned, and can be had again."""
+    """Judge whether the content of the data is pinned and can be obtained again."""
     data = (evidence.plan or {}).get("data") or {}
     if not data.get("digest"):
         return unrecorded("fingerprint of its data", evidence)
@@ -24,7 +24,7 @@ def versioned(evidence: Evidence) -> Finding:
 
 
 def collection(evidence: Evidence) -> Finding:
-    """Judge whether somebody said how the data were collected."""
+    """Judge whether it is described how the data were collected."""
     if evidence.card is None:
         return unrecorded("card as it was run", evidence)
     section = evidence.section("data")
@@ -38,7 +38,7 @@ def collection(evidence: Evidence) -> Finding:
 
 
 def preprocessing(evidence: Evidence) -> Finding:
-    """Judge whether every step from the table to the model's matrix is part of the record."""
+    """Judge whether every step from the table to the feature matrix is recorded."""
     if not evidence.plan:
         return unrecorded("plan", evidence)
     own = _own_functions(evidence)
@@ -57,7 +57,7 @@ def preprocessing(evidence: Evidence) -> Finding:
 
 
 def split(evidence: Evidence) -> Finding:
-    """Judge whether the row numbers of train, test and folds are kept and are those of the plan."""
+    """Judge whether the row numbers of train, test and folds are kept and match the plan."""
     planned: dict[str, Any] = (evidence.plan or {}).get("split") or {}
     if not planned:
         return unrecorded("split", evidence)

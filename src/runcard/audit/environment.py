@@ -1,4 +1,4 @@
-"""The items about the environment."""
+"""The checklist items about the environment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from runcard.audit.evidence import Evidence, Finding, failed, not_applicable, pa
 
 
 def dependencies(evidence: Evidence) -> Finding:
-    """Judge whether every installed package is known to its exact version and place."""
+    """Judge whether the exact version and source of every installed package is known."""
     environment = evidence.part("environment")
     packages: Mapping[str, str] = environment.get("packages") or {}
     if not packages:
@@ -36,7 +36,7 @@ def python(evidence: Evidence) -> Finding:
 
 
 def gpu(evidence: Evidence) -> Finding:
-    """Judge whether each graphics card is known with its driver."""
+    """Judge whether each graphics card and its driver are known."""
     gpus = evidence.part("hardware").get("gpus")
     if gpus is None:
         return unrecorded("list of graphics cards", evidence)
@@ -48,7 +48,7 @@ def gpu(evidence: Evidence) -> Finding:
 
 
 def container(evidence: Evidence) -> Finding:
-    """Judge whether the image is known, if the run was made in a container."""
+    """Judge whether the container image is known, if the run was made in a container."""
     if "container" not in evidence.parts:
         return unrecorded("note of whether it was made in a container", evidence)
     found: Mapping[str, Any] | None = evidence.parts["container"]
@@ -64,7 +64,7 @@ def container(evidence: Evidence) -> Finding:
 
 
 def _loose(environment: Mapping[str, Any]) -> list[str]:
-    """Name packages from folders outside of the repository; not runcard, whose source is hashed."""
+    """Name packages installed from folders outside the repository, except runcard, whose source is hashed."""
     sources: Mapping[str, Mapping[str, Any]] = environment.get("sources") or {}
     loose = [name for name, about in sources.items() if "dir_info" in about and "folder" not in about]
     return [name for name in loose if name != "runcard"]

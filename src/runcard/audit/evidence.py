@@ -1,4 +1,4 @@
-"""What is known of a run from what was recorded of it; None and empty where nothing was."""
+"""The evidence of an audit: what was recorded of a run; None or empty where nothing was."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runcard.tags import CARD_PATH_TAG
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A verdict with its evidence; one that failed comes with the command that mends it."""
+    """A verdict with its evidence; a failed one names the command that fixes it."""
 
     verdict: Literal["passed", "failed", "not applicable"]
     evidence: str
@@ -22,34 +22,34 @@ class Finding:
 
 
 def passed(evidence: str) -> Finding:
-    """Find that an item holds."""
+    """Make the finding that an item holds."""
     return Finding("passed", evidence)
 
 
 def failed(evidence: str, mend: str) -> Finding:
-    """Find that an item does not hold."""
+    """Make the finding that an item does not hold."""
     return Finding("failed", evidence, mend)
 
 
 def not_applicable(evidence: str) -> Finding:
-    """Find that there is nothing that an item could be about."""
+    """Make the finding that an item does not apply to the run."""
     return Finding("not applicable", evidence)
 
 
 def unrecorded(what: str, evidence: Evidence) -> Finding:
-    """Find that nothing was recorded that an item could be judged by."""
+    """Make the finding that nothing was recorded to judge an item by."""
     whose = "the run of its card" if evidence.card_run_id else "this run, which runcard did not make,"
     return failed(f"{whose} has no {what}", evidence.rerun)
 
 
 def several(words: Sequence[str], limit: int = 5) -> str:
-    """Join words, shortened openly."""
+    """Join words with commas; where some are left out, the text says so."""
     rest = len(words) - limit
     return ", ".join(words[:limit]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def first_line(text: str, longest: int = 100) -> str:
-    """Give the first line of a text, shortened openly."""
+    """Give the first line of a text; where it is shortened, the text shows it."""
     line = text.strip().partition("\n")[0]
     return line if line == text.strip() and len(line) <= longest else f"{line[:longest]}…"
 
@@ -70,7 +70,7 @@ class KeptModel:
 
 @dataclass(frozen=True, slots=True)
 class StoredData:
-    """Where the content of a run's data is, looked for by its fingerprint."""
+    """Whether and where the content of a run's data is stored, looked up by its fingerprint."""
 
     place: str | None
     """In words; None if it is nowhere."""
@@ -80,7 +80,7 @@ class StoredData:
 
 @dataclass(frozen=True, slots=True)
 class RecordedReplay:
-    """A replay of the run, as its own run tells."""
+    """A replay of the audited run, as the replay's own MLflow run describes it."""
 
     run_id: str
     verdict: str
@@ -91,7 +91,7 @@ class RecordedReplay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """All that an audit looks at."""
+    """Everything that an audit judges a run by."""
 
     run_id: str
     name: str
@@ -123,17 +123,17 @@ class Evidence:
     """The newest first."""
 
     def part(self, name: str) -> Mapping[str, Any]:
-        """Give one of the parts; empty where it was not recorded."""
+        """Give one of the recorded parts; empty where it was not recorded."""
         found = self.parts.get(name)
         return found if isinstance(found, Mapping) else {}
 
     def section(self, name: str) -> Mapping[str, Any]:
-        """Give a section of the card; empty where it has none."""
+        """Give a section of the card; empty where the card has none."""
         found = (self.card or {}).get(name)
         return found if isinstance(found, Mapping) else {}
 
     @property
     def rerun(self) -> str:
-        """The command that records it anew."""
+        """The command that runs the card again and so records what is missing."""
         path = self.tags.get(CARD_PATH_TAG, "CARD")
         return f"runcard run {shlex.quote(path)}" + (" --fresh" if self.card_run_id else "")

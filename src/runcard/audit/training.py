@@ -1,4 +1,4 @@
-"""The items about training."""
+"""The checklist items about training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ALONE = "put this model with these hyperparameters alone in a card, then runcar
 
 
 def seeds(evidence: Evidence) -> Finding:
-    """Judge whether the seed of everything random is known."""
+    """Judge whether the seed of every random step is known."""
     part = evidence.part("seeds")
     if part.get("random_state") is None:
         return unrecorded("seed", evidence)
@@ -34,7 +34,7 @@ def hyperparameters(evidence: Evidence) -> Finding:
 
 
 def kept_model(evidence: Evidence) -> Finding:
-    """Judge whether the fitted model is kept and is the one that was saved."""
+    """Judge whether the fitted model is kept and unaltered."""
     kept = evidence.model
     if kept is None:
         if evidence.tags.get(FINALIST_TAG) == "true":
@@ -52,7 +52,7 @@ def kept_model(evidence: Evidence) -> Finding:
 
 
 def record(evidence: Evidence) -> Finding:
-    """Judge whether what MLflow has of the run and its card is what was written there."""
+    """Judge whether the run and its card in MLflow are as they were written."""
     if evidence.altered is None:
         return unrecorded("seal", evidence)
     if evidence.altered:
@@ -61,7 +61,7 @@ def record(evidence: Evidence) -> Finding:
 
 
 def determinism(evidence: Evidence) -> Finding:
-    """Judge whether a replay has told if the same run comes out the same."""
+    """Judge whether a replay has shown that the run gives the same result again."""
     mend = f"runcard reproduce {evidence.run_id[:8]} --repeat 2"
     for replay in evidence.replays:
         shown = f"replay {replay.run_id[:8]} of {replay.date}: {replay.verdict}"

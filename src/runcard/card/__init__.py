@@ -1,4 +1,4 @@
-"""The card: what the user wrote, one YAML file, one experiment."""
+"""The card: one YAML file that describes one experiment, read and checked."""
 
 from runcard.card.load import find_card, load_card, read_card
 from runcard.card.sections import Card

@@ -1,4 +1,4 @@
-"""What a card must satisfy beyond the types of its values, as far as its text alone can tell."""
+"""Checks of a card beyond the types of its values, as far as its text alone allows."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class KnownNames:
-    """The tables' names, then those of the project's modules, imported only when a name needs them."""
+    """Names that a card may use: built-in ones, and the project's, whose modules are imported only when needed."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
@@ -52,7 +52,7 @@ class KnownNames:
 
 
 def check_card(raw: Mapping[str, Any], parts: Mapping[str, Any], faults: Faults, project: Project) -> None:
-    """Check everything the text can tell; values that are wrong already are left out."""
+    """Check everything that the text alone can tell; values already found wrong are skipped."""
     names = KnownNames(project)
     found = {name: part for name, part in parts.items() if part is not WRONG}
     data, features = found.get("data"), found.get("features", Features())
@@ -75,7 +75,7 @@ def check_card(raw: Mapping[str, Any], parts: Mapping[str, Any], faults: Faults,
 
 
 def _good(values: Iterable[T] | None) -> Iterator[tuple[int, T]]:
-    """Give each value its number, and leave out those that are wrong."""
+    """Give the index of each value with the value, leaving out those that are wrong."""
     return ((index, value) for index, value in enumerate(values or ()) if value is not WRONG)
 
 
@@ -121,7 +121,7 @@ def _check_data(data: Data, faults: Faults) -> None:
 
 
 def _is_blank(raw: Mapping[str, Any], section: str, key: str) -> bool:
-    """Tell whether a key stands there without a value."""
+    """Tell whether a key is present without a value."""
     return isinstance(raw.get(section), dict) and raw[section].get(key, "") is None
 
 
@@ -211,7 +211,7 @@ def _check_model(model: Model, path: KeyPath, names: KnownNames, faults: Faults)
 
 
 def find_spec(name: str, names: KnownNames) -> ModelSpec | None:
-    """Find a model by name; the project's modules are imported only if it is none of the table's."""
+    """Find a model by name; the project's modules are imported only if no built-in model has it."""
     return find_model(name, Catalog()) or find_model(name, names.catalog)
 
 
@@ -315,7 +315,7 @@ def _check_search(search: Search, faults: Faults) -> None:
 
 
 def check_stopping(stop: EarlyTerminate, path: KeyPath, faults: Faults) -> None:
-    """Check that the brackets of hyperband are placed, and placed once."""
+    """Check that hyperband's brackets are specified, and in one way only."""
     if faults.touch(*path):
         return
     if (stop.max_iter is None) != (stop.s is None):
@@ -377,12 +377,12 @@ def _check_recorded(name: str, path: KeyPath, names: KnownNames, faults: Faults)
 
 
 def metric_of(name: str) -> str:
-    """Give the metric that a recorded number is of: `roc_auc` of `cv_roc_auc_mean` and `cv_roc_auc_std`."""
+    """Give the metric behind a recorded name: `roc_auc` for `cv_roc_auc_mean` and `cv_roc_auc_std`."""
     return name.removeprefix("cv_").removesuffix("_mean").removesuffix("_std") if name.startswith("cv_") else name
 
 
 def test_score_chosen_by(name: str) -> errors.ChoiceLeaks:
-    """Make the error for a choice that looks at a test score."""
+    """Make the error for a card that chooses by a test score."""
     return errors.ChoiceLeaks(
         f"`{name}` cannot decide what is chosen",
         why="it is measured on the test rows; what was chosen by them, they can judge no more",

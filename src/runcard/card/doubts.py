@@ -1,4 +1,4 @@
-"""TODO."""
+"""Warnings about a valid card that probably does not mean what it says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runcard.search.space import EXPONENTS, Distribution
 
 
 def find_doubts(card: Card) -> Iterator[str]:
-    """Find bounds that are taken for exponents of e and look like the values themselves."""
+    """Find bounds that are read as exponents of e but look like the values themselves."""
     for index, model in enumerate(card.models):
         for name, parameter in model.space.items():
             if (

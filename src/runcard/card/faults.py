@@ -1,4 +1,4 @@
-"""What is wrong with a card: collected, placed, and raised all at once."""
+"""Faults of a card: collected with their places, and raised all at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runcard.yaml import Path as KeyPath
 
 
 class Faults:
-    """Collects what is wrong with a card, each with its place; `homes` says which section has a key."""
+    """Collects the faults of a card with their places; `homes` maps each key to the section it belongs to."""
 
     def __init__(self, document: Document, homes: Mapping[str, str] | None = None) -> None:
         self._document = document
@@ -35,7 +35,7 @@ class Faults:
         self.place(kind(what, why=why, hint=hint), path, key=key)
 
     def place(self, error: errors.RuncardError, path: KeyPath, *, key: bool = False) -> None:
-        """Note an error made elsewhere, at its place in the card."""
+        """Add an error that was made elsewhere, with its place in the card."""
         error.where = self._document.where(path, key=key)
         self._paths.append(path)
         self._note(error)
@@ -54,11 +54,11 @@ class Faults:
         )
 
     def touch(self, *path: str | int) -> bool:
-        """Tell whether something is wrong at a path, or in what it holds."""
+        """Tell whether there is a fault at a path or below it."""
         return any(found[: len(path)] == path for found in self._paths)
 
     def raise_any(self) -> None:
-        """Raise what was found, in the order of the card's lines.
+        """Raise the faults that were found, in the order of the card's lines.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""What the gates of a promotion must satisfy beyond the types of their values; read from a card, or from settings."""
+"""Checks of a promotion's gates beyond the types of their values, for a card or for the project's settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MEASURES = ("predict_ms_p95", "model_mb", "fit_seconds")
 
 
 def read_gates(given: Mapping[str, Any], *, where: str, catalog: Callable[[], Catalog]) -> Gates:
-    """Read gates that stand in a mapping of their own.
+    """Read gates from a mapping that holds nothing else.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def read_gates(given: Mapping[str, Any], *, where: str, catalog: Callable[[], Ca
 
 
 def check_gates(gates: Gates, path: KeyPath, faults: Faults, catalog: Callable[[], Catalog]) -> None:
-    """Check the names in gates; what the project registers is asked for only if a name needs it."""
+    """Check the names in gates; the project's modules are imported only if a name needs them."""
     named = [((*path, "floors", name), name) for name in gates.floors]
     if gates.metric is not None:
         named.append(((*path, "metric"), gates.metric))

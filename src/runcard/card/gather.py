@@ -1,4 +1,4 @@
-"""What is wrong with a card's data, gathered so that all of it is raised at once."""
+"""Errors about a card's data, gathered so that all of them are raised at once."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _FAILED: Final[Any] = object()
 
 
 class Gathered:
-    """Calls one step after the other and keeps what they raise; a step whose needs failed is left out."""
+    """Calls one step after another and keeps the errors; a step that depends on a failed one is skipped."""
 
     def __init__(self, faults: list[errors.RuncardError]) -> None:
         self.faults = faults
 
     def __call__(self, step: Callable[[], T], *needs: object) -> T:
-        """Give what a step makes; if it fails, a stand-in that makes the steps that need it be left out."""
+        """Call a step and return its result, or a placeholder that makes the steps depending on it be skipped."""
         failed: T = _FAILED
         if any(need is _FAILED for need in needs):
             return failed
@@ -39,7 +39,7 @@ class Gathered:
 
 
 def unknown_columns(card: Card, table: Table) -> Iterator[errors.ColumnUnknown]:
-    """Find every column that the card names and the table does not have, each at its place in the card."""
+    """Find every column that the card names and the table lacks, with its place in the card."""
     seen: set[str] = set()
     for path, name in _named_columns(card):
         if name not in table.frame.columns and name not in seen:

@@ -1,7 +1,9 @@
-"""What a value of a card may be: how it is read, what is said when it is something else, its JSON Schema.
+"""Kinds of values in a card: how each is read, its error message, and its JSON Schema.
 
 Written out rather than left to a validation library: importing one takes longer than all else that
 `runcard check` does on a bad card, and its messages speak of Python's types.
+
+Why: docs/adr/0003-cards-are-read-by-our-own-kinds.md
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ _LARGEST = sys.float_info.max  # neither infinite nor NaN, nor a whole number be
 
 
 class _Wrong:
-    """Stands for a value whose fault is noted already."""
+    """Placeholder for a value whose fault is already noted."""
 
     def __repr__(self) -> str:
         return "WRONG"
@@ -36,14 +38,14 @@ WRONG: Final[Any] = _Wrong()
 
 
 class Kind(Protocol):
-    """What a value may be."""
+    """What a value of a card may be."""
 
     @property
     def wanted(self) -> str:
-        """In words, after "it must be"."""
+        """The expected value in words, as they follow "it must be"."""
 
     def read(self, value: Any, path: KeyPath, faults: Faults) -> Any:
-        """Give the value as Python has it, or note what is wrong and give `WRONG`."""
+        """Convert the value to its Python form, or note the fault and return `WRONG`."""
 
     def schema(self) -> dict[str, Any]:
         """Give its JSON Schema."""
@@ -51,7 +53,7 @@ class Kind(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A value without parts."""
+    """A value without parts, such as a text or a number."""
 
     wanted: str
     accepts: Callable[[Any], bool]
@@ -73,14 +75,14 @@ class Plain:
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """A list; what is wrong in it stands as `WRONG`, so that the others keep their place."""
+    """A list of one kind; wrong items become `WRONG`, so that the others keep their positions."""
 
     item: Kind
     at_least: int = 0
 
     @property
     def wanted(self) -> str:
-        """In words."""
+        """The expected value in words."""
         return "a list" + (" that is not empty" if self.at_least else "")
 
     def read(self, value: Any, path: KeyPath, faults: Faults) -> Any:
@@ -103,7 +105,7 @@ class ListOf:
 
 @dataclass(frozen=True, slots=True)
 class MappingOf:
-    """A mapping from any keys to one kind of value; the wrong ones are left out."""
+    """A mapping from any keys to one kind of value; wrong values are left out."""
 
     item: Kind
     wanted: str = "a mapping, `key: value`"
@@ -123,13 +125,13 @@ class MappingOf:
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """One of several kinds; a list is for the one that is a list, a mapping for the one that is a mapping."""
+    """One of several kinds; the kind for lists takes lists, the one for mappings takes mappings."""
 
     kinds: Sequence[Kind]
 
     @property
     def wanted(self) -> str:
-        """In words."""
+        """The expected value in words."""
         return " or ".join(kind.wanted for kind in self.kinds)
 
     def read(self, value: Any, path: KeyPath, faults: Faults) -> Any:
@@ -159,11 +161,11 @@ class Part:
 
     @property
     def wanted(self) -> str:
-        """In words."""
+        """The expected value in words."""
         return "a mapping with the keys " + errors.listing(list(keys_of(self.section)), 20)
 
     def read(self, value: Any, path: KeyPath, faults: Faults) -> Any:
-        """Read the section; a key without a value is as if it was not there."""
+        """Read the section; a key without a value counts as absent."""
         value = {} if value is None else value
         if not isinstance(value, dict):
             hint = f"write {self.listed(value)}" if path and isinstance(path[-1], int) else ""
@@ -184,23 +186,23 @@ class Part:
         return self.section(**kept)
 
     def listed(self, value: Any) -> str:
-        """Show how a list has it: `- name: ridge`."""
+        """Write the section as an item of a list: `- name: ridge`."""
         first = next(iter(keys_of(self.section)))
         return f"`- {first}: {value if isinstance(value, str) else '...'}`"
 
     def schema(self) -> dict[str, Any]:
-        """Give its JSON Schema: a reference to the section's own."""
+        """Give its JSON Schema: a reference to the schema of the section."""
         return {"$ref": f"#/$defs/{self.section.__name__}"}
 
 
 @dataclass(frozen=True, slots=True)
 class Anything:
-    """Whatever it is, other code looks at it."""
+    """Any value; other code checks it."""
 
     wanted: str = "anything"
 
     def read(self, value: Any, path: KeyPath, faults: Faults) -> Any:
-        """Take the value."""
+        """Return the value unchanged."""
         return value
 
     def schema(self) -> dict[str, Any]:
@@ -212,7 +214,7 @@ class Anything:
 
 
 def text(*, longest: int | None = None) -> Plain:
-    """Take text that is not empty; with `longest` at most that many characters."""
+    """Accept text that is not empty, with at most `longest` characters if that is given."""
     bound = {"maxLength": longest} if longest else {}
     return Plain(
         "text that is not empty" + (f", at most {longest} characters" if longest else ""),
@@ -223,7 +225,7 @@ def text(*, longest: int | None = None) -> Plain:
 
 
 def model_name() -> Plain:
-    """Take a name of a registered model: MLflow refuses `/` and `:` in it, and `@` begins an alias."""
+    """Accept a name of a registered model: MLflow refuses `/` and `:` in it, and `@` begins an alias."""
     return Plain(
         "text without `/`, `:` and `@`",
         lambda value: isinstance(value, str) and re.fullmatch(_MODEL_NAME, value) is not None,
@@ -237,12 +239,12 @@ def _near_model_name(value: Any) -> str:
 
 
 def any_text() -> Plain:
-    """Take any text."""
+    """Accept any text."""
     return Plain("text", lambda value: isinstance(value, str), {"type": "string"}, _advise_text)
 
 
 def whole(at_least: int, at_most: int | None = None) -> Plain:
-    """Take a whole number within bounds."""
+    """Accept a whole number within bounds."""
     bounds = {"minimum": at_least, **({} if at_most is None else {"maximum": at_most})}
     words = f"of at least {at_least}" if at_most is None else f"from {at_least} to {at_most}"
     return Plain(
@@ -254,7 +256,7 @@ def whole(at_least: int, at_most: int | None = None) -> Plain:
 
 
 def number(*, above: float | None = None, below: float | None = None, at_least: float | None = None) -> Plain:
-    """Take a finite number within bounds, as a float."""
+    """Accept a finite number within bounds, as a float."""
     given = {"exclusiveMinimum": above, "minimum": at_least, "exclusiveMaximum": below}
     words = {"exclusiveMinimum": "above", "minimum": "of at least", "exclusiveMaximum": "below"}
     bounds = {key: bound for key, bound in given.items() if bound is not None}
@@ -279,7 +281,7 @@ def number(*, above: float | None = None, below: float | None = None, at_least: 
 
 
 def flag() -> Plain:
-    """Take `true` or `false`."""
+    """Accept `true` or `false`."""
     words = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
     def advise(value: Any, name: str) -> str:
@@ -291,7 +293,7 @@ def flag() -> Plain:
 
 
 def one_of(*words: str) -> Plain:
-    """Take one of a few words."""
+    """Accept one of a few words."""
 
     def advise(value: Any, name: str) -> str:
         given = str(value).lower()
@@ -306,7 +308,7 @@ def one_of(*words: str) -> Plain:
 
 
 def bound() -> Plain:
-    """Take a comparison with a number, as text."""
+    """Accept a comparison with a number, such as `<= 5`, as text."""
     return Plain(
         'a comparison with a number, such as `"<= 5"`',
         lambda value: isinstance(value, str) and re.fullmatch(_BOUND, value) is not None,
@@ -318,7 +320,7 @@ def bound() -> Plain:
 
 
 def _usual_sign(name: str) -> str:
-    """Guess how a number is bounded: a metric of which more is better from below, all else from above."""
+    """Guess the sign of a bound: `>=` for a metric of which more is better, `<=` for all else."""
     from runcard.catalog.metrics import direction_of
     from runcard.catalog.registered import Catalog
 
@@ -326,7 +328,7 @@ def _usual_sign(name: str) -> str:
 
 
 def scalar() -> Plain:
-    """Take text, a finite number, true or false."""
+    """Accept text, a finite number, true or false."""
     types = ("string", "integer", "number", "boolean")
     return Plain(
         "text, a number, `true` or `false`",
@@ -390,14 +392,14 @@ def _missing(name: str, path: KeyPath, faults: Faults, *, stands: bool) -> Any:
 
 
 def shown(value: Any) -> str:
-    """Write a value as it would stand in a card, on one line and not too long."""
+    """Write a value as a card would, on one line and shortened."""
     is_clear = isinstance(value, str) and isinstance(resolve_plain(value), str)
     text = " ".join(value.split()) if is_clear else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
 def _subject(path: KeyPath) -> str:
-    """Name a value by its key, in a list with its number: `metrics[0]`."""
+    """Name a value by its key, and by its index in a list: `metrics[0]`."""
     names = [index for index, step in enumerate(path) if isinstance(step, str)]
     start = names[-1] if names else 0
     return str(path[start]) + "".join(f"[{step}]" for step in path[start + 1 :]) if path else ""

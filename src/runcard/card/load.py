@@ -1,4 +1,4 @@
-"""Read a card: from a file, by its bare name, or from a mapping; all that is wrong comes at once."""
+"""Read a card from a file, by its bare name, or from a mapping; all faults are raised at once."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def load_card(source: str | Path | Mapping[str, Any], *, project: Project | None
 
 
 def read_card(text: str, *, project: Project, name: str = "card.yaml") -> Card:
-    """Read and check a card that was kept as text.
+    """Read and check a card from its text, as it is kept with a run.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _read_bytes(path: Path) -> bytes:
-    """Read as much of a file as a card may have, and one byte to tell that there is more."""
+    """Read as many bytes as a card may have, and one more to detect a longer file."""
     try:
         with open_file(path) as file:
             return file.read(MAX_BYTES + 1)
@@ -125,13 +125,13 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def shown_path(path: Path) -> str:
-    """Write a path for a person: relative to the working folder when it lies below it."""
+    """Write a path for messages: relative to the working folder when it lies below it."""
     absolute, here = path.absolute(), Path.cwd()
     return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(path)
 
 
 def _plain(value: Any, path: KeyPath) -> Any:
-    """Make of a mapping from Python what YAML would give: dicts, lists, text, numbers, true, false, null."""
+    """Convert a mapping from Python into what YAML would give: dicts, lists, text, numbers, true, false, null."""
     if len(path) > MAX_DEPTH:
         raise _not_plain(path[:1], f"it has more than {MAX_DEPTH} levels", "cards are flat")
     if hasattr(value, "tolist"):
@@ -156,7 +156,7 @@ def _plain_key(key: Any, path: KeyPath) -> Any:
 
 
 def _as_text(card: Mapping[str, Any]) -> str:
-    """Write a card from Python as text: JSON, but that labels which are no text stand as keys without quotes."""
+    """Write a card from Python as JSON text, except that keys that are no text stay without quotes."""
     text = json.dumps(_marked(card), indent=2)
     return re.sub(rf'"{_BARE}([^"]*)"', r"\1", text)
 
@@ -204,6 +204,6 @@ def _read_sections(raw: dict[str, Any], faults: Faults) -> dict[str, Any]:
 
 
 def _homes() -> dict[str, str]:
-    """Name the section that each key belongs to, for those who put it elsewhere."""
+    """Map each key to the section it belongs to, for messages about misplaced keys."""
     parts = {name: getattr(key.kind, "section", None) for name, key in SECTIONS.items()}
     return {key: name for name, section in parts.items() if section for key in keys_of(section)}

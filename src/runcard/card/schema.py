@@ -1,4 +1,4 @@
-"""The JSON Schema of cards: editors complete keys, models and hyperparameters from it."""
+"""The JSON Schema of cards, from which editors complete keys, models and hyperparameters."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def plain_schema() -> dict[str, Any]:
-    """Make the schema of keys and types alone, without the names that they may hold."""
+    """Make the schema of keys and types alone, without lists of known names."""
     return {**_section(Card), "$defs": {part.__name__: _section(part) for part in _parts(Card)}}
 
 
 def card_schema() -> dict[str, Any]:
-    """Make the schema; names that projects register are allowed, known ones are offered."""
+    """Make the schema; known names are offered, and names that projects register are allowed."""
     schema = plain_schema()
     parts = schema["$defs"]
     _offer(parts["Data"]["properties"]["dataset"], bundled_names())
@@ -41,7 +41,7 @@ def card_schema() -> dict[str, Any]:
 
 
 def schema_path(card: Path) -> Path | None:
-    """Find the file a card's editor line points to, by default one beside the card; None for a URL."""
+    """Find the file that a card's schema comment points to, by default one beside the card; None for a URL."""
     found = _EDITOR_LINE.search(card.read_text(encoding="utf-8", errors="replace"))
     place = found[1] if found else _DEFAULT_FILE
     return None if re.match(r"\w+://", place) else card.parent / place
@@ -83,7 +83,7 @@ def _part_of(kind: Kind) -> type[Any] | None:
 
 
 def _offer(value: dict[str, Any], names: Iterable[str]) -> None:
-    """Let an editor complete these names, and accept every other."""
+    """Make a schema that suggests these names and accepts any other."""
     plain = {key: value.pop(key) for key in ("type", "minLength", "maxLength") if key in value}
     value["anyOf"] = [{"enum": list(names)}, plain]
 

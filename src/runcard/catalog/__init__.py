@@ -1,1 +1,1 @@
-"""What a card can name: datasets, feature sets, models and metrics."""
+"""The catalog: datasets, feature sets, models and metrics that a card can name."""

@@ -1,4 +1,4 @@
-"""The code behind a registered function: its own text and that of all the project's code it uses.
+"""A digest of the code behind a registered function: its text and that of all project code it uses.
 
 A trial's identity holds the hash of this, so that a changed helper counts as much as a changed function.
 """
@@ -17,7 +17,7 @@ _PLAIN = (str, bytes, int, float, complex, bool, type(None), tuple, frozenset, l
 
 
 def code_digest(function: Callable[..., Any]) -> str:
-    """Hash the text of a function or class, and of what it uses of the project; sha256, 64 hex digits."""
+    """Hash the text of a function or class and of the project's code that it uses; sha256, 64 hex digits."""
     texts: dict[str, str] = {}
     _collect(inspect.unwrap(function), _home(function), texts)
     hashed = hashlib.sha256()
@@ -43,7 +43,7 @@ def _collect(thing: Any, home: Path | None, texts: dict[str, str]) -> None:
 
 
 def _spelt(value: Any, home: Path | None, texts: dict[str, str], above: tuple[int, ...] = ()) -> str:
-    """Write a value as `repr` does, but alike in every process: sets in order, functions by name and text."""
+    """Write a value like `repr`, but equal in every process: sets sorted, functions by name and text."""
     if id(value) in above:
         return "..."
     kind = type(value)
@@ -66,7 +66,7 @@ def _spelt(value: Any, home: Path | None, texts: dict[str, str], above: tuple[in
 
 
 def _used(thing: Any) -> Iterator[tuple[str, Any]]:
-    """Give the global names that a function, or a class's methods and bases, refer to, with their values."""
+    """Find the global names that a function, or a class's methods and bases, refer to, with their values."""
     if isinstance(thing, type):
         yield from ((base.__qualname__, base) for base in thing.__bases__)
         for method in vars(thing).values():
@@ -103,7 +103,7 @@ def _bytecode(thing: object) -> object:
 
 
 def _home(function: Callable[..., Any]) -> Path | None:
-    """Find the folder that the project's modules lie in: the one of the function's top-level package."""
+    """Find the folder that contains the project's modules: that of the function's top-level package."""
     module = sys.modules.get(function.__module__)
     if module is None or not getattr(module, "__file__", None):
         return None

@@ -1,4 +1,4 @@
-"""scikit-learn's bundled datasets, by name; they are read from its installation, nothing is downloaded."""
+"""scikit-learn's bundled datasets by name, read from its installation without any download."""
 
 from __future__ import annotations
 
@@ -30,6 +30,6 @@ def describe_bundled(name: str) -> str:
 
 
 def load_bundled(name: str) -> tuple[pd.DataFrame, pd.Series]:
-    """Return the features, and the series `target` with the class codes or numbers scikit-learn gives."""
+    """Return the features, and the series `target` with class codes or numbers as scikit-learn gives them."""
     loaded = getattr(importlib.import_module("sklearn.datasets"), f"load_{name}")(as_frame=True)
     return loaded.data, loaded.target.rename(TARGET)

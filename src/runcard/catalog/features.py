@@ -1,4 +1,4 @@
-"""Feature sets: the transformer a card gets without naming one, and row-wise functions as transformers."""
+"""Feature sets: the default transformer of a card, and row-wise functions wrapped as transformers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def default_transformer(numerical: Sequence[str], categorical: Sequence[str]) -> ColumnTransformer:
-    """Return the unfitted transformer for these columns: a dense array out, shape (n, n_out).
+    """Return the default transformer for these columns, unfitted; its output is dense, of shape (n, n_out).
 
     It is float64, and float32 where all columns are numbers in float32.
 
@@ -46,14 +46,14 @@ def default_transformer(numerical: Sequence[str], categorical: Sequence[str]) ->
 
 
 def wrap_rowwise(function: Callable[[pd.DataFrame], pd.DataFrame]) -> FunctionTransformer:
-    """Return a transformer that applies a row-wise function from frame to frame; fitting learns nothing."""
+    """Wrap a row-wise function from frame to frame as a transformer; fitting it learns nothing."""
     from sklearn.preprocessing import FunctionTransformer
 
     return FunctionTransformer(function)
 
 
 def check_rowwise(name: str, function: Callable[[pd.DataFrame], pd.DataFrame], frame: pd.DataFrame) -> None:
-    """Check on all rows of `frame` that the function treats each row for itself and keeps all rows.
+    """Check that on `frame` the function keeps all rows and computes each from that row alone.
 
     What it makes of the whole table must be what it makes of parts of it, in another order: of a half, a quarter,
     an eighth and so on, down to single rows; and once more with the rows of the large parts in the small ones.
@@ -98,7 +98,7 @@ def _applied(name: str, function: Callable[[pd.DataFrame], pd.DataFrame], frame:
 
 
 def _halved(order: np.ndarray) -> Iterator[np.ndarray]:
-    """Divide rows into a half, a quarter, an eighth and so on; the last parts are single rows."""
+    """Divide rows into a half, a quarter, an eighth and so on, down to single rows."""
     while len(order) > 1:
         half = len(order) // 2
         yield order[half:]

@@ -1,4 +1,4 @@
-"""Names that MLflow keeps: it refuses some for metrics, parameters and tags, in its own table of rules."""
+"""Names of metrics, parameters and tags that MLflow accepts, by MLflow's own rules."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _REFUSED = re.compile(r"[^/\w.\- :]")
 
 
 def is_kept(name: str, *, longest: int = LONGEST) -> bool:
-    """Tell whether MLflow keeps a metric, parameter or tag under a name."""
+    """Tell whether MLflow accepts a metric, parameter or tag of this name."""
     is_path = posixpath.normpath(name) == name and name != "." and not name.startswith(("/", ".."))
     return 0 < len(name) <= longest and is_path and "\n" not in name and _REFUSED.search(name) is None
 
 
 def kept_form(name: str, *, longest: int = LONGEST) -> str:
-    """Give the nearest name that is kept."""
+    """Give the nearest name that MLflow accepts."""
     near = posixpath.normpath(_REFUSED.sub("_", name).replace("\n", "_")).lstrip("./")[:longest].strip("/")
     return near or "name"

@@ -1,7 +1,9 @@
-"""Which labels an estimator is trained on: the data's own, or codes where its package needs them.
+"""The labels that an estimator is trained on: the data's own, or codes where its package requires them.
 
 A package is known by where an estimator's `fit` comes from: what a project derives and trains in a way of its own
 is given the data's labels, whatever it derives from.
+
+Why: docs/adr/0024-one-kind-of-labels.md
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ _TIED: Mapping[str, frozenset[str]] = {
 def code_order(
     estimator: Any, classes: Sequence[Any], present: Sequence[int], positive: int | None
 ) -> tuple[int, ...] | None:
-    """Say which classes an estimator's codes 0, 1, ... stand for; None where it is trained on the labels themselves.
+    """Give the classes that an estimator's codes 0, 1, ... stand for; None if it is trained on the labels.
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ def are_codes(labels: Sequence[Any]) -> bool:
 
 
 def encode_inside(estimator: Any) -> None:
-    """Put an encoder of labels around a classifier that takes only codes, inside one that passes labels on to it."""
+    """Put a label encoder around a classifier that takes only codes, inside a wrapper that takes labels."""
     outer = _last_step(estimator)
     if _package_of(outer) == "sklearn" and type(outer).__name__ in _PASSING_ON:
         from sklearn.ensemble import VotingClassifier
@@ -71,7 +73,7 @@ def encode_inside(estimator: Any) -> None:
 
 
 def set_weights(estimator: Any, classes: Sequence[Any], present: Sequence[int], order: Sequence[int] | None) -> None:
-    """Key an unfitted estimator's weights of classes by what it is trained on, the classes of its rows only.
+    """Key an unfitted estimator's class weights by what it is trained on, only for classes among its rows.
 
     Labels that a mapping leaves out weigh 1, as in scikit-learn; catboost would refuse it.
     """
@@ -108,7 +110,7 @@ def _last_step(estimator: Any) -> Any:
 
 
 def _package_of(estimator: Any) -> str | None:
-    """Name the package that trains an estimator, if it is one of those that are known here."""
+    """Name the package whose `fit` trains an estimator, if it is one of the known packages."""
     module = str(getattr(getattr(type(estimator), "fit", None), "__module__", ""))
     package = module.partition(".")[0]
     return package if package in (*_TIED, *_CODES_ONLY) else None

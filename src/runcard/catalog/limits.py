@@ -1,8 +1,10 @@
-"""A limit that training never reached is no limit: with any looser one the same model comes out, bit by bit.
+"""Depth limits that no tree reached: any looser limit gives the same model, bit by bit.
 
 scikit-learn's trees ask for `max_depth` in one place: a node that deep becomes a leaf before anything is drawn
 from chance for it. Where the deepest node of a tree lies above the limit, the limit has decided nothing.
 Proved in tests/catalog/test_limits.py.
+
+Why: docs/adr/0009-fits-that-need-not-be-done.md
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ _FORESTS = ("RandomForest", "ExtraTrees")
 
 
 def limit_of(estimator: Any) -> float | None:
-    """Return the depth that an unfitted estimator's trees may reach, infinite without a limit; None for all others."""
+    """Return the depth limit of an unfitted estimator's trees: infinite without a limit, None for other models."""
     kind = _kind_of(estimator)
     # With `max_leaf_nodes` nodes are grown in another order; pruning would hide how deep they were.
     if kind is None or estimator.max_leaf_nodes is not None or estimator.ccp_alpha:
@@ -29,7 +31,7 @@ def limit_of(estimator: Any) -> float | None:
 
 
 def reached(fitted: Any) -> int | None:
-    """Return how deep the deepest tree of a fitted estimator is; None where `limit_of` is."""
+    """Return the depth of a fitted estimator's deepest tree; None where `limit_of` gives None."""
     if limit_of(fitted) is None:
         return None
     trees = fitted.estimators_ if _kind_of(fitted) in _FORESTS else [fitted]
@@ -37,7 +39,7 @@ def reached(fitted: Any) -> int | None:
 
 
 def without_limit(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave the limit out of hyperparameters."""
+    """Remove the depth limit from hyperparameters."""
     return {name: value for name, value in params.items() if name != LIMIT}
 
 

@@ -1,4 +1,4 @@
-"""What `runcard list` shows of the catalog, without importing any of the packages it lists."""
+"""The rows of `runcard list`, made without importing the packages that are listed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The metrics a card can name: scikit-learn's scorers by their names, losses plain and positive.
+"""The metrics that a card can name: scikit-learn's scorers by their names, and its losses without `neg_` too.
 
-The table is written out so that a card is judged without importing scikit-learn; a test holds it against the
+The table is written out so that a card is judged without importing scikit-learn; a test compares it with the
 scorers.
 """
 
@@ -28,7 +28,7 @@ REGRESSION: Task = "regression"
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A number that says how good predictions are, and which direction is better.
+    """A function that scores predictions, and whether greater or smaller is better.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Metric:
 
     @property
     def description(self) -> str:
-        """One line on what it is."""
+        """A one-line description."""
         if self.registered is not None:
             return self.registered.description
         options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
@@ -69,13 +69,13 @@ class Metric:
 
     @property
     def code(self) -> str | None:
-        """Digest of the project's function, if it is one of the project's."""
+        """The digest of the project's function, for a metric that the project registers."""
         return self.registered.source_digest if self.registered else None
 
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What a model said of some rows; what was not asked for is None.
+    """A model's outputs for some rows; None for those that were not requested.
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ def metric_names(catalog: Catalog) -> list[str]:
 
 
 def find_metric(name: str, catalog: Catalog) -> Metric:
-    """Return the metric of that name as it stands in the list, not yet resolved to a task.
+    """Return the metric of that name as the list has it, not yet resolved to a task.
 
     Raises
     ------
@@ -250,7 +250,7 @@ def find_metric(name: str, catalog: Catalog) -> Metric:
 
 
 def direction_of(name: str, catalog: Catalog) -> bool | None:
-    """Tell whether more is better of what was logged under a name, such as `val_loss`; None when it is not known."""
+    """Tell whether greater is better for a logged name such as `val_loss`; None when it is not known."""
     if name in METRIC_NAMES or name in catalog.metrics:
         return find_metric(name, Catalog() if name in METRIC_NAMES else catalog).greater_is_better
     plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")

@@ -31,7 +31,7 @@ _DISTRIBUTIONS = {"xgboost": ("xgboost", "xgboost-cpu")}
 
 @dataclass(frozen=True, slots=True)
 class EstimatorEntry:
-    """What the table says of one estimator class.
+    """One estimator class in the table `estimators.json`.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class EstimatorEntry:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """A model as cards name it: one name, and what it means for each task."""
+    """A model that a card can name, with the estimator it means for each task."""
 
     name: str
     package: str
@@ -64,7 +64,7 @@ class ModelSpec:
 
     @property
     def tasks(self) -> tuple[Task, ...]:
-        """The tasks it is for; both for a project's model that is told only when it is built."""
+        """The tasks it is for; both for a project's model whose task shows only when it is built."""
         if self.registered is None:
             return tuple(self.entries)
         task = self.registered.task or _task_of_class(self.registered.function)
@@ -72,14 +72,14 @@ class ModelSpec:
 
     @property
     def description(self) -> str:
-        """One line on what it is."""
+        """A one-line description."""
         if self.registered is not None:
             return self.registered.description
         return next(iter(self.entries.values())).summary
 
     @property
     def code(self) -> str | None:
-        """Digest of the project's function, if it is one of the project's."""
+        """The digest of the project's function, for a model that the project registers."""
         return self.registered.source_digest if self.registered else None
 
 
@@ -110,7 +110,7 @@ def find_model(name: str, catalog: Catalog) -> ModelSpec | None:
 
 
 def modules_of_models(names: Iterable[str]) -> list[str]:
-    """Name the modules that packages' models come from; a project's own models have none here."""
+    """Name the modules that models of packages are imported from; a project's own models are left out."""
     specs = (_usable().get(name) for name in names)
     paths = (entry.path.split(".") for spec in specs if spec for entry in spec.entries.values())
     return list(dict.fromkeys(".".join(path[: 2 if path[0] == "sklearn" else 1]) for path in paths))
@@ -204,14 +204,14 @@ def build_estimator(spec: ModelSpec, task: Task, params: Mapping[str, object], *
 
 
 def can_give(estimator: Any, needs: Needs) -> bool:
-    """Return whether a built estimator has the output that a metric needs, its hyperparameters considered."""
+    """Return whether a built estimator, with its hyperparameters, has the output that a metric needs."""
     if needs == "score":
         return hasattr(estimator, "decision_function") or hasattr(estimator, "predict_proba")
     return hasattr(estimator, needs)
 
 
 def check_values(estimator: Any) -> str | None:
-    """Return what is wrong with the hyperparameters' values, or None.
+    """Return what is wrong with the values of hyperparameters, or None.
 
     scikit-learn's estimators declare what they accept. The boosting packages only look when they train: they
     are given some made-up rows and one stage.
@@ -233,7 +233,7 @@ def check_values(estimator: Any) -> str | None:
 
 
 def looks_when_it_trains(estimator: Any) -> bool:
-    """Tell whether an estimator's package judges hyperparameters only when it trains, all of them together."""
+    """Tell whether an estimator's package validates hyperparameters only during training, all together."""
     return type(estimator).__module__.partition(".")[0] in _STAGES
 
 

@@ -1,4 +1,4 @@
-"""What a project registers: decorators that mark its functions, and the catalog collected from its modules.
+"""What a project registers: the decorators, and the catalog collected from the project's modules.
 
 Decorating only marks and stores nothing in runcard: two projects in one process cannot mix. A catalog
 is made by looking through the modules that a project names.
@@ -27,7 +27,7 @@ MARK = "__runcard__"
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A function or class of the project, the kind of thing it is, and the name that cards use for it.
+    """A registered function or class, its kind, and the name that cards use for it.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ class Catalog:
 
 
 def collect(modules: Iterable[ModuleType]) -> Catalog:
-    """Look through the namespaces of `modules` for what the decorators marked.
+    """Collect what the decorators marked in the namespaces of `modules`.
 
     One object may be seen in several modules (it was imported).
 
@@ -116,7 +116,7 @@ def collect(modules: Iterable[ModuleType]) -> Catalog:
 
 
 def place_in_script(kind: RegisteredKind, name: str) -> str | None:
-    """Say where the script that runs registers a name itself: no worker can import it from there."""
+    """Give the place where the running script registers a name: workers cannot import it from there."""
     script = sys.modules.get("__main__")
     marks = map(_mark_of, vars(script).values()) if script is not None else ()
     return next((mark.place for mark in marks if mark and (mark.kind, mark.name) == (kind, name)), None)

@@ -1,4 +1,4 @@
-"""One fit, several trials: shorter trainings read off the longest one, bit by bit.
+"""One fit for several trials: shorter trainings read off the longest one, bit by bit the same.
 
 An ensemble trained with n stages is the first n stages of one trained longer, as long as no stage depends on
 how many will follow. Where that fails `stage_parameter` is None and every trial is fitted for itself. Each
@@ -14,13 +14,13 @@ from typing import Any
 
 
 def stage_parameter(estimator: Any) -> str | None:
-    """Return the hyperparameter that only lengthens training; None when none is safe to share a fit by."""
+    """Return the hyperparameter that only lengthens training; None when trials cannot safely share a fit by one."""
     family = _family_of(estimator)
     return family.parameter if family is not None and family.shares(estimator) else None
 
 
 def truncate(fitted: Any, n_stages: int) -> Any:
-    """Return what a separate fit with `n_stages` stages would have given; `fitted` stays as it is.
+    """Return what a separate fit with `n_stages` stages would have given; `fitted` is not changed.
 
     scikit-learn's trees are shared with `fitted`, not copied; the boosting packages copy theirs.
 

@@ -1,4 +1,4 @@
-"""Estimators that learn step by step: by boosting rounds, or by epochs over the rows."""
+"""Estimators that learn step by step: in boosting rounds, or in epochs over the rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CATBOOST_NAMES = ("iterations", "n_estimators", "num_boost_round", "num_trees")
 
 
 def steps_of(estimator: Any) -> tuple[str, int] | None:
-    """Return the hyperparameter that counts an unfitted estimator's steps, and their number; None if it has none."""
+    """Return the hyperparameter that counts an unfitted estimator's steps, and its value; None if it has none."""
     package = type(estimator).__module__.partition(".")[0]
     name = type(estimator).__name__.removesuffix("Classifier").removesuffix("Regressor")
     known = estimator.get_params(deep=False)
@@ -37,7 +37,7 @@ def steps_of(estimator: Any) -> tuple[str, int] | None:
 
 
 def after_steps(fitted: Any, n_steps: int) -> Any:
-    """Return what predicts as a fitted estimator did after some of its boosting rounds; None if that cannot be told."""
+    """Return a model that predicts as a fitted one did after some boosting rounds; None if that is not possible."""
     package = type(fitted).__module__.partition(".")[0]
     if package == "catboost":
         return _FirstRounds(fitted, {"ntree_end": min(n_steps, fitted.tree_count_)})
@@ -52,7 +52,7 @@ def after_steps(fitted: Any, n_steps: int) -> Any:
 
 
 class _FirstRounds:
-    """A booster asked for its first rounds only; cutting it off there would copy it."""
+    """A booster that predicts with its first rounds only; truncating the booster itself would copy it."""
 
     def __init__(self, fitted: Any, limit: Mapping[str, Any]) -> None:
         self._fitted, self._limit = fitted, limit

@@ -1,1 +1,1 @@
-"""."""
+"""Tables: reading, typing and fingerprinting them, splitting them, and locking and storing their contents."""

@@ -1,4 +1,4 @@
-"""Reading a table some rows at a time, in constant memory; what is missing is what `read_file` takes for it."""
+"""Reading a table in batches of rows in constant memory; missing values are those of `read_file`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BUFFER_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class BatchSource:
-    """A table that is read some rows at a time."""
+    """A table that is read in batches of rows."""
 
     path: Path
     where: str
@@ -50,7 +50,7 @@ class BatchSource:
 
 
 def open_batches(path: Path, *, na_values: Sequence[str] = (), where: str = "") -> BatchSource:
-    """Read the names of the columns of a CSV, TSV (each also .gz) or Parquet file.
+    """Read the column names of a CSV, TSV (each also .gz) or Parquet file.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def open_batches(path: Path, *, na_values: Sequence[str] = (), where: str = "") 
 
 
 def read_batches(source: BatchSource, columns: Sequence[str], *, rows: int = BATCH_ROWS) -> Iterator[pa.Table]:
-    """Read some columns, at most so many rows at a time, in the file's order; of a text file all values are text.
+    """Read some columns in batches, in the file's order; values of text files stay text.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def read_batches(source: BatchSource, columns: Sequence[str], *, rows: int = BAT
 
 
 def _resized(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
-    """Cut and join tables to so many rows each; the last one has the rest."""
+    """Cut and join tables into batches of so many rows; the last one may be shorter."""
     import pyarrow as pa
 
     waiting: list[pa.Table] = []
@@ -107,7 +107,7 @@ def _csv_names(path: Path) -> tuple[list[str], None]:
 
 
 def _csv_batches(source: BatchSource, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Read a CSV in small blocks, of which Arrow reads dozens ahead; from a row longer than one on in large ones."""
+    """Read a CSV in small blocks, since Arrow reads dozens ahead; in large ones after a row longer than a block."""
     import pyarrow as pa
 
     kept = list(dict.fromkeys([*columns, source.names[-1]]))  # the last shows a quote that is never closed

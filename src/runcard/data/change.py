@@ -1,4 +1,4 @@
-"""What changed between two contents of one name: rows, columns, types, values; as lines for a person."""
+"""A description of what changed between two contents of one name: rows, columns, types, values."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LONG = 40
 
 @dataclass(frozen=True, slots=True)
 class _Pairing:
-    """The columns of two contents, matched by name; where only the name changed, by what they hold."""
+    """The columns of two contents, matched by name, or by their values where only the name changed."""
 
     gone: tuple[ColumnFingerprint, ...]
     added: tuple[ColumnFingerprint, ...]
@@ -38,7 +38,7 @@ class _Pairing:
 
     @property
     def alike(self) -> list[tuple[ColumnFingerprint, ColumnFingerprint]]:
-        """Those of one type before and after, whose values can be compared."""
+        """The paired columns of one type, whose values can be compared."""
         return [(old, new) for old, new in self.pairs if old.type == new.type]
 
     @property
@@ -47,7 +47,7 @@ class _Pairing:
 
 
 def describe_change(old: Fingerprint, new: Fingerprint, frames: Frames | None = None) -> tuple[str, ...]:
-    """Say what changed between two contents, a line each; empty when nothing did.
+    """Describe what changed between two contents, a line each; empty when nothing did.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def _without_rows(pairing: _Pairing, n_old: int, n_new: int) -> Iterator[str]:
 
 
 def _rows(pairing: _Pairing, frames: Frames) -> Iterator[str]:
-    """Tell rows that came or went from rows that were reordered and from values that changed in place."""
+    """Tell added or removed rows from reordered rows and from values changed in place."""
     import numpy as np
 
     if not pairing.alike:
@@ -143,7 +143,7 @@ def _exchange(old: np.ndarray, new: np.ndarray, n_gone: int, n_added: int) -> It
 
 
 def _hashed_rows(pairing: _Pairing, frames: Frames) -> tuple[np.ndarray, np.ndarray]:
-    """Hash each row over the columns that both have, (n_rows,) uint64 each."""
+    """Hash each row over the columns common to both contents, (n_rows,) uint64 each."""
     import pandas as pd
 
     pairs = [(old.name, new.name) for old, new in pairing.alike if old.type not in _UNHASHED]
@@ -154,7 +154,7 @@ def _hashed_rows(pairing: _Pairing, frames: Frames) -> tuple[np.ndarray, np.ndar
 
 
 def _exchanged(old: np.ndarray, new: np.ndarray) -> tuple[int, int]:
-    """Count the rows that only the old and that only the new has, as often as they are there."""
+    """Count the rows that only the old or only the new content has, with multiplicity."""
     import numpy as np
 
     _, inverse = np.unique(np.concatenate([old, new]), return_inverse=True)
@@ -181,7 +181,7 @@ def _values(pairing: _Pairing, frames: Frames) -> Iterator[str]:
 
 
 def _differs(old: Any, new: Any) -> np.ndarray:
-    """Compare two columns of one type, (n_rows,); 0.0 and -0.0 are two values, as in the fingerprint."""
+    """Compare two columns of one type, (n_rows,); 0.0 and -0.0 differ, as in the fingerprint."""
     import numpy as np
 
     both_missing = (old.isna() & new.isna()).to_numpy(dtype=bool)

@@ -1,4 +1,4 @@
-"""What each column is for: target, feature, id, group, time; and whether it can be used for that."""
+"""The roles of columns (target, feature, id, group, time), and whether each column can fill its role."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def resolve_columns(
 
 
 def check_target(values: pd.Series, task: TargetTask, *, because: str = "", where: str = "") -> None:
-    """Check that a target can be learnt as the task says.
+    """Check that a target suits the task.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def check_target(values: pd.Series, task: TargetTask, *, because: str = "", wher
 
 
 def task_of(frame: pd.DataFrame, target: str) -> TargetTask:
-    """Tell the task from the target's values: text, true/false or at most 20 whole numbers are classes."""
+    """Infer the task from the target: text, booleans or at most 20 whole numbers are classes."""
     values = frame[target].dropna()
     if column_kind(values) != "number":
         return "classification"
@@ -127,7 +127,7 @@ def task_of(frame: pd.DataFrame, target: str) -> TargetTask:
 
 
 def describe_target(values: pd.Series) -> str:
-    """Say what of a target's values tells the task, where nothing else does."""
+    """Describe what in the target's values determines the task, where nothing else does."""
     if column_kind(values) != "number":
         return "its values are no numbers"
     present = values.dropna()
@@ -374,7 +374,7 @@ def _of_rows(mask: np.ndarray) -> str:
 
 
 def _rows(mask: np.ndarray) -> str:
-    """Name the first rows as people count them: the first below the header is row 1."""
+    """Name the first rows, counted from 1 for the first row below the header."""
     rows = mask.nonzero()[0]
     shown = ", ".join(str(row + 1) for row in rows[:_SHOWN])
     more = f" and {len(rows) - _SHOWN:,} more" if len(rows) > _SHOWN else ""

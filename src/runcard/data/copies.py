@@ -1,4 +1,4 @@
-"""Test rows that a model has seen: copies of training rows."""
+"""Test rows that are copies of training rows, which models have therefore seen."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """How many test rows are in the training rows too."""
+    """How many test rows are among the training rows too."""
 
     n_test: int
     same_features: int
@@ -25,7 +25,7 @@ class Copies:
     """Those that some training row has the features and the target of."""
 
     def __str__(self) -> str:
-        """Say it; nothing where there are none."""
+        """Describe it in words; empty where there are none."""
         if not self.same_features:
             return ""
         n_others = self.same_features - self.same_rows
@@ -35,7 +35,7 @@ class Copies:
 
 
 def count_copies(frame: pd.DataFrame, sets: Iterable[tuple[str, ...]], target: Target, split: Split) -> Copies:
-    """Count the test rows that are copies of training rows, by the set of columns that sees most of them as such."""
+    """Count the test rows that are copies of training rows, for the set of columns with the most copies."""
     import numpy as np
 
     if not len(split.test):

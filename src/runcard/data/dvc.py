@@ -1,4 +1,4 @@
-"""Data that DVC tracks: which `.dvc` file stands for a path, and its bytes by DVC's hash.
+"""Data tracked by DVC: the `.dvc` file that tracks a path, and its bytes by DVC's hash.
 
 DVC is run as a program and never imported: it may live in an environment of its own, and whatever it needs stays there.
 """
@@ -31,7 +31,7 @@ _SHOWN = 6
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """A path that DVC tracks, by itself or with the folder that it is in."""
+    """A path that DVC tracks, by itself or as part of a folder."""
 
     path: Path
     root: Path
@@ -45,7 +45,7 @@ class Tracked:
     """Whether DVC 2 hashed it, which took line ends as one."""
 
     def holds(self, path: Path) -> bool:
-        """Whether a file is what DVC tracks; where only the folder's listing tells, it is taken to be."""
+        """Whether a file is what DVC tracks; assumed where only the folder's listing could tell."""
         if self.inside or self.is_legacy:
             return True
         with path.open("rb") as file:
@@ -54,7 +54,7 @@ class Tracked:
 
 
 def find_tracked(path: Path) -> Tracked | None:
-    """Find what stands for a path: `X.dvc` beside it, or beside a folder that it is in; below `.dvc/` only."""
+    """Find what tracks a path: `X.dvc` beside it, or beside a folder that contains it; only below `.dvc/`."""
     path = Path(os.path.normpath(path.absolute()))
     root = next((folder for folder in path.parents if (folder / ".dvc").is_dir()), None)
     for tracked in (path, *path.parents):
@@ -67,7 +67,7 @@ def find_tracked(path: Path) -> Tracked | None:
 
 
 def pull(tracked: Tracked) -> None:
-    """Have DVC put a missing file in its place.
+    """Have DVC restore a missing file to its place.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def _read(file: Path, tracked: Path, path: Path, root: Path) -> Tracked | None:
 
 
 def _cached(tracked: Tracked, md5: str) -> Path | None:
-    """Find a hash in DVC's cache; in a folder's listing, the file that is meant."""
+    """Find a hash in DVC's cache; for the hash of a folder, the file that is meant."""
     cache = Path(_run(tracked, "cache", "dir").strip())
     places = (cache / "files" / "md5", cache)  # since DVC 3, and before
     found = next((p for p in (base / md5[:2] / md5[2:] for base in places) if p.is_file()), None)
@@ -176,7 +176,7 @@ def _failed(tracked: Tracked, why: str) -> errors.DvcFailed:
 
 
 def bring_missing_file(path: Path) -> None:
-    """Have DVC put a file in its place, where it tracks it and the file is missing.
+    """Have DVC restore a file to its place, if DVC tracks it and it is missing.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Reading a file into an Arrow table as its suffix says, and saying what is wrong with it if that fails.
+"""Reading a file into an Arrow table as its suffix says, and explaining why if that fails.
 
 In text files the missing values are the empty cell and `na_values`, quoted or not, and nothing else;
 `nan` in a column of numbers is the number NaN, which is missing too. Digits with a zero in front, `007`, make a column
@@ -38,7 +38,7 @@ BLOCK_BYTES = 1 << 22  # no row of a text file may be longer
 
 
 def read_file(path: Path, *, na_values: Sequence[str], where: str) -> pa.Table:
-    """Read a file with the types it has, or, if it is text, with those that all its rows fit.
+    """Read a file with its own types or, if it is text, with types that fit all rows.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def read_file(path: Path, *, na_values: Sequence[str], where: str) -> pa.Table:
 
 
 def check_file(path: Path, suffixes: Sequence[str], where: str) -> None:
-    """Check that a file is there, has one of the suffixes and is not empty.
+    """Check that a file exists, has one of the suffixes and is not empty.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def check_file(path: Path, suffixes: Sequence[str], where: str) -> None:
 
 @contextmanager
 def explained(path: Path, where: str) -> Iterator[None]:
-    """Find out what is wrong with a file when reading it fails.
+    """Explain what is wrong with a file when reading it fails.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def explained(path: Path, where: str) -> Iterator[None]:
 
 
 def suffix_of(path: Path) -> str:
-    """Return what the format is taken from: the last suffix, before `.gz` if that is a text format."""
+    """Return the suffix that names the format: the last one, or the one before `.gz` of a text format."""
     name = path.name.lower()
     stem = Path(name.removesuffix(".gz")).suffix
     return stem if not name.endswith(".gz") or stem in _TEXT_SUFFIXES else ".gz"
@@ -119,7 +119,7 @@ def _read_csv(path: Path, delimiter: str, na_values: Sequence[str], where: str) 
 
 
 def _padded(path: Path, delimiter: str, na_values: Sequence[str], table: pa.Table) -> list[str]:
-    """Name the columns of digits alone with a leading zero somewhere, `007`: codes, which numbers would shorten."""
+    """Name the columns of digits with leading zeros such as `007`: codes, whose zeros numbers would lose."""
     import pyarrow as pa
 
     numbers = [f.name for f in table.schema if pa.types.is_integer(f.type) or pa.types.is_floating(f.type)]
@@ -157,7 +157,7 @@ def _read_json(path: Path) -> pa.Table:
 
 
 def open_text(path: Path) -> Any:
-    """Open a text file as a stream of Arrow's, unpacked."""
+    """Open a text file as an Arrow stream, decompressed."""
     import pyarrow as pa
 
     return pa.input_stream(str(path), compression="gzip" if _is_packed(path) else None)
@@ -184,7 +184,7 @@ def _read_columnar(path: Path, suffix: str, where: str) -> pa.Table:
 
 
 def _batches(file: Any, path: Path, where: str) -> tuple[list[pa.RecordBatch], pa.Schema]:
-    """Read the parts of a Feather file, which may each be packed."""
+    """Read the batches of a Feather file, each of which may be compressed."""
     found: list[pa.RecordBatch] = []
     n_bytes = 0
     for number in range(file.num_record_batches):
@@ -195,7 +195,7 @@ def _batches(file: Any, path: Path, where: str) -> tuple[list[pa.RecordBatch], p
 
 
 def refuse_open_quote(table: pa.Table, path: Path, where: str) -> None:
-    """Raise FileUnreadable if the last rows of a CSV end inside a quote that is never closed."""
+    """Raise FileUnreadable if a CSV ends inside a quote that is never closed."""
     if _ends_inside_cell(table) and (line := find_open_quote(path, DELIMITERS[suffix_of(path)])):
         raise errors.FileUnreadable(
             f"a quote is opened in line {line} and never closed",
@@ -229,7 +229,7 @@ def _listed(suffixes: Sequence[str], kind: Sequence[str]) -> str:
 
 
 def missing_file(path: Path, where: str) -> errors.RuncardError:
-    """Make the error for a path where there is no file, naming the nearest one that is there."""
+    """Make the error for a file that does not exist, naming the nearest one that does."""
     if (found := what_it_is(path)) is not None:
         return errors.FileUnreadable(
             f"`{path.name}` is {found}",
@@ -296,7 +296,7 @@ def refuse_bad_bytes(path: Path, where: str) -> None:
 
 
 def refuse_other_separator(names: Sequence[str], path: Path, where: str) -> None:
-    """Raise FileUnreadable if a whole header was taken for one name."""
+    """Raise FileUnreadable if the whole header was read as one name."""
     if looked_at := other_separator(names, path):
         raise _misread(path, looked_at, where)
 

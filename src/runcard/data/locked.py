@@ -1,4 +1,4 @@
-"""What a name was when it was locked: its content by fingerprint, where that came from, when and why."""
+"""The entry of a locked name: its content by fingerprint, the source of the content, when and why."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _BLOCK_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class FileContent:
-    """The bytes of a file."""
+    """Size and hash of a file's bytes."""
 
     n_bytes: int
     sha256: str
@@ -31,7 +31,7 @@ class FileContent:
 
 @dataclass(frozen=True, slots=True)
 class DvcVersion:
-    """What DVC calls a content."""
+    """The hash by which DVC knows a content."""
 
     md5: str
     """Of the file; of its folder, with `.dir` behind it, where the folder is what DVC tracks."""
@@ -41,7 +41,7 @@ class DvcVersion:
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """A dataset's name or path as it is read, and the content it stands for."""
+    """A dataset's name or path as it is read, with the content it stands for."""
 
     name: str
     source: str
@@ -61,7 +61,7 @@ class Locked:
 
     @property
     def is_file(self) -> bool:
-        """Whether its bytes lie at a path."""
+        """Whether it is the content of a file."""
         return not self.source.startswith(DATASET)
 
 
@@ -75,7 +75,7 @@ def lock_content(
     dvc: DvcVersion | None = None,
     reason: str = "",
 ) -> Locked:
-    """Make the entry of a content that is there now."""
+    """Make the entry of a content as it is now."""
     values = tuple(sorted(set(na_values)))
     short = replace(content, columns=tuple(part._replace(digest=part.digest[:SHORT]) for part in content.columns))
     now = datetime.now(UTC).replace(microsecond=0)
@@ -83,7 +83,7 @@ def lock_content(
 
 
 def locked_name(source: str, na_values: Sequence[str] = ()) -> str:
-    """Name a source as it is read: a file read with other `na_values` is another table."""
+    """Name a source with how it is read: a file read with other `na_values` is another table."""
     if source.startswith(DATASET):
         return source.removeprefix(DATASET)
     shown = ", ".join(value if _is_plain(value) else json.dumps(value) for value in sorted(set(na_values)))
@@ -91,7 +91,7 @@ def locked_name(source: str, na_values: Sequence[str] = ()) -> str:
 
 
 def tidy(source: str) -> str:
-    """Write a path in the one way it is locked under: `data/../x.csv` is `x.csv`."""
+    """Normalise a path to the form that is locked: `data/../x.csv` is `x.csv`."""
     return source if source.startswith(DATASET) else posixpath.normpath(source)
 
 
@@ -122,7 +122,7 @@ def read_bytes(path: Path) -> FileContent:
 
 
 def copy_bytes(source: Path, target: Path) -> FileContent:
-    """Copy a file, counting and hashing on the way, until it is on the disk."""
+    """Copy a file and flush it to disk, counting and hashing its bytes on the way."""
     hashed = hashlib.sha256()
     n_bytes = 0
     with source.open("rb") as read, target.open("wb") as written:

@@ -1,4 +1,4 @@
-"""`runcard.lock`: what content each dataset name and path of a project stands for; committed with the project.
+"""The file `runcard.lock`: the content that each dataset name and path stands for; committed with the project.
 
 It is TOML with one table a name, sorted, and one fact a line, so that git merges what two branches locked. A column's
 line holds its type and the first digits of its digest: a change is told by column even when the old content is gone.
@@ -38,7 +38,7 @@ Lock = Mapping[str, Locked]
 
 
 def read_lock(root: Path) -> Lock:
-    """Read a project's lock; empty where there is none.
+    """Read a project's lock file; empty where there is none.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def read_lock(root: Path) -> Lock:
 
 @contextmanager
 def lock_for_writing(root: Path, home: Path) -> Iterator[dict[str, Locked]]:
-    """Give what is locked, to be changed; what was changed is written on leaving, whole or not at all.
+    """Give the locked entries for changing; on exit changes are written atomically.
 
     Other processes that want to write wait.
 
@@ -93,7 +93,7 @@ def lock_for_writing(root: Path, home: Path) -> Iterator[dict[str, Locked]]:
 
 
 def write_text(lock: Lock) -> str:
-    """Write a lock as TOML."""
+    """Write locked entries as TOML text."""
     return _HEAD + "".join(f"\n[{_key(name)}]\n{_entry(found)}" for name, found in sorted(lock.items()))
 
 

@@ -1,4 +1,4 @@
-"""What a path or a text looks like, where it is not what it was taken for."""
+"""Guesses at what a path or text is when it is not what was expected."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _READ = {
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """How the lines of a file seem to be separated."""
+    """How the values of a file's lines seem to be separated."""
 
     separator: str
     has_decimal_commas: bool
@@ -43,14 +43,14 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A line that seems to be for people."""
+    """A line that seems to be a comment."""
 
     line: int
     text: str
 
 
 def what_it_is(path: Path) -> str | None:
-    """Say what a path is that is no file; None if it is one, or nothing."""
+    """Name what a path is if it is no regular file; None if it is one, or does not exist."""
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):
@@ -72,7 +72,7 @@ def other_separator(names: Sequence[str], path: Path) -> Looked | None:
 
 
 def find_comment(path: Path, row: RaggedRow) -> Comment | None:
-    """Tell whether a row does not fit because it, or the line taken for the header, is a comment."""
+    """Tell whether a row does not fit because it, or the line read as header, is a comment."""
     first = next(iter(first_lines(path, 1)), "")
     for line, text in ((1, first), (row.line, row.text)):
         if text.lstrip().startswith(("#", "//", "%")):
@@ -81,13 +81,13 @@ def find_comment(path: Path, row: RaggedRow) -> Comment | None:
 
 
 def form_of(words: Iterable[str]) -> str | None:
-    """Say what texts look like, if all of them look alike."""
+    """Name the form of texts, such as dates, if all of them have the same."""
     texts = [word.strip() for word in words]
     return next((form for form, pattern in _FORMS.items() if texts and all(map(pattern.fullmatch, texts))), None)
 
 
 def reading_of(form: str, column: str) -> str:
-    """Say how pandas makes numbers or dates of such texts."""
+    """Give the pandas call that converts such texts to numbers or dates."""
     return _READ[form].format(column)
 
 

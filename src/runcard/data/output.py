@@ -1,4 +1,4 @@
-"""Writing a table some rows at a time to a file that is there whole or not at all."""
+"""Writing a table in batches to a file that appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SUFFIXES = (".csv", ".csv.gz", ".parquet")
 
 
 def check_output(path: Path) -> None:
-    """Check that a table can be written to a path, before the work that leads to it is begun.
+    """Check that a table can be written to a path, before the work for it begins.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def check_output(path: Path) -> None:
 
 @contextmanager
 def open_output(path: Path) -> Iterator[Callable[[pa.Table], None]]:
-    """Give a function that adds rows to a CSV (also .gz) or Parquet file; the first ones say its columns.
+    """Give a function that appends rows to a CSV (also .gz) or Parquet file; the first rows define its columns.
 
     The file is written beside its place, and put there when the block ends well: an existing one is replaced then.
 

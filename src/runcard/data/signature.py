@@ -1,4 +1,4 @@
-"""Rows as a model takes them: the columns it was trained on, in the types they had then.
+"""The input of a model: the columns it was trained on, with the types they had in training.
 
 What a row becomes depends on that row alone, so it does not matter with which others it is read. That is why a column
 that was whole numbers in training is one of integers only in the rows that have all of those: in pandas a missing
@@ -54,7 +54,7 @@ class RowBatch:
 
 
 def check_columns(found: Sequence[str], wanted: Sequence[str], *, where: str) -> None:
-    """Check that a table has all columns that a model takes.
+    """Check that a table has all columns that a model needs.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def to_rows(
     where: str,
     stand_ins: Mapping[str, str] | None = None,
 ) -> RowBatch:
-    """Give a batch of rows the types that the columns had in training; text is read as them.
+    """Convert a batch of rows to the column types of training; text is parsed into them.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def to_rows(
 
 
 class _Unfit(Exception):
-    """A value is not what its column is to hold."""
+    """Raised for a value that its column cannot hold."""
 
     def __init__(self, row: int, value: object) -> None:
         self.row, self.value = row, value
@@ -140,7 +140,7 @@ def _fault(name: str, kind: InputKind, unfit: _Unfit, first: int, where: str) ->
 
 
 def _typed(column: pa.ChunkedArray, kind: InputKind) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None]:
-    """Give the column in its type, and of whole numbers with gaps also those numbers as integers."""
+    """Convert the column to its type; for whole numbers with gaps, also give them as integers."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):
@@ -155,7 +155,7 @@ def _typed(column: pa.ChunkedArray, kind: InputKind) -> tuple[pa.ChunkedArray, p
 def _with_stand_in(
     column: pa.ChunkedArray, kind: InputKind, stand_in: str
 ) -> tuple[pa.ChunkedArray, pa.ChunkedArray | None, pa.ChunkedArray]:
-    """Type a column of categories that has values of another type, and give those, too."""
+    """Type a column of categories that has values of another type, and give those values too."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -244,7 +244,7 @@ def _read_dates(text: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _parsed(text: pa.ChunkedArray, read: Callable[[pa.ChunkedArray], pa.ChunkedArray]) -> pa.ChunkedArray:
-    """Read text as something else; blanks around it do not matter."""
+    """Parse text as another type, ignoring blanks around it."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -262,7 +262,7 @@ def _parsed(text: pa.ChunkedArray, read: Callable[[pa.ChunkedArray], pa.ChunkedA
 
 
 def _require(column: pa.ChunkedArray, fits: bool) -> None:
-    """Refuse a column of another type, unless it holds nothing."""
+    """Refuse a column of another type, unless all its values are missing."""
     if not fits and column.null_count < len(column):
         import pyarrow.compute as pc
 

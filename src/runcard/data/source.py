@@ -1,4 +1,4 @@
-"""Reading a table, from a file or from what a registered dataset returned, always into the same few types."""
+"""Reading a table from a file or a registered dataset, always with the same few column types."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """A table in memory, its columns of the types that `runcard.data.types` lists."""
+    """A table in memory, with the column types that `runcard.data.types` lists."""
 
     name: str
     """The file's name, or the registered dataset's."""
@@ -58,7 +58,7 @@ def read_table(path: Path, *, name: str = "", na_values: Sequence[str] = (), roo
 
 
 def to_table(value: object, *, name: str) -> Table:
-    """Take what a registered dataset returned: a frame of pandas, polars or pyarrow, or `(X, y)`.
+    """Convert what a registered dataset returned: a frame of pandas, polars or pyarrow, or `(X, y)`.
 
     The columns of an array X are named `x0`, `x1`, ...; a y without a name is called `target`.
 
@@ -84,14 +84,14 @@ def to_table(value: object, *, name: str) -> Table:
 
 
 def release_memory() -> None:
-    """Give back to the system what Arrow keeps for later."""
+    """Return memory that Arrow keeps for later use to the system."""
     import pyarrow as pa
 
     pa.default_memory_pool().release_unused()
 
 
 def write_parquet(table: Table, path: Path) -> None:
-    """Write the typed table to a Parquet file, which is there whole or not at all.
+    """Write the typed table to a Parquet file, which appears complete or not at all.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def write_parquet(table: Table, path: Path) -> None:
 
 
 def stat_source(path: Path) -> SourceStamp:
-    """Note size, time and inode of a file; call it before reading.
+    """Note size, time and inode of a file; call it before reading the file.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def stat_source(path: Path) -> SourceStamp:
 
 
 def check_unchanged(stamp: SourceStamp) -> None:
-    """Make sure that a file is still the one that was read.
+    """Check that a file has not changed since it was read.
 
     Raises
     ------
@@ -182,7 +182,7 @@ def _checked_frame(table: pa.Table, na_values: Sequence[str], where: str) -> pd.
 
 
 def without(column: pa.ChunkedArray, na_values: Sequence[str]) -> pa.ChunkedArray:
-    """Make the cells missing that hold one of `na_values`: Parquet, Feather and JSON come here with them."""
+    """Turn cells that hold one of `na_values` into missing ones, for tables from Parquet, Feather and JSON."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

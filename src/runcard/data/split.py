@@ -1,4 +1,4 @@
-"""Which rows train and which test, and the folds: made once per plan by scikit-learn's splitters."""
+"""The split into training rows, test rows and folds: made once per plan by scikit-learn's splitters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Fold = tuple["np.ndarray", "np.ndarray"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Split:
-    """The rows of a table by their use, as row numbers: int32, or int64 for more rows than that counts."""
+    """The row numbers of each part of a split: int32, or int64 where the table is too long for that."""
 
     kind: SplitKind
     train: np.ndarray
@@ -43,7 +43,7 @@ def make_split(
     task: str = "",
     where: str = "",
 ) -> Split:
-    """Set test rows aside and make folds of the others.
+    """Set test rows aside and divide the others into folds.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def make_split(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rows:
-    """The rows of a table with what a split looks at, as codes 0, 1, ... in sorted order."""
+    """The columns of a table that a split uses, as codes 0, 1, ... in sorted order."""
 
     kind: SplitKind
     order: np.ndarray  # (n_rows,) row numbers: ascending, or by time
@@ -208,7 +208,7 @@ class _Rows:
         return folds
 
     def _border(self, ordered: np.ndarray, cut: int) -> int:
-        """Move a border between rows in order of time to the nearest change of time."""
+        """Move a border between rows in time order to the nearest row where the time changes."""
         import numpy as np
 
         if cut >= len(ordered):
@@ -315,7 +315,7 @@ def _check_options(kind: SplitKind, n_folds: int | str | None, n_repeats: int, w
 
 
 def _codes(values: Any, role: str, where: str) -> tuple[np.ndarray, Sequence[Any]]:
-    """Give numbers to the distinct values in sorted order."""
+    """Encode values as the indices of the distinct ones in sorted order."""
     import numpy as np
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""A split as a Parquet file: which row was used for what, one row a use.
+"""A split as a Parquet file, with one line for each row of the table and each use of it.
 
 ===========  ==========================================================================================
 column       what it holds
@@ -31,7 +31,7 @@ _WHOLE = -1
 
 
 def write_split(split: Split, path: Path) -> None:
-    """Write a split's row numbers to a file that pandas reads."""
+    """Write a split's row numbers to a file that pandas can read."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -55,7 +55,7 @@ def write_split(split: Split, path: Path) -> None:
 
 
 def read_split(path: Path) -> tuple[np.ndarray, np.ndarray, tuple[Fold, ...]]:
-    """Read a split back: the rows of train and of test, and of each fold those to fit and those to score."""
+    """Read a split: the rows of train and test, and for each fold the rows to fit and to score."""
     import numpy as np
     import pandas as pd
 
@@ -85,7 +85,7 @@ def _uses(split: Split) -> Iterator[tuple[str, int, np.ndarray]]:
 
 
 def describe_split(split: Split) -> dict[str, Any]:
-    """Name a split by its kind, sizes and the digests of its row numbers."""
+    """Describe a split by its kind, sizes and the digests of its row numbers."""
     return {
         "kind": split.kind,
         "n_train": len(split.train),
@@ -96,7 +96,7 @@ def describe_split(split: Split) -> dict[str, Any]:
 
 
 def digest_rows(train: np.ndarray, test: np.ndarray, folds: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, str]:
-    """Hash the row numbers of train, test and all folds, in the order in which they are used."""
+    """Hash the row numbers of train, test and all folds, in the order of their use."""
     return {
         "train": _rows_digest([train]),
         "test": _rows_digest([test]),

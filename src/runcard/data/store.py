@@ -1,4 +1,4 @@
-"""The data store: contents kept once each, by fingerprint, in a folder or at any address that fsspec knows.
+"""The data store: each content kept once, by fingerprint, in a folder or at any address that fsspec supports.
 
     contents/<fingerprint>.json    how the content is read: which file, `na_values`, the target if the data says it
     files/<sha256>.csv             the bytes: of a file those it had, of what a function made a Parquet
@@ -55,7 +55,7 @@ class Kept:
 
 
 class Store:
-    """Where contents are kept; nothing is made or asked before it is used."""
+    """A data store; nothing is created or requested before it is used."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -87,7 +87,7 @@ class Store:
         return kept
 
     def has_bytes(self, kept: Kept) -> bool:
-        """Whether the file of a content is there and as long as it should be; reading it tells more.
+        """Whether the file of a content exists with the right size; only reading it verifies its bytes.
 
         Raises
         ------
@@ -100,7 +100,7 @@ class Store:
                 return False
 
     def find_file(self, locked: FileContent, path: Path) -> str | None:
-        """Look up a file by its bytes: the name that it is kept under.
+        """Find a file by its bytes: the name that it is kept under.
 
         Raises
         ------
@@ -126,7 +126,7 @@ class Store:
             _put(fs, root, draft, Kept(digest, name, found.n_bytes, found.sha256, tuple(na_values)))
 
     def keep_table(self, digest: str, table: Table) -> None:
-        """Keep a table that no file holds, as Parquet.
+        """Keep a table that comes from no file, as Parquet.
 
         Raises
         ------
@@ -141,7 +141,7 @@ class Store:
 
     @contextmanager
     def open_file(self, kept: Kept) -> Iterator[Path]:
-        """Give the bytes of a content as a local file, checked.
+        """Give a content as a local file, with its bytes verified.
 
         Raises
         ------
@@ -161,7 +161,7 @@ class Store:
             yield path
 
     def copy_to(self, digest: str, folder: Path) -> None:
-        """Copy a content, if it is kept here, to a store of its own in a folder. Raises as `find` and `open_file`."""
+        """Copy a content, if it is kept here, to a new store in a folder. Raises as `find` and `open_file`."""
         kept = self.find(digest)
         if kept is None:
             return
@@ -186,7 +186,7 @@ class Store:
 
     @contextmanager
     def _troubles(self) -> Iterator[tuple[Any, str]]:
-        """Open the file system, and translate whatever it and its servers raise."""
+        """Open the file system, and translate the exceptions that it and its servers raise."""
         protocol, _, path = self._url.rpartition("://")
         try:
             if not protocol:
@@ -226,7 +226,7 @@ class Store:
 
 
 class _Folder:
-    """A folder of this machine, which needs no fsspec; as much of its interface as is asked of local files."""
+    """A local folder with the part of fsspec's interface that is used here, without fsspec."""
 
     protocol = "file"
 
@@ -251,7 +251,7 @@ def _is_local(fs: Any) -> bool:
 
 
 def full_suffix(path: Path) -> str:
-    """Give the end of a name that tells the format, `.gz` included."""
+    """Give the end of a file name that names the format, `.gz` included."""
     packed = ".gz" if path.name.lower().endswith(".gz") else ""
     suffix = suffix_of(path)
     return suffix if suffix == packed else suffix + packed
@@ -259,7 +259,7 @@ def full_suffix(path: Path) -> str:
 
 @contextmanager
 def _draft_place(fs: Any, root: str) -> Iterator[Path]:
-    """Give a path for a file on its way in: in the store itself where that is a folder, so that moving is all."""
+    """Give a path for a draft: in the store itself where that is a folder, so that it only has to be moved."""
     if not _is_local(fs):
         with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
             yield Path(folder, "draft")
@@ -275,7 +275,7 @@ def _draft_place(fs: Any, root: str) -> Iterator[Path]:
 
 
 def _put(fs: Any, root: str, draft: Path, kept: Kept) -> None:
-    """Move a draft into the store; its page comes after it."""
+    """Move a draft into the store; the description of its content is written after it."""
     page = json.dumps(asdict(kept), indent=2).encode()
     if not _is_local(fs):
         fs.put_file(str(draft), f"{root}/files/{kept.file}")
@@ -289,7 +289,7 @@ def _put(fs: Any, root: str, draft: Path, kept: Kept) -> None:
 
 
 def _remove_stale(folder: Path) -> None:
-    """Remove what killed processes left behind."""
+    """Remove drafts that killed processes left behind."""
     for path in folder.glob(f"*{_PART}"):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > _STALE_SECONDS:

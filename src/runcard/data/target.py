@@ -1,4 +1,4 @@
-"""The target as numbers: class codes in sorted order, or floats."""
+"""The target encoded as numbers: class codes in sorted order, or floats."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Target:
-    """What is predicted, encoded once for all trials."""
+    """The target column, encoded once for all trials."""
 
     name: str
     values: np.ndarray
@@ -39,7 +39,7 @@ class Target:
         return pd.Categorical.from_codes(self.values, dtype=pd.CategoricalDtype(list(self.classes)))
 
     def without_values(self) -> Target:
-        """Keep the classes only: small enough to travel with every task."""
+        """Keep the classes only, which are small enough to send with every task."""
         return replace(self, values=self.values[:0])
 
     def counts(self) -> dict[Any, int]:
@@ -52,12 +52,12 @@ class Target:
         return dict(zip(self.classes, found.tolist(), strict=True))
 
     def label_of(self, text: object) -> Any:
-        """Give the label that a record's JSON has as this text; the text itself where there is none."""
+        """Give the label that a text in a record's JSON stands for; the text itself where there is none."""
         spelt = (label for label in self.classes if isinstance(label, str) or json.dumps(label) == text)
         return next((label for label in spelt if not isinstance(label, str) or label == text), text)
 
     def labels(self, codes: np.ndarray) -> np.ndarray:
-        """Give codes their labels again, in an array of the labels' own type."""
+        """Convert codes back to labels, in an array of the labels' own type."""
         import numpy as np
 
         return np.asarray(self.classes)[codes] if self.classes else codes

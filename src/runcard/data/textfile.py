@@ -1,4 +1,4 @@
-"""Finding the place in a text file that keeps it from being read; slow, and only run when it was not."""
+"""Locate what makes a text file unreadable; slow, and run only when reading has failed."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def find_bad_byte(path: Path) -> BadByte | None:
 
 
 def find_long_line(path: Path, most_bytes: int) -> int | None:
-    """Find the first line that is longer than so many bytes; no more of it is read."""
+    """Find the first line longer than a number of bytes, reading no more of it."""
     with _open_bytes(path) as file:
         for number in count(1):
             line = file.readline(most_bytes + 1)
@@ -75,7 +75,7 @@ def find_long_line(path: Path, most_bytes: int) -> int | None:
 
 
 def first_lines(path: Path, n: int) -> list[str]:
-    """Give the first lines without their ends, of long ones the beginning."""
+    """Give the first lines without line ends, long ones shortened."""
     with _open_bytes(path) as file:
         lines = [file.readline(_BLOCK_BYTES) for _ in range(n)]
     return [line.decode("utf-8", "replace").lstrip("\ufeff").rstrip("\r\n") for line in lines]
@@ -99,7 +99,7 @@ def find_ragged_row(path: Path, delimiter: str) -> RaggedRow | None:
 
 
 def may_have_padded_numbers(path: Path) -> bool:
-    """Tell quickly whether a value may begin with a zero and another digit; dates such as 01/02/2024 count, too."""
+    """Tell quickly whether a value may have a leading zero before a digit; dates such as 01/02/2024 count too."""
     import numpy as np
 
     end = np.frombuffer(b"\n", np.uint8)
@@ -115,7 +115,7 @@ def may_have_padded_numbers(path: Path) -> bool:
 
 
 def find_open_quote(path: Path, delimiter: str) -> int | None:
-    """Find the line where a quote is opened that is never closed; for a CSV whose last cell spans lines.
+    """Find the line where a quote is opened and never closed, for a CSV whose last cell spans lines.
 
     Such a cell ends with its quote, at the end of the file. And quotes come in pairs, also those that are
     doubled inside a cell. Only where one of the two fails is every row looked at.
@@ -137,7 +137,7 @@ def find_open_quote(path: Path, delimiter: str) -> int | None:
 
 
 def _iter_rows(path: Path, delimiter: str, *, strict: bool = False) -> Iterator[tuple[range, list[str]]]:
-    """Walk over the rows that are not blank, each with its lines."""
+    """Iterate over the rows that are not blank, each with its lines."""
     usual_limit = csv.field_size_limit(_CELL_LIMIT)  # an open quote makes one cell of the rest
     try:
         with _open_bytes(path) as file:

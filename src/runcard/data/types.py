@@ -1,4 +1,4 @@
-"""The few column types a table has, whatever file or library it came from.
+"""The few column types of a table, whatever file or library it came from.
 
 ===============================================  =================================================
 in the file or frame                             in a table
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def iter_columns(frame: Any) -> Iterator[tuple[str, Any]]:
-    """Walk over the columns of a pandas, pyarrow or polars frame as (name, values); copies nothing."""
+    """Iterate over the columns of a pandas, pyarrow or polars frame as (name, values), without copying."""
     import pandas as pd
     import pyarrow as pa
 
@@ -44,7 +44,7 @@ def iter_columns(frame: Any) -> Iterator[tuple[str, Any]]:
 
 
 def to_column(values: Any, *, where: str = "") -> pa.ChunkedArray:
-    """Turn the values of one column into one of the table's types; copies only what has to change.
+    """Convert the values of one column to one of the table's types, copying only what has to change.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def to_column(values: Any, *, where: str = "") -> pa.ChunkedArray:
 
 
 def to_frame(columns: dict[str, pa.ChunkedArray]) -> pd.DataFrame:
-    """Build the pandas frame (n_rows, n_columns) of normalised columns, and empty `columns` on the way."""
+    """Build the pandas frame (n_rows, n_columns) from converted columns, emptying `columns` on the way."""
     import numpy as np
     import pyarrow as pa
 
@@ -135,7 +135,7 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def is_padded(column: pa.ChunkedArray) -> bool:
-    """Whether text is digits throughout, and a zero stands before other digits somewhere."""
+    """Whether all texts consist of digits and some number has a leading zero."""
     import pyarrow.compute as pc
 
     is_code = pc.match_substring_regex(column, r"^\s*0[0-9]+\s*$")
@@ -143,7 +143,7 @@ def is_padded(column: pa.ChunkedArray) -> bool:
 
 
 def with_numbers(frame: pd.DataFrame, names: Iterable[str]) -> pd.DataFrame:
-    """Make numbers of codes such as `007` in the columns of which a card says that they are numbers."""
+    """Convert codes such as `007` to numbers in the columns that a card calls numerical."""
     import pandas as pd
 
     made = {}

@@ -1,4 +1,4 @@
-"""What a packed table unpacks to, as long as it is in proportion: a megabyte may unpack to a gigabyte of nothing."""
+"""Limits on what a compressed table may decompress to: a megabyte can become a gigabyte of zeros."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BLOCK_BYTES = 1 << 20
 
 
 def refuse_bomb(path: Path, where: str) -> None:
-    """Raise FileUnreadable if a gzip file unpacks to more than a table's text can; what is damaged is for the reader.
+    """Raise FileUnreadable if a gzip file decompresses to more than a table's text may have; not if it is damaged.
 
     It is unpacked once for that, block by block, unless it is too small to matter. Not while it is read: an exception
     raised in a stream that Arrow's threads read can leave them waiting for each other.
@@ -40,7 +40,7 @@ def refuse_bomb(path: Path, where: str) -> None:
 
 
 def refuse_beyond_memory(n_bytes: int, path: Path, where: str) -> None:
-    """Raise FileUnreadable if what a file says it unpacks to, or holds at the least, is more than the machine's memory.
+    """Raise FileUnreadable if the decompressed size of a file, stated or at the least, exceeds the machine's memory.
 
     The columns of Parquet and Feather may be all of one value, which takes next to nothing: no proportion tells.
     """

@@ -1,4 +1,4 @@
-"""The decision: which candidate is chosen, by which rule, and why none of the others."""
+"""The decision: which candidate is chosen, by which rule, and why the others are not."""
 
 from runcard.decision.decide import check_choice, decide, nothing_qualifies
 from runcard.decision.decision import Candidate, Decision, FinalScore, Rejection, Tie, format_measure

@@ -1,4 +1,7 @@
-"""From candidates to the decision."""
+"""The function that makes a decision from candidates.
+
+Why: docs/adr/0014-the-decision.md
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ def decide(
     left_out: Mapping[str, int] | None = None,
     failed: Mapping[str, str] | None = None,
 ) -> Decision:
-    """Choose among candidates; of equal ones the first given.
+    """Choose among candidates; of equal ones the first.
 
     Parameters
     ----------
@@ -65,7 +68,7 @@ def decide(
 
 
 def check_choice(candidates: Sequence[Candidate], choice: Choice) -> None:
-    """Refuse a choice that has nothing to look at.
+    """Refuse a choice whose names or rule the candidates cannot satisfy.
 
     Raises
     ------
@@ -91,7 +94,7 @@ def check_choice(candidates: Sequence[Candidate], choice: Choice) -> None:
 
 
 def nothing_qualifies(decision: Decision, where: str) -> errors.NothingQualifies:
-    """Make the error for a decision without a winner."""
+    """Make the error for a decision in which no candidate qualifies."""
     n_compared = decision.n_compared
     guilty = [found for found in decision.rejections if found.broken or found.unrecorded]
     said = [f"`{found.constraint}` rejects {_count(found)}{_nearest(found)}" for found in guilty]
@@ -191,7 +194,7 @@ def _nearest(rejection: Rejection) -> str:
 def _ties(
     order: Sequence[Candidate], choice: Choice, test_share: float | None, *, greater: bool
 ) -> tuple[Tie, ...] | None:
-    """Find those that chance alone may separate from the first."""
+    """Find candidates whose difference from the first may be due to chance alone."""
     if not order or test_share is None or len(order[0].folds or ()) < _FEWEST:
         return None
     winner, others = order[0], order[1:]
@@ -210,7 +213,7 @@ def _ties(
 
 
 def _views(directions: Mapping[str, bool], choice: Choice, qualifying: Sequence[Candidate]) -> dict[str, bool]:
-    """Name the numbers of the Pareto view: the metrics and the costs, as far as they are recorded."""
+    """Name the numbers of the Pareto view: the recorded ones among metrics and costs."""
     recorded = {name for candidate in qualifying for name in candidate.measures}
     wanted = {**directions, **dict.fromkeys((name for name in choice.cost if name not in directions), False)}
     return {name: greater for name, greater in wanted.items() if name in recorded}

@@ -1,4 +1,4 @@
-"""The decision as a noun: what was chosen, and all that is to be known about it."""
+"""The decision as a type: what was chosen, and everything to know about it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runcard.stats import standard_error
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A trial, or a run of any script, that could be chosen."""
+    """A trial, or a run of any script, among which one is chosen."""
 
     id: str
     """Its trial key; of a run that runcard did not make, the run's id."""
@@ -44,7 +44,7 @@ CONDITIONS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """What a constraint rejected, the best first."""
+    """Candidates that a constraint rejected, the best first."""
 
     constraint: Constraint
     broken: tuple[Candidate, ...]
@@ -62,7 +62,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Tie:
-    """A candidate that chance alone may separate from the winner."""
+    """A candidate whose difference from the winner may be due to chance alone."""
 
     candidate: Candidate
     difference: float
@@ -75,7 +75,7 @@ class Tie:
 
 @dataclass(frozen=True, slots=True)
 class FinalScore:
-    """What the winner got on the test rows."""
+    """The winner's score on the test rows."""
 
     score: float
     n_openings: int | None
@@ -119,7 +119,7 @@ class Decision:
 
     @property
     def optimism(self) -> str:
-        """What to think of the winner's value."""
+        """A warning that the value of the best of many is optimistic; empty where there was no choice."""
         if self.winner is None or self.n_compared < 2:
             return ""
         return (

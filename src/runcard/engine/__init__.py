@@ -1,1 +1,1 @@
-"""Where trials run: something that calls a function on each of many tasks, elsewhere."""
+"""Engines, which call a function on each of many tasks in other processes: on this machine or a Dask cluster."""

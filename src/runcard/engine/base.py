@@ -1,4 +1,4 @@
-"""What every engine does: call a picklable function on each task, and give results as they come."""
+"""The protocol of engines: call a picklable function on each task, and yield results as they come."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A task whose worker died each time it was tried; the others go on."""
+    """The result of a task whose worker died each time it was tried; other tasks go on."""
 
     reason: str
 
 
 class Later:
-    """What a source of tasks gives while its next task depends on results that are not in yet."""
+    """Yielded by a source of tasks while its next task depends on results still to come."""
 
 
 LATER = Later()
 
 
 class Engine(Protocol):
-    """Runs tasks in other processes; entering starts it, leaving stops it."""
+    """Runs tasks in other processes; entering the context starts it, leaving stops it."""
 
     @property
     def n_workers(self) -> int:
@@ -33,7 +33,7 @@ class Engine(Protocol):
 
     @property
     def is_running(self) -> bool:
-        """Whether it was entered."""
+        """Whether the context was entered."""
 
     def __enter__(self) -> Self: ...
 
@@ -42,7 +42,7 @@ class Engine(Protocol):
     def run(
         self, function: Callable[[Task], Result], tasks: Iterable[Task | Later]
     ) -> Iterator[tuple[int, Result | Lost]]:
-        """Call `function` on every task; yield (number of the task, its result) in the order they end.
+        """Call `function` on every task; yield (number of the task, its result) in order of completion.
 
         Tasks are taken as late as keeps the workers busy, one after the other and in the caller's thread, so
         that what the caller does with a result decides what comes next. `LATER` is not counted as a task.

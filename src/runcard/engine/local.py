@@ -1,4 +1,4 @@
-"""Processes on this machine: joblib's loky watches over them, a template gives birth to them."""
+"""An engine with processes on this machine: a pool of joblib's loky, forked from a template process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 
 class LocalEngine:
-    """A pool of worker processes, each with one thread.
+    """A pool of worker processes with one thread each.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class LocalEngine:
 
     @property
     def n_workers(self) -> int:
-        """How many processes train at a time."""
+        """The number of worker processes."""
         return self._n_workers
 
     @property
@@ -54,12 +54,12 @@ class LocalEngine:
         return self._pool is not None
 
     def __enter__(self) -> Self:
-        """Start what workers come from; it imports what training needs while the caller goes on."""
+        """Start the template of the workers; it imports what training needs while the caller goes on."""
         self._pool = self._start()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """Stop the workers at once; whoever wants results has taken them."""
+        """Stop the workers at once; results that were not taken are lost."""
         self._stop()
 
     def run(
@@ -101,8 +101,8 @@ class LocalEngine:
     def _stop(self) -> None:
         """Kill the workers, and wait for the pool's threads.
 
-        The one that feeds the workers is waited for by nobody else: a process that ends while it lets go of a semaphore
-        leaves that to a tracker, which says so to the user. It may be stuck with a task that nobody takes any more.
+        Nothing else waits for the thread that feeds the workers: if the process ends while that thread releases a
+        semaphore, multiprocessing's resource tracker prints a warning. It may be stuck with a task that nobody takes.
         """
         feeder = getattr(self._pool._call_queue, "_thread", None)
         with _unheard_threads():
@@ -111,7 +111,7 @@ class LocalEngine:
                 feeder.join(_FEEDER_SECONDS)
 
     def _submit(self, function: Callable[[Task], Result], tasks: Sequence[Task]) -> Any:
-        """Submit a chunk; to a pool in which a worker has died, it comes back as broken at once."""
+        """Submit a chunk; if a worker of the pool has died, its future is broken at once."""
         from concurrent.futures import Future
         from concurrent.futures.process import BrokenProcessPool
 
@@ -134,7 +134,7 @@ class LocalEngine:
         yield from zip((number for number, _ in chunk), results, strict=True)
 
     def _run_alone(self, function: Callable[[Task], Result], suspects: Chunk) -> Iterator[tuple[int, Result | Lost]]:
-        """Find out which of the tasks in flight killed a worker: each gets the pool for itself."""
+        """Run the tasks in flight one at a time, to find which of them killed a worker."""
         self._stop()
         self._pool = self._start()
         for number, task in suspects:
@@ -150,7 +150,7 @@ class LocalEngine:
 
 @contextmanager
 def _unheard_threads() -> Iterator[None]:
-    """Keep to itself what the pool's own threads may raise when workers are killed under them."""
+    """Suppress the exceptions that the pool's threads may raise when workers are killed."""
     before = threading.excepthook
     threading.excepthook = lambda args: None
     try:
@@ -161,7 +161,7 @@ def _unheard_threads() -> Iterator[None]:
 
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Block SIGINT, for the processes that start in here: they would meet it before they could ignore it."""
+    """Block SIGINT in processes started here, which would receive it before they can ignore it."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -1,4 +1,4 @@
-"""What every process that trains is: one thread, deaf to Ctrl-C, gone with its parent, knowing the project."""
+"""The set-up of every training process: one thread, SIGINT ignored, ended with its parent, project importable."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ONE_THREAD = dict.fromkeys(
 
 
 def set_up_process(root: str, modules: Sequence[str], wait_for_parent: Callable[[], object]) -> None:
-    """Make this process one that trains, and import the project's modules from `root`.
+    """Turn this process into a training process, and import the project's modules from `root`.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def set_up_process(root: str, modules: Sequence[str], wait_for_parent: Callable[
 
 
 def reason_of_death(text: str) -> str:
-    """Say what a signal's name means for whoever reads of a lost trial."""
+    """Explain a signal's name to whoever reads of a lost trial."""
     if "SIGKILL" in text:
         return "the worker was killed (SIGKILL), as the system does when memory runs out"
     if "SIGSEGV" in text:
@@ -67,7 +67,7 @@ _AT_THE_END = ("matplotlib.backends.backend_agg", "matplotlib.figure")
 
 
 def import_early(more: Sequence[str] = (), *, unless: Callable[[], bool] = lambda: False) -> None:
-    """Import what all training needs, and more packages that this training does.
+    """Import what all training needs, and further packages that this training needs.
 
     One that does not import is left to whoever needs it, who can say what for.
     """
@@ -82,9 +82,9 @@ _ONE_MEGABYTE = 1 << 20
 
 
 def give_back_large_arrays() -> None:
-    """Have glibc map arrays of a megabyte and more each for itself, in this process, from now on.
+    """Have glibc map each array of a megabyte or more separately, so that freed ones go back to the system.
 
-    Otherwise it raises that size to that of the largest array let go of so far, and keeps what is below for later.
+    Otherwise glibc raises that threshold to the size of the largest array freed so far, and keeps smaller freed ones.
     """
     with suppress(OSError, AttributeError):  # another allocator
         ctypes.CDLL("libc.so.6").mallopt(_M_MMAP_THRESHOLD, _ONE_MEGABYTE)

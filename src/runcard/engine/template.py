@@ -1,7 +1,9 @@
-"""The process that workers are forked from: a clean one, which has imported what they need.
+"""The template: a clean process with everything imported, from which workers are forked.
 
 A worker that starts from nothing imports for seconds, each for itself; one that is forked from this process would copy
 the locks that other threads hold. The template belongs to this process, is started once, and ends with it.
+
+Why: docs/adr/0016-workers-come-from-a-template.md
 """
 
 from __future__ import annotations
@@ -19,14 +21,14 @@ from typing import Any
 from runcard.engine.process import import_early
 
 _PACKAGES = "RUNCARD_TEMPLATE_IMPORTS"
-"""The variable that tells the template, which has no other ears when it begins, what to import."""
+"""The environment variable that tells the template what to import when it starts."""
 
 
 class Worker(ForkServerProcess):
     """A process forked from the template.
 
-    One that is a daemon of multiprocessing, as those of its pools are, may have no children, lest they outlive it. Ours
-    end with the process that they work for, whatever became of it.
+    multiprocessing lets no daemon, such as a process of its pools, have children, which might outlive it. Workers end
+    with the process that they work for in any case, so they may be started from a daemon too.
     """
 
     def __init__(self, *given: Any, **named: Any) -> None:
@@ -34,7 +36,7 @@ class Worker(ForkServerProcess):
         self.daemon = False
 
     def start(self) -> None:
-        """Start it."""
+        """Fork the process from the template."""
         settings = current_process()._config  # type: ignore[attr-defined]
         before = settings.get("daemon")
         settings["daemon"] = False
@@ -50,13 +52,13 @@ class Worker(ForkServerProcess):
 
 
 class WorkerContext(ForkServerContext):
-    """Makes workers, and what they are spoken to with."""
+    """A multiprocessing context whose processes are forked from the template."""
 
     Process = Worker
 
 
 def start_template(packages: Sequence[str], environment: Mapping[str, str]) -> WorkerContext:
-    """Start the template unless it is there, and do not wait for it: its first worker does."""
+    """Start the template unless it is running, without waiting until it has imported everything."""
     context = WorkerContext()
     _forget_another_s()
     context.set_forkserver_preload([__name__])
@@ -66,7 +68,7 @@ def start_template(packages: Sequence[str], environment: Mapping[str, str]) -> W
 
 
 def _forget_another_s() -> None:
-    """Leave alone the template of the process that this one was forked from: it forks for its own process only."""
+    """Forget a template inherited by a fork: it forks workers only for the process that started it."""
     server: Any = forkserver._forkserver
     if server._forkserver_pid is None:
         return
@@ -78,7 +80,7 @@ def _forget_another_s() -> None:
 
 @contextmanager
 def _hidden_script() -> Iterator[None]:
-    """Hide the script that runs: multiprocessing would run it again in each worker, but for what it guards."""
+    """Hide `__main__`, so that workers do not run it again."""
     script = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
     try:

@@ -1,4 +1,4 @@
-"""The local, crash-safe book of records; MLflow is filled from it."""
+"""The journal: a local, crash-safe store of records, from which MLflow is filled."""
 
 from runcard.journal.book import Address, Journal, OutboxEntry, is_begun, open_journal
 from runcard.journal.files import check_files, file_folder, stage_files

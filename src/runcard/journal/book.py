@@ -1,4 +1,4 @@
-"""The book itself: one SQLite file in WAL mode; each step is one transaction, on disk when it returns."""
+"""The journal's database: one SQLite file in WAL mode; each call is one transaction, durable when it returns."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ CREATE TABLE runs (
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a record is told of: an experiment at a tracking URI; it has one run there.
+    """Where a record is delivered: an experiment at a tracking URI, with one run there.
 
     The URI has no credentials, and a database in the project is named by its place there: see `address_name`.
     """
@@ -72,7 +72,7 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
-    """One piece of news that is to be told to an address."""
+    """One message that waits to be delivered to an address."""
 
     parcel_id: int
     address: Address
@@ -86,7 +86,7 @@ class OutboxEntry:
 
 
 class Journal:
-    """An open journal; used by the thread that opened it. Leaving the context closes it."""
+    """An open journal, used by the thread that opened it; leaving the context closes it."""
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
@@ -99,28 +99,28 @@ class Journal:
         self._connection.close()
 
     def begin(self, begun: Execution, address: Address, manifest: Manifest) -> None:
-        """Write down that a card is being carried out, or is again after an interruption."""
+        """Record that a card's execution begins, or continues after an interruption."""
         with self._transaction():
             self._put_execution(begun)
             self._put_files(begun.execution_id, manifest)
             self._post(address, "opened", begun.execution_id, begun.execution_id, None)
 
     def end(self, ended: Execution, *addresses: Address) -> None:
-        """Write down how it ended."""
+        """Record how an execution ended."""
         with self._transaction():
             self._put_execution(ended)
             for address in addresses:
                 self._post(address, "closed", ended.execution_id, ended.execution_id, None)
 
     def add_record(self, record: Record, execution_id: str, address: Address) -> None:
-        """Write down a trial."""
+        """Store the record of a trial."""
         row = (record.record_id, execution_id, record.trial_key, record.status, record.ended, record_json(record))
         with self._transaction():
             self._run("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)", row)
             self._post(address, "trial", record.record_id, record.record_id, execution_id)
 
     def add_final(self, final: FinalRecord, execution_id: str, address: Address, manifest: Manifest) -> None:
-        """Write down a finalist and its files."""
+        """Store the record of a finalist with its files."""
         status = "failed" if final.error else "unsaved" if final.unsaved else "done"
         row = (final.record_id, final.of, final.trial_key, execution_id, status, final.ended, record_json(final))
         with self._transaction():
@@ -131,7 +131,7 @@ class Journal:
     def address_again(
         self, records: Iterable[Record], finals: Iterable[FinalRecord], execution_id: str, address: Address
     ) -> None:
-        """Have what earlier executions measured told to an address that has not heard of it."""
+        """Queue results of earlier executions for an address that has not received them."""
         finals = list(finals)
         with self._transaction():
             for record_id in dict.fromkeys([*(r.record_id for r in records), *(f.of for f in finals)]):
@@ -142,7 +142,7 @@ class Journal:
                     self._post(address, "final", final.record_id, final.of, execution_id)
 
     def has_told(self, subject: str, address: Address) -> bool:
-        """Tell whether an address was told of an execution, record or final, or will be."""
+        """Tell whether an execution, record or final was delivered to an address, or is queued for it."""
         query = "SELECT 1 FROM parcels WHERE subject = ? AND uri = ? AND experiment = ? LIMIT 1"
         return self._run(query, (subject, *_columns(address))).fetchone() is not None
 
@@ -163,30 +163,30 @@ class Journal:
         return {key: final for key, final in found if not (final.error and final.may_pass)}
 
     def latest_execution(self, plan_hash: str, experiment: str) -> Execution | None:
-        """Find the execution of a plan under an experiment's name that was begun last."""
+        """Find the most recently begun execution of a plan under an experiment's name."""
         query = "SELECT body FROM executions WHERE plan_hash = ? AND experiment = ? ORDER BY rowid DESC LIMIT 1"
         row = self._run(query, (plan_hash, experiment)).fetchone()
         return execution.read_execution(row[0]) if row else None
 
     def running(self) -> list[Execution]:
-        """List the executions that have begun and not ended: of processes at work, and of killed ones."""
+        """List the executions that have begun and not ended, whether their process is running or was killed."""
         rows = self._run("SELECT body FROM executions WHERE status = 'running' ORDER BY rowid")
         return [execution.read_execution(body) for (body,) in rows]
 
     def last_sign_of(self, execution_id: str) -> float | None:
-        """Give the time of the last thing that an execution wrote, seconds since 1970; None if it is nothing."""
+        """Give the time of an execution's last write, seconds since 1970; None if there is none."""
         query = """SELECT max(ended) FROM (SELECT ended FROM records WHERE execution_id = ?
             UNION ALL SELECT ended FROM finals WHERE execution_id = ?)"""
         row = self._run(query, (execution_id, execution_id)).fetchone()
         return None if row[0] is None else float(row[0])
 
     def addresses_of(self, execution_id: str) -> list[Address]:
-        """List where an execution's beginning was told, or waits to be."""
+        """List the addresses to which an execution's beginning was delivered, or is queued."""
         query = "SELECT DISTINCT uri, experiment FROM parcels WHERE kind = 'opened' AND subject = ?"
         return [Address(*row) for row in self._run(query, (execution_id,))]
 
     def has_finished(self, card: str) -> bool:
-        """Tell whether a card of exactly this text came to its end once."""
+        """Tell whether a card of exactly this text was ever carried out to its end."""
         row = self._run(
             "SELECT 1 FROM executions WHERE status = 'done' AND json_extract(body, '$.card') = ? LIMIT 1",
             (card,),
@@ -201,7 +201,7 @@ class Journal:
         return self._run(f"{query} LIMIT 1", values).fetchone() is not None
 
     def count_test_openings(self, like: Execution) -> int:
-        """Count how often finalists were scored on an execution's test rows, whatever features and metrics they had."""
+        """Count how often finalists were scored on an execution's test rows, with any features and metrics."""
         data, test_rows = (like.plan.get(part, {}).get(name) for part, name in (("data", "digest"), ("split", "test")))
         query = """SELECT count(*) FROM finals WHERE execution_id IN (SELECT execution_id FROM executions
             WHERE json_extract(body, '$.plan.data.digest') = ? AND json_extract(body, '$.plan.split.test') = ?)"""
@@ -220,12 +220,12 @@ class Journal:
         return read_final(self._body("finals", "record_id", record_id))
 
     def manifest(self, record_id: str) -> dict[str, tuple[str, int]]:
-        """Give the files kept for a record: name -> (sha256, bytes)."""
+        """Give the manifest of the files kept for a record: name -> (sha256, bytes)."""
         rows = self._run("SELECT name, sha256, n_bytes FROM files WHERE record_id = ?", (record_id,))
         return {name: (sha256, n_bytes) for name, sha256, n_bytes in rows}
 
     def waiting(self, uri: str) -> list[OutboxEntry]:
-        """List what a tracking URI has not been told, in the order it happened."""
+        """List what is not yet delivered to a tracking URI, in the order it was written."""
         rows = self._run(
             "SELECT parcel_id, experiment, kind, subject, run_of, parent FROM parcels"
             " WHERE uri = ? AND delivered = 0 ORDER BY parcel_id",
@@ -234,37 +234,37 @@ class Journal:
         return [OutboxEntry(parcel_id, Address(uri, experiment), *rest) for parcel_id, experiment, *rest in rows]
 
     def count_waiting(self, uri: str) -> int:
-        """Count what a tracking URI has not been told."""
+        """Count what is not yet delivered to a tracking URI."""
         row = self._run("SELECT count(*) FROM parcels WHERE uri = ? AND delivered = 0", (uri,)).fetchone()
         return int(row[0])
 
     def waiting_by_uri(self) -> dict[str, int]:
-        """Count what has not been told to each tracking URI that waits for something."""
+        """Count what is not yet delivered, by tracking URI."""
         return dict(self._run("SELECT uri, count(*) FROM parcels WHERE delivered = 0 GROUP BY uri ORDER BY uri"))
 
     def run_of(self, record_id: str, address: Address) -> tuple[bool, str | None]:
-        """Tell whether a run was begun for a record at an address, and its id if known."""
+        """Tell whether a run was begun for a record at an address, and give its id if known."""
         query = "SELECT run_id FROM runs WHERE run_of = ? AND uri = ? AND experiment = ?"
         row = self._run(query, (record_id, *_columns(address))).fetchone()
         return (row is not None, row[0] if row else None)
 
     def runs_at(self, address: Address) -> dict[str, str]:
-        """Give the ids of all runs that are known at an address, by the records that they are of."""
+        """Map records to the ids of their runs at an address, as far as known."""
         query = "SELECT run_of, run_id FROM runs WHERE uri = ? AND experiment = ? AND run_id IS NOT NULL"
         return dict(self._run(query, _columns(address)).fetchall())
 
     def note_attempt(self, record_id: str, address: Address) -> None:
-        """Write down that a run is about to be made at an address."""
+        """Record that a run is about to be created at an address."""
         with self._transaction():
             self._run("INSERT OR IGNORE INTO runs VALUES (?, ?, ?, NULL)", (record_id, *_columns(address)))
 
     def note_run(self, record_id: str, address: Address, run_id: str) -> None:
-        """Write down the id of the run that was made."""
+        """Record the id of the run that was created."""
         with self._transaction():
             self._run("INSERT OR REPLACE INTO runs VALUES (?, ?, ?, ?)", (record_id, *_columns(address), run_id))
 
     def note_delivery(self, parcel_id: int) -> None:
-        """Write down that an address has been told."""
+        """Record that a message was delivered."""
         with self._transaction():
             self._run("UPDATE parcels SET delivered = 1 WHERE parcel_id = ?", (parcel_id,))
 
@@ -335,7 +335,7 @@ def _columns(address: Address) -> tuple[str, str]:
 
 
 def open_journal(home: Path, *, any_thread: bool = False) -> Journal:
-    """Open the journal in the project's `.runcard` folder; it is made if there is none.
+    """Open the journal in the project's `.runcard` folder, creating it if there is none.
 
     With `any_thread` whoever uses it sees to it that one thread does at a time.
 
@@ -356,7 +356,7 @@ def open_journal(home: Path, *, any_thread: bool = False) -> Journal:
 
 
 def is_begun(home: Path) -> bool:
-    """Tell whether anything was ever written down."""
+    """Tell whether the journal exists."""
     return (home / FILE).exists()
 
 

@@ -1,4 +1,4 @@
-"""Files kept beside the journal: written aside, flushed to disk, then moved into place as one folder."""
+"""Files kept beside the journal: written to a draft folder, flushed to disk, then moved into place at once."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ FOLDER = "files"
 
 
 def file_folder(home: Path, record_id: str) -> Path:
-    """Name the folder that holds a record's files."""
+    """Give the folder of a record's files."""
     return home / FOLDER / record_id
 
 
 @contextmanager
 def stage_files(home: Path, record_id: str) -> Iterator[tuple[Path, dict[str, tuple[str, int]]]]:
-    """Give a folder to write to; on leaving, it becomes the record's and the manifest is filled in.
+    """Give a folder to write to; on exit it becomes the record's folder, and the manifest is filled in.
 
     The manifest maps each file's name, with slashes, to its sha256 and size in bytes.
     """
@@ -43,7 +43,7 @@ def stage_files(home: Path, record_id: str) -> Iterator[tuple[Path, dict[str, tu
 
 
 def check_files(home: Path, record_id: str, manifest: Mapping[str, tuple[str, int]]) -> Path:
-    """Give the folder of a record's files after comparing every one with the manifest.
+    """Give the folder of a record's files after checking each file against the manifest.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""One process at a time carries out a card."""
+"""Locks by which only one process at a time carries out a card."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 1.0
 
 @contextmanager
 def hold_card(home: Path, plan_hash: str, *, patience: float = PATIENCE_SECONDS) -> Iterator[None]:
-    """Hold a plan for this process; the system lets go of it however the process ends.
+    """Lock a plan for this process; the system releases the lock however the process ends.
 
     It waits for `patience` seconds if another holds it.
 
@@ -69,7 +69,7 @@ def _busy(holder: Path) -> errors.CardBusy:
 
 
 class BegunTrials:
-    """The trials of a plan whose training has begun, noted as it happens."""
+    """A file that notes the trials of a plan whose training has begun."""
 
     def __init__(self, home: Path, plan_hash: str) -> None:
         self._path = home / "begun" / plan_hash
@@ -91,5 +91,5 @@ class BegunTrials:
         self._file.flush()
 
     def forget(self) -> None:
-        """Forget all: the plan is done."""
+        """Clear the file when the plan is done."""
         self._path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Journals of format 1 name a database in the project by its absolute path; since then its place there names it."""
+"""Migration of format 1 journals, which name databases by absolute path, to paths relative to the project."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SCHEME = "sqlite:///"
 
 
 def name_by_place(connection: sqlite3.Connection, root: Path) -> None:
-    """Rename the addresses of databases that lie in the project, or did so before it was moved or copied."""
+    """Make addresses relative for databases that lie in the project, or did before it was moved or copied."""
     query = "SELECT uri FROM parcels UNION SELECT uri FROM runs"
     for (uri,) in connection.execute(query).fetchall():
         place = _place(connection, uri, root) if uri.startswith(f"{_SCHEME}/") else None
@@ -19,7 +19,7 @@ def name_by_place(connection: sqlite3.Connection, root: Path) -> None:
 
 
 def _place(connection: sqlite3.Connection, uri: str, root: Path) -> str | None:
-    """Find the place of a database in the project; None if it is another one."""
+    """Find the path of a database within the project; None if it lies elsewhere."""
     path = PurePosixPath(uri.removeprefix(_SCHEME))
     if path.is_relative_to(root.as_posix()):
         return path.relative_to(root.as_posix()).as_posix()

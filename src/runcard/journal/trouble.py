@@ -1,4 +1,4 @@
-"""What keeps the journal from being written to, said in one error: a full disk, a lock, a folder without rights."""
+"""One error for whatever prevents writing to the journal: a full disk, a lock, missing permissions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOTDIR}
 
 @contextmanager
 def naming_trouble(home: Path) -> Iterator[None]:
-    """Turn what the system says when files of the project's `.runcard` folder cannot be written into one error.
+    """Convert system errors about files in the project's `.runcard` folder into one error.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def naming_trouble(home: Path) -> Iterator[None]:
 
 
 def unusable(path: Path, error: OSError | sqlite3.Error) -> errors.JournalUnusable:
-    """Say why the journal cannot be used, and what to do about it."""
+    """Make the error that says why the journal cannot be used, and what to do about it."""
     text = str(error)
     if isinstance(error, OSError):
         path, text = Path(error.filename or path), error.strerror or text
@@ -49,5 +49,5 @@ def _hint(path: Path, error: OSError | sqlite3.Error) -> str:
 
 
 def _is_below(home: Path, name: object) -> bool:
-    """Tell whether a file is the journal's; an error that names none while it is written is taken for one."""
+    """Tell whether an error concerns the journal, by its file name; one without a file name does."""
     return name is None or Path(str(name)).is_relative_to(home)

@@ -1,4 +1,4 @@
-"""The plan: a card with every choice resolved against its data, and hashed."""
+"""The plan: a card with every choice resolved against its data, and a hash of it."""
 
 from runcard.plan.choice import Choice, Constraint, read_choice, read_constraint, short_name
 from runcard.plan.digest import digest

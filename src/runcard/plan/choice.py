@@ -1,4 +1,4 @@
-"""How one trial is chosen: the rule, what it must keep to, what counts as cheap."""
+"""The rule that chooses one trial: its metric, its constraints, and its measure of cost."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Constraint:
     limit: float
 
     def allows(self, value: float) -> bool:
-        """Tell whether a value keeps to it."""
+        """Tell whether a value satisfies it."""
         return bool(_SIGNS[self.sign](value, self.limit))
 
     @property
@@ -37,13 +37,13 @@ class Constraint:
         return f"{self.sign} {short if float(short) == self.limit else repr(self.limit)}"
 
     def __str__(self) -> str:
-        """Write it as it is read."""
+        """Write it as a card does."""
         return f"{self.name} {self.bound}"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """How one trial is chosen."""
+    """The resolved rule by which one trial is chosen."""
 
     rule: Rule = "best"
     constraints: tuple[Constraint, ...] = ()
@@ -53,7 +53,7 @@ class Choice:
     """Differences of the ranking metric up to this do not matter."""
 
     def as_dict(self) -> dict[str, Any]:
-        """Describe it as a card does."""
+        """Describe the rule with the keys of a card."""
         return {
             "rule": self.rule,
             "practical_difference": self.practical_difference,
@@ -63,7 +63,7 @@ class Choice:
 
 
 def read_choice(described: Mapping[str, Any]) -> Choice:
-    """Read back what `Choice.as_dict` wrote, or a card's `selection`."""
+    """Read a choice from what `Choice.as_dict` wrote, or from a card's `selection`."""
     constraints = described.get("constraints", {})
     return Choice(
         rule=described.get("rule", "best"),
@@ -91,7 +91,7 @@ def split_bound(bound: str) -> tuple[str, str]:
 
 
 def make_choice(card: Card, metrics: Sequence[Measure], units: Collection[object]) -> Choice:
-    """Resolve a card's `selection`: its names to what will be recorded.
+    """Resolve a card's `selection` to the names under which metrics will be recorded.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def make_choice(card: Card, metrics: Sequence[Measure], units: Collection[object
 
 
 def recorded_names(card: Card, metrics: Sequence[Measure]) -> dict[str, str]:
-    """Map what a metric may be called in the card to the name it is recorded under: `f1` to `f1_weighted`."""
+    """Map the names that a card may use for a metric to the recorded one: `f1` to `f1_weighted`."""
     resolved = [metric.name for metric in metrics]
     given = card.evaluation.metrics or resolved
     return {**dict(zip(resolved, resolved, strict=True)), **dict(zip(given, resolved, strict=True))}

@@ -1,4 +1,4 @@
-"""Hashes that name a plan, its split and its trials."""
+"""Hashes that identify a plan, its split and its trials."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def digest(value: object) -> str:
-    """Hash any JSON-like value, 64 hex digits, the same in every process and on every machine."""
+    """Hash any JSON-like value to 64 hex digits, equal in every process and on every machine."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"), default=_jsonable)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""The draw: which trials a card has, as far as that is known before the first is run."""
+"""The draw: the trials of a card, as far as they are known before the first is run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """One of the card's `models`, and what of it goes into the keys of its trials."""
+    """One of the card's `models`, with what of it enters the keys of its trials."""
 
     model: str
     features: str
@@ -56,7 +56,7 @@ class ModelEntry:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """How the trials of a plan are drawn from its spaces, one after the other."""
+    """How the trials of a plan are drawn from its search spaces, in order."""
 
     protocol: str
     entries: tuple[ModelEntry, ...]
@@ -76,7 +76,7 @@ class Draw:
 
 
 def as_recorded(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Give hyperparameters as a record holds them: in JSON the labels that key a mapping are text."""
+    """Convert hyperparameters to their form in a record, where labels as keys are text."""
     return {name: _as_json(value) if is_keyed_by_label(name) else value for name, value in params.items()}
 
 
@@ -87,7 +87,7 @@ def _as_json(value: Any) -> Any:
 
 
 def make_draw(card: Card, protocol: str, entries: Sequence[ModelEntry]) -> Draw:
-    """Make the draw of a card, whose `models` are given with what goes into the keys of their trials."""
+    """Make the draw of a card from its `models`, each with what enters the keys of its trials."""
     if not _depends_on_results(card):
         return Draw(protocol, tuple(entries))
     search = {name: value for name, value in asdict(card.search).items() if name != "trials"}
@@ -102,12 +102,12 @@ def make_draw(card: Card, protocol: str, entries: Sequence[ModelEntry]) -> Draw:
 
 
 def _depends_on_results(card: Card) -> bool:
-    """Tell whether which trials there are, or how far they go, depends on what those before them got."""
+    """Tell whether the trials, or how long each runs, depend on the results of earlier ones."""
     return card.search.method == "bayes" or card.search.early_terminate is not None
 
 
 def make_trials(draw: Draw, points: Iterable[Point]) -> tuple[Trial, ...]:
-    """Make the trials at some points, each once."""
+    """Make the trials at some points, without duplicates."""
     trials: dict[str, Trial] = {}
     for point in points:
         trial = draw.trial(len(trials), point)
@@ -116,7 +116,7 @@ def make_trials(draw: Draw, points: Iterable[Point]) -> tuple[Trial, ...]:
 
 
 def list_points(card: Card) -> list[Point] | None:
-    """List the points of all trials; None where each depends on what those before it got."""
+    """List the points of all trials; None where each depends on the results of earlier ones."""
     search, spaces = card.search, _spaces(card)
     if search.trials is None:
         return list(every_point(spaces))
@@ -128,7 +128,7 @@ def list_points(card: Card) -> list[Point] | None:
 
 
 def likely_points(card: Card) -> list[Point]:
-    """Draw some points that a search could come to."""
+    """Draw some points that a search might reach."""
     return list(itertools.islice(random_points(_spaces(card), seed=card.data.random_state), _LIKELY))
 
 
@@ -137,7 +137,7 @@ def _spaces(card: Card) -> Sequence[Space]:
 
 
 def covering(trials: Sequence[Trial]) -> tuple[Trial, ...]:
-    """Choose trials that together hold every value of every hyperparameter of each model.
+    """Choose trials that together contain every value of every hyperparameter of each model.
 
     Of many numbers the smallest and the largest of each type are enough: what is refused lies at an end. Of all that
     is no number, every combination is among them, as far as there are not too many.
@@ -160,7 +160,7 @@ def covering(trials: Sequence[Trial]) -> tuple[Trial, ...]:
 
 
 def shape_of(trial: Trial) -> Shape:
-    """Give what a trial has in common with those that differ from it in numbers only."""
+    """Give a key that is equal for trials differing only in numbers."""
     return trial.entry, *(
         (name, "a number" if type(value) in (int, float) else repr(value)) for name, value in trial.params.items()
     )

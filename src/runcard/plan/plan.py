@@ -1,4 +1,4 @@
-"""The plan as types: what is to be done, with every choice resolved."""
+"""The plan as a type: what is to be done, with every choice resolved."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runcard.search.strategy import BayesianSearch
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """A card resolved: its trials, how they are chosen between, and the work that each of them is."""
+    """A resolved card: its trials, the rule that chooses among them, and the work of each."""
 
     card: Card
     metrics: tuple[Measure, ...]
@@ -44,11 +44,11 @@ class Plan:
 
     @property
     def n_units(self) -> int:
-        """How many units each trial is measured on; 0 when it goes straight to the final test."""
+        """The number of units that each trial is measured on; 0 when it goes straight to the final test."""
         return len(self.work.units)
 
     def search(self) -> BayesianSearch:
-        """Begin a search from its first trial."""
+        """Begin the search for trials anew."""
         return BayesianSearch(
             [entry.space for entry in self.draw.entries],
             seed=self.seed,
@@ -57,7 +57,7 @@ class Plan:
         )
 
     def fits(self, keys: Container[str] | None = None) -> tuple[Fit, ...]:
-        """Share out its trials, or those with some keys, among as few fits as serve them."""
+        """Group its trials, or those with some keys, into as few fits as can serve them."""
         possible = [trial for trial in self.trials if trial.key not in self.impossible]
         return self.work.share(trial for trial in possible if keys is None or trial.key in keys)
 

@@ -1,4 +1,7 @@
-"""The protocol between a plan and a kind of trials: what is measured, on what, by which jobs."""
+"""The protocol that a kind of trials implements: what is measured, on which units, by which jobs.
+
+Why: docs/adr/0041-kinds-of-trials.md
+"""
 
 from __future__ import annotations
 
@@ -21,20 +24,20 @@ KeptFinalist = tuple[FinalRecord, dict[str, tuple[str, int]]]
 
 
 class Measure(Protocol):
-    """A number that is measured of a trial on each unit."""
+    """A number that is measured for a trial on each unit."""
 
     @property
     def name(self) -> str:
-        """What it is recorded as."""
+        """The name under which it is recorded."""
 
     @property
     def greater_is_better(self) -> bool:
-        """Whether more of it is better."""
+        """Whether greater values are better."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A trial as read off a job after some of its stages; `n_stages` is None for all of them."""
+    """A trial that a job yields after a number of its stages; `n_stages` is None for all of them."""
 
     key: str
     n_stages: int | None
@@ -44,7 +47,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """One training, to be done on each unit, and the trials that it serves."""
+    """One training, done on each unit, with the trials whose results it gives."""
 
     model: str
     features: str
@@ -56,7 +59,7 @@ class Fit:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bench:
-    """Where a plan is carried out: an engine, what was staged for its jobs, and a folder to work in."""
+    """The place where a plan is carried out: an engine, the data staged for its jobs, and a working folder."""
 
     engine: Engine
     data: Path
@@ -68,7 +71,7 @@ class Bench:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Retested:
-    """What a finalist got when it was made once more."""
+    """The result of making a finalist once more."""
 
     scores: Mapping[str, float]
     outputs: str = ""
@@ -79,7 +82,7 @@ class Retested:
 
 
 class Work(Protocol):
-    """What a kind of trials provides: estimators on the folds of a table, say.
+    """What a kind of trials must provide, such as estimators on the folds of a table.
 
     A trial is measured on every unit and has one score per unit and metric. A unit is what is repeated: a fold of the
     rows, or a seed. All jobs are picklable and run by `run`, in any process.
@@ -87,41 +90,41 @@ class Work(Protocol):
 
     @property
     def units(self) -> tuple[str, ...]:
-        """Name what each trial is measured on, such as `fold 1`; none where it goes straight to the final test."""
+        """The names of the units that each trial is measured on, such as `fold 1`; none without units."""
 
     @property
     def test_share(self) -> float | None:
-        """The rows that a unit scores over those it fits on (Nadeau, Bengio), 0 if independent; None without units."""
+        """The ratio of rows a unit scores to rows it fits on (Nadeau, Bengio), 0 if independent; None without units."""
 
     @property
     def n_tested(self) -> int:
-        """How many rows are kept back, which finalists are scored on; 0 for none."""
+        """The number of rows kept back to score finalists on; 0 for none."""
 
     @property
     def copies(self) -> Copies:
-        """How many of the rows that are kept back are copies of rows that are trained on."""
+        """How many of the rows that are kept back are copies of training rows."""
 
     @property
     def run(self) -> Callable[[Any], Any]:
         """The function of every job: a probe gives why its trial is impossible, or None; others a `JobResult`."""
 
     def describe(self) -> Mapping[str, Any]:
-        """Describe as plain JSON what trials are made of; part of the plan that is recorded."""
+        """Describe as plain JSON what trials consist of, as part of the recorded plan."""
 
     def summary(self) -> str:
-        """Say in a few words on how much a trial is measured: `5 folds, 800 training and 200 test rows`."""
+        """Say briefly what a trial is measured on: `5 folds, 800 training and 200 test rows`."""
 
     def facts(self) -> Mapping[str, str]:
-        """Say in words, by headings such as `data` and `folds`, what a trial is measured on."""
+        """Describe what a trial is measured on, under headings such as `data` and `folds`."""
 
     def notes(self) -> Sequence[tuple[str, str]]:
-        """Say what somebody should know before trials are trained, each with a word of what it is about."""
+        """Give remarks to read before training, each with a word for its subject."""
 
     def keep(self, folder: Path) -> None:
-        """Write the files that are kept with the card's run into a folder."""
+        """Write the files that are kept with the card's run to a folder."""
 
     def stage(self, data: Any, folder: Path) -> None:
-        """Write what the jobs read into a folder: `Bench.data`.
+        """Write what the jobs read to a folder: `Bench.data`.
 
         Parameters
         ----------
@@ -130,19 +133,19 @@ class Work(Protocol):
         """
 
     def refusal(self, trial: Trial) -> str | None:
-        """Say why a trial cannot even be begun; None if it can."""
+        """Say why a trial cannot be started at all; None if it can."""
 
     def steps_of(self, trial: Trial) -> tuple[str, int] | None:
-        """Name the hyperparameter that counts the steps of a trial that can be stopped on its way, and its value."""
+        """Name the hyperparameter that counts a trial's steps, if it can be stopped early, and give its value."""
 
     def share(self, trials: Iterable[Trial]) -> tuple[Fit, ...]:
-        """Share out trials among as few fits as serve them."""
+        """Group trials into as few fits as can serve them."""
 
     def blocks(self) -> Iterator[Sequence[int]]:
-        """Divide the numbers of the units into those that are prepared together."""
+        """Divide the unit numbers into blocks that are prepared together."""
 
     def prepare(self, features: Iterable[str], units: Sequence[int], bench: Bench) -> None:
-        """Prepare what jobs need on some units, for trials with some sets of features.
+        """Prepare what jobs need on some units, for trials with some feature sets.
 
         Raises
         ------
@@ -154,7 +157,7 @@ class Work(Protocol):
         """Remove what was prepared."""
 
     def probe(self, trial: Trial, unit: int, bench: Bench) -> Any:
-        """Make the job of trying a trial in little time, before any is trained."""
+        """Make the job that tries a trial cheaply before any is trained."""
 
     def job(self, fit: Fit, unit: int, bench: Bench, *, marks: Sequence[int] = (), is_shortened: bool = False) -> Any:
         """Make the job of a fit on a unit.
@@ -168,13 +171,13 @@ class Work(Protocol):
         """
 
     def pool(self, parts: Sequence[Any]) -> tuple[Mapping[str, float], Mapping[str, str]]:
-        """Compute on the parts of all units together the metrics that have one score; and why others have none."""
+        """Compute metrics that have one score over the rows of all units together, and say why others have none."""
 
     def warm_up(self, project: Project) -> None:
-        """Import what finalists are kept with; called now and then while jobs run elsewhere."""
+        """Import what keeping finalists needs; called in the background while jobs run in other processes."""
 
     def retest(self, trial: Trial, bench: Bench) -> Retested:
-        """Make a finalist of a trial once more, for a replay: nothing is kept of it.
+        """Make a trial's finalist once more for a replay, without keeping it.
 
         Raises
         ------
@@ -183,4 +186,4 @@ class Work(Protocol):
         """
 
     def finish(self, records: Sequence[Record], bench: Bench, project: Project) -> Iterator[KeptFinalist]:
-        """Make finalists of trials: final models, scored on what was kept back; yield each when its files are there."""
+        """Make finalists: final models, scored on the rows kept back; yield each when its files are complete."""

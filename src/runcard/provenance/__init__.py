@@ -1,1 +1,1 @@
-"""Under what circumstances a run was made: its code, packages, machine and seeds."""
+"""Provenance of a run: its code, environment and machine are captured here, signed, and rebuilt for a replay."""

@@ -1,4 +1,4 @@
-"""The uncommitted part of a run's code as files beside its description, and back."""
+"""The uncommitted part of a run's code: written as files beside its description, and read back."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _AS_THEY_ARE = (
 
 
 def files_of(code: Code) -> dict[str, bytes]:
-    """Return what to keep beside the description, so that people can read it in MLflow's page where it is small.
+    """Return the files to keep beside the description; small ones as text that MLflow's page can show.
 
     The diff is `diff.patch`, above 1 MB `diff.patch.gz`. The untracked sources are `untracked/<path>`; more than a
     hundred files or 1 MB, and names or kinds that not every server stores, are one archive, `untracked.tar.gz`.
@@ -38,7 +38,7 @@ def files_of(code: Code) -> dict[str, bytes]:
 
 
 def read_code(described: Mapping[str, Any], files: Mapping[str, bytes]) -> Code:
-    """Read code as it was recorded: its description, and the files that were kept beside it.
+    """Read a run's code from its description and the files kept beside it.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def _source_files(code: Code) -> dict[str, bytes]:
 
 
 def _archive(code: Code) -> bytes:
-    """Pack the sources, so that equal ones make equal bytes."""
+    """Pack source files into an archive whose bytes are equal for equal files."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w", format=tarfile.GNU_FORMAT, errors="surrogateescape") as tar:
         for name, content in sorted(code.untracked.items()):

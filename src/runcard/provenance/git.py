@@ -1,4 +1,4 @@
-"""Asking git without waking anything: no pager, prompt, hook, network, external diff or file monitor."""
+"""Running git without side effects: no pager, prompt, hook, network, external diff or file monitor."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PASSED_ON = ("GIT_CONFIG_", "GIT_CEILING_", "GIT_EXEC_PATH")
 
 
 class GitSilent(Exception):
-    """Git gave no answer; the message says why, for a record and not for a stop."""
+    """Raised when git gives no answer; the message says why, for the record."""
 
 
 def ask_git(
@@ -69,7 +69,7 @@ def ask_git(
 
 
 def settings_like(root: Path, pattern: str) -> list[tuple[str, str]]:
-    """Return git's settings, names and values, whose names a pattern matches; none where git says nothing."""
+    """Return git's settings whose names match a pattern; empty where git gives no answer."""
     try:
         lines = os.fsdecode(ask_git(root, "config", "--get-regexp", pattern)).splitlines()
     except GitSilent:  # nothing is set
@@ -78,7 +78,7 @@ def settings_like(root: Path, pattern: str) -> list[tuple[str, str]]:
 
 
 def remote_branch_of(root: Path, commit: str) -> str | None:
-    """Name a branch of a remote, as the clone knows it, that a commit is on; None where there is none."""
+    """Name a remote branch that contains a commit, as far as the clone knows; None where there is none."""
     words = ("for-each-ref", f"--contains={commit}", "--count=1", "--format=%(refname:short)", "refs/remotes")
     try:
         return ask_git(root, *words).decode("utf-8", "replace").strip() or None
@@ -87,7 +87,7 @@ def remote_branch_of(root: Path, commit: str) -> str | None:
 
 
 def author_of(root: Path, commit: str) -> str | None:
-    """Give name and address of a commit's author, as the commit says; None where the clone does not have it."""
+    """Give name and address of a commit's author; None where the clone does not have the commit."""
     words = ("log", "-1", "--no-show-signature", "--no-color", "--format=%an <%ae>", "--end-of-options", commit, "--")
     try:
         return ask_git(root, *words).decode("utf-8", "replace").strip()
@@ -96,7 +96,7 @@ def author_of(root: Path, commit: str) -> str | None:
 
 
 def is_pushed(root: Path, commit: str = "HEAD") -> bool | None:
-    """Tell whether the clone knows a commit on a branch of a remote; None where it does not know the commit."""
+    """Tell whether a remote branch known to the clone contains a commit; None if the clone lacks the commit."""
     try:
         return bool(ask_git(root, "for-each-ref", f"--contains={commit}", "--count=1", "refs/remotes"))
     except GitSilent:
@@ -126,14 +126,14 @@ _NONE = ("not a git repository", "git is not installed")
 
 
 def is_refused(reason: str | None, root: Path) -> bool:
-    """Whether a commit was to be had, if only git could: there is a repository, and it has no word on it."""
+    """Whether git failed to tell the commit although there is a repository."""
     if not reason or reason.startswith(_USUAL):
         return False
     return not reason.startswith(_NONE) or any((folder / ".git").exists() for folder in (root, *root.parents))
 
 
 def mending(reason: str) -> str | None:
-    """Give the command that has git answer, or None where there is no repository."""
+    """Give the command that makes git answer, or None where there is no repository."""
     if owned := _OWNED.search(reason):
         return f"git config --global --add safe.directory {shlex.quote(owned['top'])}"
     if "must be run in a work tree" in reason or reason.startswith("cannot use bare repository"):

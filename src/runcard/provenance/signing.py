@@ -1,7 +1,9 @@
-"""Signing a text with the key that git signs commits with, and telling who signed one: ssh-keygen, as git uses it.
+"""Signatures by the SSH key that git signs commits with, made and verified by ssh-keygen as git does.
 
 Which key, which program and whose keys are allowed stands in the user's git settings: `gpg.format`, `user.signingkey`,
 `gpg.ssh.program`, `gpg.ssh.allowedSignersFile`, `gpg.ssh.revocationFile`. No key is read here, and none is written.
+
+Why: docs/adr/0035-signed-versions-and-a-chained-ledger.md
 """
 
 from __future__ import annotations
@@ -28,12 +30,12 @@ _LITERAL = re.compile(r"(?:key::)?((?:ssh-|ecdsa-|sk-)[^\n]+)")
 
 
 class SigningFailed(Exception):
-    """There is no signature; the message says why."""
+    """Raised when no signature could be made; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """What a signature comes to."""
+    """The result of verifying a signature."""
 
     verdict: Literal["good", "unknown", "bad"]
     """`unknown`: nobody here says whose keys count, or what reads signatures is not installed."""
@@ -47,7 +49,7 @@ def has_key(root: Path) -> bool:
 
 
 def sign(root: Path, text: str) -> str:
-    """Sign a text with the key of the user's git.
+    """Sign a text with the key that the user's git signs with.
 
     Raises
     ------
@@ -68,7 +70,7 @@ def sign(root: Path, text: str) -> str:
 
 
 def check_signature(root: Path, text: str, signature: str) -> Signed:
-    """Tell who signed a text, by the allowed signers of the user's git."""
+    """Verify who signed a text, by the allowed signers of the user's git."""
     if len(signature) > _LONGEST or not _SIGNATURE.fullmatch(signature):
         return Signed("bad", "it is no signature")
     with _folder() as folder:

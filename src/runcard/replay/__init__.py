@@ -1,4 +1,4 @@
-"""The replay: a recorded run set beside itself run again; what differs, whether it came out the same, and where not."""
+"""The replay: a recorded run compared with the same run made again, and a verdict on whether they are equal."""
 
 from runcard.replay.account import Account, Outcome, Score, scores_beside
 from runcard.replay.difference import Difference, find_differences

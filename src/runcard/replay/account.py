@@ -1,4 +1,4 @@
-"""The account: what a run, recorded or made just now, says of what it was made of and what came out."""
+"""The account of a run, recorded or made just now: what it was made of, and its results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """What came out of a trial."""
+    """The results of a trial."""
 
     folds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     """Metric -> one score per fold."""
@@ -29,7 +29,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Account:
-    """What a run was made of, and what came out; what is not known is empty."""
+    """What a run was made of, and its results; what is not known is empty."""
 
     name: str
     card: str = ""
@@ -50,14 +50,14 @@ class Account:
 
     @property
     def parts(self) -> Mapping[str, str]:
-        """The parts of its protocol, by their hashes."""
+        """The hashes of its protocol's parts, by name."""
         found: Mapping[str, str] = self.plan.get("parts", {})
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """One metric before and now: on the folds its mean, or on the test rows."""
+    """One metric of the recorded run and of the new one: the mean over folds, or the score on the test rows."""
 
     name: str
     """As MLflow has it: `cv_roc_auc_mean`, `test_roc_auc`."""
@@ -68,7 +68,7 @@ class Score:
 
 
 def scores_beside(recorded: Outcome, now: Outcome) -> list[Score]:
-    """Set every metric side by side: means over the folds, then the test rows."""
+    """Pair every metric of two runs: means over the folds, then scores on the test rows."""
     found = []
     for name, scores in recorded.folds.items():
         again = now.folds.get(name, ())

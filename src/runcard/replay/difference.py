@@ -1,4 +1,4 @@
-"""The difference: one thing that two runs do not have in common, by the part of their making that it belongs to."""
+"""The differences between two runs, each assigned to a part of what a run is made of."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _SETTINGS = ("locale", "encoding", "timezone")
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What one part was in one run and is in the other; None where it is not there."""
+    """The value of one part in each of two runs; None where it is missing."""
 
     part: str
     name: str
@@ -51,16 +51,16 @@ class Difference:
 
     @property
     def decides(self) -> bool:
-        """Whether it makes the two runs different things."""
+        """Whether it makes the runs incomparable, as two different experiments."""
         return self.part in DECIDING
 
     @property
     def is_environment(self) -> bool:
-        """Whether it is of what computes."""
+        """Whether it concerns the environment that computes the results."""
         return self.part in ENVIRONMENT
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Describe it in one line."""
         name = f"{self.part} {self.name}".strip()
         if change := _first_change(self.lines):
             return f"{name}, {change}"
@@ -70,7 +70,7 @@ class Difference:
 
 
 def find_differences(recorded: Account, now: Account) -> list[Difference]:
-    """Set what two runs were made of side by side, part by part, what decides first."""
+    """Compare what two runs were made of, part by part, decisive parts first."""
     return [
         *card_differences(recorded.card, now.card),
         *code_differences(recorded, now),
@@ -90,7 +90,7 @@ def card_differences(recorded: str, now: str) -> list[Difference]:
 
 
 def code_differences(recorded: Account, now: Account) -> list[Difference]:
-    """Compare the project's own modules file by file, whatever the commit is called."""
+    """Compare the project's own modules file by file, regardless of commits."""
     found = []
     before, after = recorded.code.get("modules") or {}, now.code.get("modules") or {}
     for name, old, new in pairs(before, after):
@@ -100,7 +100,7 @@ def code_differences(recorded: Account, now: Account) -> list[Difference]:
 
 
 def data_differences(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> list[Difference]:
-    """Compare two tables by their fingerprints: rows, and column by column its type and values."""
+    """Compare two tables by their fingerprints: rows, and each column's type and values."""
     before, after = recorded.get("data") or {}, now.get("data") or {}
     if not (before and after) or before["digest"] == after["digest"]:
         return []
@@ -139,7 +139,7 @@ def environment_differences(recorded: Mapping[str, Any], now: Mapping[str, Any])
 
 
 def machine_differences(recorded: Account, now: Account) -> list[Difference]:
-    """Compare what should not matter: commit, processor, libraries with threads, locale and the like."""
+    """Compare what should not affect results: commit, processor, threaded libraries, locale and the like."""
     before, after = recorded.hardware, now.hardware
     found = [
         *_one("commit", "", recorded.code, now.code, "commit"),
@@ -162,7 +162,7 @@ def machine_differences(recorded: Account, now: Account) -> list[Difference]:
 
 
 def unified(recorded: str, now: str) -> tuple[str, ...]:
-    """Write a unified diff of two texts, both of which are at hand; nothing else."""
+    """Write a unified diff of two texts; empty unless both are available."""
     if not (recorded and now):
         return ()
     lines = list(difflib.unified_diff(recorded.splitlines(), now.splitlines(), "recorded", "now", lineterm="", n=1))
@@ -171,7 +171,7 @@ def unified(recorded: str, now: str) -> tuple[str, ...]:
 
 
 def read_difference(fields: Mapping[str, Any]) -> Difference:
-    """Read back what `asdict` gave."""
+    """Make a difference from its dictionary, as `asdict` gave it."""
     return Difference(**{**fields, "lines": tuple(fields["lines"])})
 
 
@@ -181,7 +181,7 @@ def as_dicts(differences: list[Difference] | tuple[Difference, ...]) -> list[dic
 
 
 def pairs(before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[tuple[str, str | None, str | None]]:
-    """Give the names, in order, under which two mappings do not hold the same, with both values."""
+    """List the keys, sorted, whose values differ between two mappings, with both values."""
     for name in sorted({*before, *after}):
         if before.get(name) != after.get(name):
             yield name, before.get(name), after.get(name)
@@ -203,7 +203,7 @@ def _as_column(column: Any) -> tuple[str, str, str]:
 
 
 def _libraries(hardware: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Give, by name and version, the kernels that a library chose for the processor, and its number of threads."""
+    """Give for each library, by name and version, the kernels it chose for the processor and its number of threads."""
     return {
         " ".join(filter(None, (each["library"], each["version"]))): (str(each["architecture"]), str(each["n_threads"]))
         for each in hardware.get("threads") or ()
@@ -220,7 +220,7 @@ _TELL: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
 
 
 def _told_apart(part: str, recorded: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, str]:
-    """Say what a part of the protocol is on both sides, in words if they tell it apart."""
+    """Describe a part of the protocol on both sides, in words where words tell them apart."""
     was, is_now = (spelt(_TELL[part](plan)) for plan in (recorded, now))
     if was != is_now:
         return was, is_now
@@ -228,7 +228,7 @@ def _told_apart(part: str, recorded: Mapping[str, Any], now: Mapping[str, Any]) 
 
 
 def spelt(value: object) -> str:
-    """Write a value as JSON, so that `10` and `"10"` are told apart; a text alone as it is; a long one shortened."""
+    """Write a value as JSON, so that `10` and `"10"` differ; a lone text as it is, a long one shortened."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
@@ -238,7 +238,7 @@ def _shortened(digest: str | None) -> str | None:
 
 
 def _first_change(lines: tuple[str, ...]) -> str:
-    """Say which line of a unified diff is the first that was changed, and into what."""
+    """Give the first changed line of a unified diff, before and after."""
     number, was, now = 0, None, None
     for line in lines:
         if was is None and now is None and (hunk := _HUNK.match(line)):

@@ -1,4 +1,4 @@
-"""The judgement: what came out of a trial the second time, set beside the first, to the last byte."""
+"""The judgement of a replay: a trial's second outcome compared with the first, to the last byte."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LARGEST_METRIC_DIFFERENCE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a trial's second outcome is beside the first, by itself."""
+    """The verdict on a trial's second outcome, without regard to what it was made of."""
 
     verdict: Verdict
     why: str
@@ -40,7 +40,7 @@ class Judgement:
 
 
 def judge_outcome(recorded: Outcome, now: Outcome, tolerance: Tolerance = None) -> Judgement:
-    """Judge a second outcome by the first; both are of the same trial on the same data."""
+    """Compare a second outcome with the first, of the same trial on the same data."""
     folds = tuple(_differing(recorded.outputs, now.outputs))
     metrics = list(_metric_divergences(recorded, now))
     rows = set_rows_beside(recorded.predictions, now.predictions)
@@ -67,12 +67,12 @@ def judge_outcome(recorded: Outcome, now: Outcome, tolerance: Tolerance = None) 
 
 
 def weakest(verdicts: Sequence[Verdict]) -> Verdict:
-    """Give the weakest of some verdicts."""
+    """Give the weakest of several verdicts."""
     return max(verdicts, key=VERDICTS.index)
 
 
 def reaches(verdict: str, required: str) -> bool:
-    """Tell whether a verdict is as strong as one that is required."""
+    """Tell whether a verdict is at least as strong as the required one."""
     return VERDICTS.index(verdict) <= VERDICTS.index(required)
 
 
@@ -89,7 +89,7 @@ def _differing(recorded: Sequence[str], now: Sequence[str]) -> Iterator[int]:
 
 
 def _metric_divergences(recorded: Outcome, now: Outcome) -> Iterator[Divergence]:
-    """Give all scores that are not the same number, fold by fold, then those on the test rows."""
+    """List all scores that differ, fold by fold, then those on the test rows."""
     n_folds = max((len(scores) for scores in (*recorded.folds.values(), *now.folds.values())), default=0)
     names = list(dict.fromkeys([*recorded.folds, *now.folds]))
     for fold in range(n_folds):
@@ -130,7 +130,7 @@ def _at(scores: Sequence[float], fold: int) -> float | None:
 def _first(
     recorded: Outcome, now: Outcome, folds: Sequence[int], metrics: Sequence[Divergence], rows: PredictionsDiff | None
 ) -> Divergence | None:
-    """Find the first thing that differs: the first fold, and on it by how much; else the first of the test rows."""
+    """Find the first difference: on the first fold that has any, else on the test rows."""
     on_folds = next((found for found in metrics if found.fold is not None), None)
     if folds and (on_folds is None or folds[0] <= (on_folds.fold or 0)):
         if on_folds is not None and on_folds.fold == folds[0]:

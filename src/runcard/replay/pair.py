@@ -1,4 +1,4 @@
-"""Two runs side by side, whatever the reason they are compared: what they are made of, and what came out."""
+"""Two runs compared, for whatever reason: what they are made of, and their results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NEEDED = {"card": "card", "plan": "data, split, features and metrics", "code": 
 
 @dataclass(frozen=True, slots=True)
 class RunDiff:
-    """Two runs, and what they do not have in common."""
+    """Two runs and the differences between them."""
 
     names: tuple[str, str]
     run_ids: tuple[str, str]
@@ -36,7 +36,7 @@ class RunDiff:
 def diff_accounts(
     first: Account, second: Account, run_ids: tuple[str, str], more: Sequence[Difference] = ()
 ) -> RunDiff:
-    """Set two runs that runcard made side by side.
+    """Compare two runs that runcard made.
 
     Parameters
     ----------
@@ -60,12 +60,12 @@ def trial_differences(first: Account, second: Account) -> list[Difference]:
 
 
 def plain_differences(part: str, first: Mapping[str, str], second: Mapping[str, str]) -> list[Difference]:
-    """Compare what any two runs have under the same names."""
+    """Compare the values that any two runs have under the same names."""
     return [Difference(part, name, was, now) for name, was, now in pairs(first, second)]
 
 
 def _as_in_a_card(value: object) -> str:
-    """Write a hyperparameter with its type: the text `10` in quotes, the number without."""
+    """Write a hyperparameter so that its type shows: the text `10` in quotes, the number without."""
     if isinstance(value, str):
         with suppress(ValueError):
             json.loads(value)

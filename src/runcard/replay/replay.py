@@ -1,4 +1,4 @@
-"""The replay: a recorded run, run again, and what was found."""
+"""The replay as a type: a recorded run that was run again, and what was found."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """A recorded run that was run again, and whether it came out the same."""
+    """A recorded run that was run again, and whether its results are equal."""
 
     run_id: str
     run_name: str
@@ -62,14 +62,14 @@ class Replay:
 
     @property
     def words(self) -> str:
-        """The verdict as a person reads it."""
+        """The verdict in words."""
         if self.verdict == "equivalent" and not self.same_environment:
             return "equivalent in a different environment"
         return self.verdict
 
     @property
     def first_divergence(self) -> str:
-        """Name the first thing that is not as recorded, in a line; empty where nothing is."""
+        """The first result that differs from the recorded one, in a line; empty where none does."""
         deciding = next((each for each in self.differences if each.decides), None)
         if deciding is not None:
             return str(deciding)
@@ -79,22 +79,22 @@ class Replay:
         return "" if first is None else str(first)
 
     def reaches(self, required: str) -> bool:
-        """Tell whether the verdict is as strong as one that is required."""
+        """Tell whether the verdict is at least as strong as the required one."""
         return reaches(self.verdict, required)
 
     def as_dict(self) -> dict[str, Any]:
-        """Describe it as plain JSON; numbers that JSON has no word for as text."""
+        """Describe it as plain JSON, with numbers that JSON cannot write (NaN, infinity) as text."""
         found: dict[str, Any] = _plain({**asdict(self), "words": self.words, "differences": as_dicts(self.differences)})
         return found
 
 
 def replay_json(replay: Replay) -> str:
-    """Write a replay as `replay.json` has it."""
+    """Write the text of `replay.json`."""
     return json.dumps(replay.as_dict(), indent=2, ensure_ascii=False, allow_nan=False, default=str)
 
 
 def read_replay(text: str) -> Replay:
-    """Read a replay back; raises ValueError, KeyError or TypeError for what is none."""
+    """Read a replay from JSON; raises ValueError, KeyError or TypeError for anything else."""
     fields = {name: value for name, value in json.loads(text).items() if name != "words"}
     divergence = fields["divergence"]
     if fields["verdict"] not in VERDICTS:
@@ -114,7 +114,7 @@ def read_replay(text: str) -> Replay:
 
 
 def kept_at(replay: Replay, run_id: str | None, place: str | None = None) -> Replay:
-    """Say where a replay is kept."""
+    """Give the path under which a replay is kept."""
     return replace(replay, replay_run_id=run_id, kept=place)
 
 

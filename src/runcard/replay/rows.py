@@ -1,4 +1,4 @@
-"""Predictions for the test rows, recorded and now, set beside each other row by row."""
+"""Predictions for the test rows, recorded and new, compared row by row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PROBABILITY = "probability_"
 
 @dataclass(frozen=True, slots=True)
 class PredictionsDiff:
-    """Two tables of predictions side by side."""
+    """The comparison of two tables of predictions."""
 
     is_same: bool
     largest: float
@@ -55,7 +55,7 @@ def set_rows_beside(recorded: pd.DataFrame | None, now: pd.DataFrame | None) -> 
 
 
 def _apart_in(recorded: pd.Series, now: pd.Series, *, relative: bool) -> tuple[np.ndarray, np.ndarray | None]:
-    """Tell of each row whether two columns differ, and by how much if they hold fractions; NaN equals NaN."""
+    """Tell for each row whether two columns differ, and by how much for floats; NaN equals NaN."""
     import numpy as np
 
     if recorded.dtype.kind == now.dtype.kind == "f":
@@ -73,7 +73,7 @@ def _apart_in(recorded: pd.Series, now: pd.Series, *, relative: bool) -> tuple[n
 
 
 def _is_same_value(old: Any, new: Any) -> bool:
-    """Compare two labels by value and type: `1`, `1.0`, `"1"` and `True` are four."""
+    """Compare two labels by value and type: `1`, `1.0`, `"1"` and `True` all differ."""
     if isinstance(old, float) and isinstance(new, float) and math.isnan(old) and math.isnan(new):
         return True
     return type(old) is type(new) and bool(old == new)
@@ -106,7 +106,7 @@ def _shown(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Divergence:
-    """The first thing that came out otherwise."""
+    """The first result that differs."""
 
     what: str
     """`outputs`, the name of a metric, or a column of the predictions."""
@@ -122,7 +122,7 @@ class Divergence:
     """How much the two differ, where they are numbers."""
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Describe it in one line."""
         place = "on the test rows" if self.fold is None else f"on fold {self.fold}"
         named = f", id {self.id}" if self.id is not None else ""
         row = "" if self.row is None else f", row {self.row}{named}"

@@ -1,1 +1,1 @@
-"""Figures and tables that people look at."""
+"""Reports and figures: what people and programs get to see of plans, comparisons, decisions and replays."""

@@ -1,4 +1,4 @@
-"""An audit: the items by group, each with its evidence."""
+"""The report of an audit: the items by group, each with its evidence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MARKS: dict[str, tuple[str, Tone]] = {
 
 
 def audit_report(audit: Audit) -> list[Block]:
-    """List the items, below one that failed what mends it, and count the verdicts."""
+    """List the items with their verdicts, and below a failed one how to fix it."""
     counts = ", ".join(f"{audit.count(verdict)} {verdict}" for verdict in _MARKS)
     title = f"Audit of {audit.name} ({audit.run_id[:8]}) in {audit.experiment}"
     columns = [

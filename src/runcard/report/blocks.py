@@ -1,8 +1,10 @@
-"""What a report shows, apart from where it is shown: texts, facts and tables.
+"""The blocks of a report (texts, facts, tables), independent of where they are shown.
 
     a plan, a decision, a comparison ... ──► blocks ──► `terminal`, `markdown`, `cells` (CSV and JSON)
 
 Blocks are made by pure functions and name no colours, widths or signs of any output.
+
+Why: docs/adr/0039-a-report-is-blocks.md
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ Tone = Literal["plain", "strong", "faint", "good", "notable", "bad", "code"]
 
 @dataclass(frozen=True, slots=True, init=False)
 class Text:
-    """A line of text; words that stand out come with their tone."""
+    """A line of text, in which emphasised words carry a tone."""
 
     words: tuple[str | tuple[str, Tone], ...]
 
@@ -35,7 +37,7 @@ Cell = Line | tuple[Line, ...]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Names, each with what there is to say of it."""
+    """Names, each with the text that belongs to it."""
 
     pairs: Sequence[tuple[str, Line]]
     title: str = ""
@@ -43,14 +45,14 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """Lines from a file, shown as they are; a long one ends where the page ends."""
+    """Lines from a file, shown unchanged; long ones are cut off at the page's width."""
 
     lines: Sequence[str]
 
 
 @dataclass(frozen=True)
 class Column(Generic[Row]):
-    """One column of a table: how it reads to people, and what programs get."""
+    """A column of a table: its text for people, and its value for programs."""
 
     name: str
     """Its name in CSV and JSON, and its heading unless that is another one."""
@@ -66,13 +68,13 @@ class Column(Generic[Row]):
     """How the CSV columns of a mapping begin."""
 
     def cell(self, row: Row) -> Cell:
-        """Give what people read in a row."""
+        """Give the text of a row's cell."""
         return _spelled(self.shown(row) if self.shown else self.value(row))
 
 
 @dataclass(frozen=True)
 class ReportTable(Generic[Row]):
-    """Rows and the description of their columns."""
+    """The rows of a table, and the description of its columns."""
 
     columns: Sequence[Column[Row]]
     rows: Sequence[Row]
@@ -84,7 +86,7 @@ class ReportTable(Generic[Row]):
     """How many of them are there in any width, while the last ones go; None for all."""
 
     def to_show(self) -> list[tuple[Column[Row], list[Cell]]]:
-        """Give the columns that people see with their cells; columns that are empty in all rows are left out."""
+        """Give the columns to show with their cells; columns empty in every row are left out."""
         by_name = {column.name: column for column in self.columns}
         chosen = [by_name[name] for name in self.seen] if self.seen is not None else self.columns
         found = [(column, [column.cell(row) for row in self.rows]) for column in chosen]
@@ -95,7 +97,7 @@ Block = Text | Facts | Excerpt | ReportTable[Any]
 
 
 def heading_of(column: Column[Any]) -> str:
-    """Give what stands above a column."""
+    """Give the heading of a column."""
     return column.name if column.heading is None else column.heading
 
 
@@ -106,7 +108,7 @@ def words_of(line: Line) -> Iterator[tuple[str, Tone]]:
 
 
 def plain_text(line: Line) -> str:
-    """Give a line without tones."""
+    """Give a line without its tones."""
     return "".join(text for text, _ in words_of(line))
 
 

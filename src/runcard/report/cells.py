@@ -1,4 +1,4 @@
-"""Tables as CSV that a spreadsheet will open, and as plain values for JSON."""
+"""Tables as CSV that is safe to open in a spreadsheet, and as plain values for JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TO_QUOTE = re.compile(r'[,"\r\n]')
 
 
 def as_records(table: ReportTable[Any]) -> list[dict[str, Any]]:
-    """Give the rows in plain values, by the names of the columns."""
+    """Give each row as plain values by column name."""
     return [{column.name: column.value(row) for column in table.columns} for row in table.rows]
 
 
@@ -39,7 +39,7 @@ def _csv_columns(table: ReportTable[Any]) -> Iterator[tuple[str, list[Any]]]:
 
 
 def neutral(value: object) -> object:
-    """Give a CSV cell that no spreadsheet takes for a formula and no terminal obeys; numbers stay numbers."""
+    """Neutralise a CSV cell, so that no spreadsheet runs it and no terminal obeys it; numbers stay numbers."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -51,7 +51,7 @@ def neutral(value: object) -> object:
 
 
 def csv_cell(value: object) -> str:
-    """Write a CSV cell, quoted where it must be."""
+    """Write a CSV cell, quoted where necessary."""
     if isinstance(value, float):
         return repr(value)
     text = str(neutral(value))

@@ -1,4 +1,4 @@
-"""A comparison of runs: the ranked table, what there is to say of it, and all of it as JSON."""
+"""The report of a comparison: the ranked table, remarks on it, and both as JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_APART = 10
 
 
 def comparison_report(found: RunComparison) -> list[Block]:
-    """Show the ranked runs, and what must be known to read the table."""
+    """Show the ranked runs, and the remarks needed to read the table."""
     return [comparison_table(found), *notes(found)]
 
 
@@ -32,7 +32,7 @@ def comparison_table(found: RunComparison) -> ReportTable[RankedRow]:
 
 
 def comparison_json(found: RunComparison) -> str:
-    """Write all of it as one JSON document."""
+    """Write the comparison as one JSON document."""
     yardstick = found.yardstick
     document = {
         "experiments": list(found.experiments),
@@ -56,7 +56,7 @@ def comparison_json(found: RunComparison) -> str:
 
 
 def apart_of(apart: Sequence[Apart]) -> list[dict[str, Any]]:
-    """Describe runs that are not as they were recorded, for JSON: as many as are shown of anything."""
+    """Describe runs that differ from their records, for JSON, up to the number of rows that are shown."""
     return [{"run_id": each.run.run_id, "name": each.run.name, "why": list(each.why)} for each in apart[:MOST_SHOWN]]
 
 
@@ -66,7 +66,7 @@ def _lines(note: Text | Excerpt) -> list[str]:
 
 
 def notes(found: RunComparison) -> list[Text | Excerpt]:
-    """Say what is shown, what is tied, how far the best is to be believed, and what is not compared."""
+    """Say what is shown, which runs are tied, how optimistic the best is, and what is not compared."""
     said = [_how_many(found), _without_score(found), say_same_params(_rows(found))]
     said += [_uncertainty(found), _optimism(found), _others(found)]
     return [*(each if isinstance(each, Text) else Text(each) for each in said if each), *_apart(found)]
@@ -84,7 +84,7 @@ def _others(found: RunComparison) -> Text | None:
 
 
 def _apart(found: RunComparison) -> list[Text | Excerpt]:
-    """Name the runs that were left out, and why."""
+    """Name the runs that were left out, with the reasons."""
     n = len(found.apart)
     if not n:
         return []

@@ -1,4 +1,4 @@
-"""A decision: what was chosen and why, and what was not."""
+"""The report of a decision: what was chosen and why, and what was not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def decision_report(decision: Decision, *, advice: str = "") -> list[Block]:
 
 
 def pareto_report(decision: Decision) -> list[Block]:
-    """Show the candidates that no other beats in all of what is looked at, if there are several."""
+    """Show the candidates of the Pareto front, if there are several."""
     return [Text(), _pareto_table(decision)] if len(decision.pareto) > 1 else []
 
 
@@ -37,7 +37,7 @@ def legend(decision: Decision) -> str:
 
 
 def marks_of(decision: Decision | None) -> dict[str, str]:
-    """Mark trials in a table: the chosen one, and those that no other beats in all of the Pareto view."""
+    """Mark trials in a table: the chosen one, and those on the Pareto front."""
     if decision is None:
         return {}
     marks = {decision.winner.id: CHOSEN} if decision.winner else {}
@@ -47,7 +47,7 @@ def marks_of(decision: Decision | None) -> dict[str, str]:
 
 
 def _facts(decision: Decision, advice: str) -> list[tuple[str, str]]:
-    """Name all that a person should know, the most important first."""
+    """List the facts that a person should know, the most important first."""
     facts = [
         ("chosen", _named(decision.winner, decision.metric) if decision.winner else "none: no candidate qualifies")
     ]

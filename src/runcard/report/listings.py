@@ -1,4 +1,4 @@
-"""Lists of what there is: names for a card, locked datasets, events of a registered model."""
+"""Reports that list things: names for a card, locked datasets, events of a registered model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _GOOD = ("as locked", "kept", "not kept")
 
 
 def catalog_table(kind: str, rows: Sequence[Row]) -> ReportTable[Row]:
-    """List what a card can name."""
+    """List the names that a card can use."""
     about = "parameters" if kind != "metrics" else "better, needs"
     columns = [
         Column[Row]("name", attrgetter("name")),
@@ -27,7 +27,7 @@ def catalog_table(kind: str, rows: Sequence[Row]) -> ReportTable[Row]:
 
 
 def datasets_table(rows: Sequence[tuple[Locked, bool]]) -> ReportTable[tuple[Locked, bool]]:
-    """List what is locked, each with whether its content is kept."""
+    """List the locked datasets, each with whether its content is kept."""
     columns = [
         Column[tuple[Locked, bool]]("name", lambda row: row[0].name, folds=True),
         Column("rows", lambda row: row[0].content.n_rows, is_number=True),
@@ -44,7 +44,7 @@ def datasets_table(rows: Sequence[tuple[Locked, bool]]) -> ReportTable[tuple[Loc
 def verdicts_table(
     rows: Sequence[tuple[str, str, str, Sequence[str]]],
 ) -> ReportTable[tuple[str, str, str, Sequence[str]]]:
-    """List names with what is there, what is kept, and what is wrong."""
+    """List locked names with what exists, what is kept, and what is wrong."""
     columns = [
         Column[tuple[str, str, str, Sequence[str]]]("name", lambda row: row[0], folds=True),
         Column("data", lambda row: row[1], shown=lambda row: _judged(row[1])),
@@ -55,7 +55,7 @@ def verdicts_table(
 
 
 def events_table(model: str, events: Sequence[Promotion]) -> ReportTable[tuple[int, Promotion]]:
-    """List what happened to a registered model, the oldest event first."""
+    """List the events of a registered model, oldest first."""
     columns = [
         Column[tuple[int, Promotion]]("number", lambda row: row[0], ""),
         Column("when, UTC", lambda row: row[1].at[:19].replace("T", " ")),

@@ -1,4 +1,4 @@
-"""Blocks as Markdown."""
+"""Rendering of report blocks as Markdown."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FIRST = re.compile(r"^(\d*)([-+#>=.)])")
 
 
 def as_markdown(blocks: Sequence[Block]) -> str:
-    """Write blocks one below the other; what is in a name is shown as it is."""
+    """Write blocks one below the other, with Markdown's special characters in names escaped."""
     texts = (text for block in blocks for text in _paragraphs(block))
     return "\n\n".join(text for text in texts if text) + "\n"
 

@@ -1,4 +1,4 @@
-"""Warnings at the end of a run: metrics without a value, and what fits warned of, a line each."""
+"""Warnings at the end of a run: metrics without a value, and warnings from fits, a line each."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _LONGEST = 200
 
 
 def missing_metrics(comparison: Comparison) -> Iterator[str]:
-    """Say of each metric that is missing somewhere how often, and why at first."""
+    """Say for each metric that is missing somewhere how often, with the first reason."""
     records, finals = _records(comparison), _finals(comparison)
     yield from _missing(records, "trials")
     yield from _missing(finals, "finalists on the test rows")
 
 
 def warned(comparison: Comparison) -> Iterator[str]:
-    """Say how many fits warned, what the first said, and whose it was."""
+    """Say how many fits issued warnings, with the first one and its trial."""
     records = sorted(_records(comparison), key=lambda record: record.index)
     finals = _finals(comparison)
     n_fits = sum(record.n_fits for record in records) + len(finals)

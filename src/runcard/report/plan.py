@@ -1,4 +1,4 @@
-"""A plan: what would be done."""
+"""The report of a plan: what a run would do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from runcard.report.blocks import Block, Facts, Line, Text
 
 
 def plan_report(plan: Plan) -> list[Block]:
-    """Show what would be done."""
+    """Show what a run would do."""
     noted = [*plan.work.notes(), *(("warning", text) for text in find_doubts(plan.card))]
     facts: list[tuple[str, Line]] = [*_facts(plan).items()]
     facts += [(name, Text((text, "notable"))) for name, text in noted if text]
@@ -51,7 +51,7 @@ def _trials(plan: Plan) -> str:
 
 
 def _n_finalists(plan: Plan) -> str:
-    """Count the best of each model, and the chosen trial where the rule may choose another."""
+    """Count the finalists: the best of each model, and the chosen trial where the rule may choose another."""
     n_models = len({trial.model for trial in plan.probes}) if plan.n_units else 1
     is_open = plan.choice.rule != "best" or plan.choice.constraints
     return f"{n_models} or {n_models + 1}" if is_open and plan.n_trials > n_models else str(n_models)

@@ -1,4 +1,4 @@
-"""RankedRow trials, and runs, as one table, whoever ranked them: `run` its own trials, `compare` what MLflow has."""
+"""Tables of ranked trials and runs, for `run` (its own trials) and `compare` (what MLflow has)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SameParams = Mapping[str | None, Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class RankedRow:
-    """One trial's or run's place among others."""
+    """A trial or run as a row of the table."""
 
     rank: int | None
     """1 for the best; None for one without a score."""
@@ -54,7 +54,7 @@ class RankedRow:
 
 
 def rank_standings(comparison: Comparison, marks: Mapping[str, str] | None = None) -> list[RankedRow]:
-    """Give the trials of a comparison; `marks` are put behind ranks, by the keys of trials."""
+    """Make the rows of a comparison's trials; `marks` are appended to ranks, by trial key."""
     return [_ranked(standing, (marks or {}).get(standing.record.trial_key, "")) for standing in comparison.standings]
 
 
@@ -76,7 +76,7 @@ def _ranked(standing: Standing, mark: str) -> RankedRow:
 
 
 def ranking_report(comparison: Comparison, marks: Mapping[str, str] | None = None) -> list[Block]:
-    """Show the first of a comparison's trials and those that are chosen; `marks` as in `rank_standings`."""
+    """Show a comparison's first trials and the chosen ones; `marks` as in `rank_standings`."""
     rows = rank_standings(comparison, marks)
     by = Yardstick(comparison.metric, f"cv_{comparison.metric}_mean", comparison.greater_is_better)
     others = dict.fromkeys(name for row in rows for name in row.measures if name not in COSTS)
@@ -93,7 +93,7 @@ def ranked_table(
     reference: str = "the best",
     limit: int | None = None,
 ) -> ReportTable[RankedRow]:
-    """Rank trials or runs: what they are ranked by, and how sure that is; then what it cost.
+    """Make the table of ranked trials or runs: the metric, its uncertainty, and then the costs.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ def ranked_table(
 
 
 def finalists_table(comparison: Comparison, marks: Mapping[str, str] | None = None) -> ReportTable[RankedRow]:
-    """Show the finalists on the test rows; `marks` are put behind the rank of trials, by their keys."""
+    """Show the finalists' scores on the test rows; `marks` are appended to the ranks of trials, by their keys."""
     ranked = rank_standings(comparison, marks)
     finals = [(row, standing.final) for row, standing in zip(ranked, comparison.standings, strict=True)]
     rows = [
@@ -148,7 +148,7 @@ def finalists_table(comparison: Comparison, marks: Mapping[str, str] | None = No
 
 
 def same_params(rows: Sequence[RankedRow]) -> SameParams:
-    """Find the parameters that do not tell rows apart; one row alone has nothing in common with others."""
+    """Find the parameters that are equal in all rows; none if there is only one row."""
     several = [{**row.params, **({} if row.model is None else {"model": row.model})} for row in rows]
     overall = _in_common(several)
     models = dict.fromkeys(row.model for row in rows)
@@ -160,7 +160,7 @@ def same_params(rows: Sequence[RankedRow]) -> SameParams:
 
 
 def say_same_params(rows: Sequence[RankedRow]) -> str:
-    """Say in a line what the table leaves out of the parameters; empty where that is nothing."""
+    """Name in a line the parameters that the table leaves out; empty where there are none."""
     said = [(model, parameters(params)) for model, params in same_params(rows).items() if params]
     where = "; in ".join(f"{'all' if model is None else model}: {shown}" for model, shown in said)
     return f"The same in {where}." if said else ""
@@ -213,7 +213,7 @@ def _score(row: RankedRow) -> str:
 
 
 def _of(tell: Callable[[Beside], Any]) -> Callable[[RankedRow], Any]:
-    """Tell something of those rows that are set beside another; None of the others."""
+    """Apply a function to rows that are compared with a reference; None for the others."""
     return lambda row: None if row.beside is None else tell(row.beside)
 
 
@@ -226,7 +226,7 @@ def _interval(beside: Beside) -> str:
 
 
 def _signed(value: float, beside: Beside) -> str:
-    """Write a difference with its sign, as many digits as its interval is worth."""
+    """Write a difference with its sign, with as many digits as its interval justifies."""
     return f"{value:+.4f}" if 1e-3 <= max(abs(beside.low), abs(beside.high)) < 1e6 else f"{value:+.3g}"
 
 

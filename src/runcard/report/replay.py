@@ -1,4 +1,4 @@
-"""A replay: what it is made of, part by part; the scores side by side; the verdict in one line."""
+"""The report of a replay: differences part by part, scores side by side, and the verdict in one line."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ _MOST_LINES = 12
 
 
 def replay_report(replay: Replay) -> list[Block]:
-    """Show what differs, what came out, and the verdict."""
+    """Show the differences, the results, and the verdict."""
     title = f"{replay.run_name} of {replay.experiment}, run again {replay.mode}"
     return [Text((title, "strong")), *_contents(replay.differences, replay.scores), *_verdict(replay)]
 
 
 def diff_report(found: RunDiff) -> list[Block]:
-    """Show what two runs do not have in common."""
+    """Show the differences between two runs."""
     first, second = (f"{name} {run_id[:8]}" for name, run_id in zip(found.names, found.run_ids, strict=True))
     groups = _OF_ANY if found.is_plain else _OF_TWO
     return [*_contents(found.differences, found.scores, (first, second), groups), *map(Text, found.unknown)]
@@ -88,7 +88,7 @@ def _mark(each: Difference) -> Text:
 
 
 def _lines(differences: Sequence[Difference]) -> Iterator[str]:
-    """Show what changed in texts, the beginning of it."""
+    """Show the beginning of the changes in texts."""
     for each in differences:
         if each.lines and each.part in ("card", "code", "card file", "patch"):
             yield from (f"  {line}" for line in each.lines[2:_MOST_LINES])

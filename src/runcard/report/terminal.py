@@ -1,4 +1,4 @@
-"""Blocks as a terminal shows them."""
+"""Rendering of report blocks for a terminal."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _GAP = 2
 
 
 class InTerminal:
-    """Blocks that rich prints as wide as there is room; texts are shown as they are, with no markup in them."""
+    """Blocks that rich prints in the available width, with no markup in texts."""
 
     def __init__(self, *blocks: Block) -> None:
         self._blocks = blocks
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        """Give rich what it can print."""
+        """Give rich the renderables."""
         for block in self._blocks:
             yield from _drawn(block, options.max_width)
 
@@ -95,6 +95,6 @@ def _table(table: ReportTable[Any], width: int) -> Grid:
 
 
 def _least_width(column: Column[Any], cells: list[Words]) -> int:
-    """Give the width in which numbers and names stand whole, and words of what may be broken."""
+    """Give the least width in which numbers and names stay whole; text that may wrap counts by its words."""
     lines = [heading_of(column), *(line for cell in cells for line in cell.plain.split("\n"))]
     return max(len(word) for line in lines for word in (line.split(" ") if column.folds else [line]))

@@ -1,4 +1,4 @@
-"""Numbers and hyperparameters as people read them."""
+"""Numbers and hyperparameters written for people."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ _FRACTION = re.compile(r"-?\d+(?:\.\d+(?:e[+-]?\d+)?|e[+-]?\d+)")
 
 
 def format_number(value: float | None, digits: int = 4) -> str:
-    """Write a number for a table: plainly, or in powers of ten where that would say nothing."""
+    """Write a number for a table: plainly, or with an exponent where it is very large or small."""
     if value is None:
         return ""
     return f"{value:.{digits}f}" if value == 0 or 1e-3 <= abs(value) < 1e6 else f"{value:.3g}"
 
 
 def parameters(params: Mapping[str, Any], names: Sequence[str] | None = None) -> str:
-    """Write hyperparameters as a card would, sampled ones with five digits."""
+    """Write hyperparameters as a card would, with five digits for sampled ones."""
     shown = params if names is None else {name: value for name, value in params.items() if name in names}
     return ", ".join(f"{name}={_value(value)}" for name, value in shown.items())
 
 
 def spelled(value: Any) -> str:
-    """Write the value of a hyperparameter as MLflow has it, with all of its digits."""
+    """Write the value of a hyperparameter as MLflow has it, with all digits."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def varying_params(all_params: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Name the hyperparameters that tell trials apart; all of them where there is one trial."""
+    """Name the hyperparameters that differ between trials; all of them where there is one trial."""
     values: dict[str, set[str]] = {}
     for params in all_params:
         for name, value in params.items():
@@ -39,7 +39,7 @@ def varying_params(all_params: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def times(n: int) -> str:
-    """Say how often."""
+    """Say how often something happened."""
     return {1: "once", 2: "twice"}.get(n, f"{n:,} times")
 
 

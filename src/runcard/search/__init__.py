@@ -1,1 +1,1 @@
-"""What a hyperparameter can be, and how the next trial is chosen."""
+"""Search spaces of hyperparameters, and the strategies that choose the next trial or stop one early."""

@@ -1,4 +1,4 @@
-"""Values of hyperparameters from numbers between 0 and 1: the inverse of each distribution's cumulative function.
+"""Inverse cumulative distribution functions: hyperparameter values from numbers between 0 and 1.
 
 What each distribution means is what it means in Weights & Biases sweeps: `log_uniform` takes exponents of e,
 `log_uniform_values` the values themselves, `q` rounds to a multiple of `q`, whole if `q` is: the nearest within
@@ -33,14 +33,14 @@ def quantile(parameter: Parameter, u: float) -> object:
 
 
 def _place(u: float, probabilities: Sequence[float]) -> int:
-    """Give the first place up to which the probabilities add up to more than `u`; never one that has none."""
+    """Give the first index at which the cumulative probability exceeds `u`; never one of probability 0."""
     possible = [place for place, probability in enumerate(probabilities) if probability > 0]
     sums = itertools.accumulate(probabilities[place] for place in possible)
     return next((place for place, total in zip(possible, sums, strict=True) if u < total), possible[-1])
 
 
 def ends_of(parameter: Distribution) -> tuple[float, float]:
-    """Give the ends of a distribution's values; far ones, if it has none."""
+    """Give the bounds of a distribution's values; distant quantiles if it is unbounded."""
     if "min" in parameter.shape or parameter.name.endswith("beta"):
         return _bounds(parameter)
     low, high = (quantile(parameter, u) for u in (0.001, 0.999))
@@ -48,7 +48,7 @@ def ends_of(parameter: Distribution) -> tuple[float, float]:
 
 
 def _bounds(parameter: Distribution) -> tuple[float, float]:
-    """Give the ends of a distribution's values; infinite where it has none."""
+    """Give the bounds of a distribution's values; infinite where it has none."""
     shape = parameter.shape
     if "min" in shape:
         low, high = shape["min"], shape["max"]
@@ -66,7 +66,7 @@ def _between(u: float, low: float, high: float) -> float:
 
 
 def _exponential(u: float, low: float, high: float) -> float:
-    """Spread the logarithm evenly from `low` to `high`."""
+    """Distribute the logarithm uniformly between `low` and `high`."""
     return math.exp(_between(u, low, high))
 
 

@@ -1,4 +1,4 @@
-"""The grammar of hyperparameters: a scalar, a list of choices, or the mapping of W&B sweeps.
+"""The grammar of hyperparameters: a scalar, a list of choices, or a mapping as in W&B sweeps.
 
 Keys, distributions, defaults and meaning are those of the public grammar of Weights & Biases sweep
 `parameters` (https://docs.wandb.ai/guides/sweeps/sweep-config-keys).
@@ -42,7 +42,7 @@ class Categorical:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """A distribution over numbers, by its W&B name and the numbers that shape it."""
+    """A distribution over numbers, with its W&B name and the parameters of its shape."""
 
     name: str
     shape: Mapping[str, float]
@@ -98,7 +98,7 @@ _MAX_EXPONENT = 690.0  # e to the power of 690 is 1e299
 
 
 class SpaceFault(Exception):
-    """What is wrong with a hyperparameter; `key` is the offending key of its mapping, if one."""
+    """A fault in a hyperparameter; `key` is the offending key of its mapping, if there is one."""
 
     def __init__(self, what: str, *, key: str | None = None, why: str = "", hint: str = "") -> None:
         super().__init__(what)
@@ -106,7 +106,7 @@ class SpaceFault(Exception):
 
 
 def parse_parameter(raw: object, name: str = "") -> Parameter:
-    """Read one hyperparameter of a card; its name tells whether a mapping may be one from labels.
+    """Parse one hyperparameter of a card; its name tells whether a mapping may be keyed by labels.
 
     Raises
     ------
@@ -126,7 +126,7 @@ def parse_parameter(raw: object, name: str = "") -> Parameter:
 
 
 def is_by_label(raw: object, name: str) -> bool:
-    """Tell whether a hyperparameter is a mapping from labels, not a search space."""
+    """Tell whether a hyperparameter is a mapping keyed by labels, not a search space."""
     if not isinstance(raw, Mapping) or not raw or not is_keyed_by_label(name):
         return False
     return not ({"distribution", "value", "values"} & raw.keys() and raw.keys() <= {*_KEYS, "when"})
@@ -144,7 +144,7 @@ def find_faults(raw: object, name: str = "") -> Iterator[SpaceFault]:
 
 
 def grid(space: Mapping[str, Parameter]) -> Iterator[dict[str, object]]:
-    """Every combination, the last hyperparameter varying fastest.
+    """List every combination, the last hyperparameter varying fastest.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def grid(space: Mapping[str, Parameter]) -> Iterator[dict[str, object]]:
 def _walk(
     space: Mapping[str, Parameter], names: Sequence[str], kept: Mapping[str, object]
 ) -> Iterator[dict[str, object]]:
-    """Go through the combinations of some more hyperparameters, those left out that do not go with `kept`."""
+    """Iterate over the combinations of further hyperparameters, leaving out those inactive for the values `kept`."""
     if not names:
         yield {name: kept[name] for name in space if name in kept}
         return
@@ -176,7 +176,7 @@ def _walk(
 
 
 def grid_size(space: Mapping[str, Parameter]) -> int:
-    """Count the combinations without making them.
+    """Count the combinations without listing them.
 
     Raises
     ------
@@ -189,7 +189,7 @@ def grid_size(space: Mapping[str, Parameter]) -> int:
 
 
 def drop_inactive(space: Mapping[str, Parameter], drawn: Mapping[str, object]) -> dict[str, object]:
-    """Leave out the hyperparameters that do not go with the values of others."""
+    """Leave out hyperparameters whose conditions are not met by the values of others."""
     kept: dict[str, object] = {}
     for name in in_order(space):
         if is_there(space[name], kept):
@@ -198,7 +198,7 @@ def drop_inactive(space: Mapping[str, Parameter], drawn: Mapping[str, object]) -
 
 
 def is_there(parameter: Parameter, others: Mapping[str, object]) -> bool:
-    """Tell whether a hyperparameter goes with the values of those that it depends on."""
+    """Tell whether a hyperparameter's conditions on others are met."""
     return all(
         name in others and any(same_value(others[name], value) for value in values)
         for name, values in parameter.when.items()
@@ -206,7 +206,7 @@ def is_there(parameter: Parameter, others: Mapping[str, object]) -> bool:
 
 
 def in_order(space: Mapping[str, Parameter]) -> list[str]:
-    """Put hyperparameters behind those that they depend on; otherwise the order stays."""
+    """Sort hyperparameters after those that they depend on, otherwise keeping their order."""
     placed: list[str] = []
     waiting = list(space)
     while waiting:
@@ -217,7 +217,7 @@ def in_order(space: Mapping[str, Parameter]) -> list[str]:
 
 
 def count_points(space: Mapping[str, Parameter], count: Callable[[Parameter], float]) -> float:
-    """Count the combinations, given how many values each hyperparameter has."""
+    """Count the combinations, given the number of values of each hyperparameter."""
     deciding = {name for parameter in space.values() for name in parameter.when}
     decided = {name: parameter for name, parameter in space.items() if name in deciding}
     if not decided or math.prod(count(parameter) for parameter in decided.values()) > MAX_TRIALS:
@@ -230,19 +230,19 @@ def count_points(space: Mapping[str, Parameter], count: Callable[[Parameter], fl
 
 
 def same_value(one: object, other: object) -> bool:
-    """Tell whether a card means the same by two values: 1 and 1.0 are the same, 1 and true are not."""
+    """Tell whether two values of a card mean the same: 1 and 1.0 do, 1 and true do not."""
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (one, other))
     return one == other if numbers else repr(one) == repr(other)
 
 
 def read_when(raw: object) -> When:
-    """Read the conditions of a hyperparameter: a value, or a list of values, for each other one."""
+    """Parse the conditions of a hyperparameter: for each other one, a value or a list of values."""
     found = raw.items() if isinstance(raw, Mapping) else ()
     return {str(name): tuple(values) if isinstance(values, list | tuple) else (values,) for name, values in found}
 
 
 def is_listed(parameter: Distribution) -> bool:
-    """Tell whether a distribution has a finite list of values."""
+    """Tell whether a distribution is a finite list of values."""
     return parameter.name in ("int_uniform", "q_uniform")
 
 
@@ -259,7 +259,7 @@ def values_of(parameter: Parameter) -> tuple[object, ...]:
 
 
 def drawn_values(parameter: Parameter) -> tuple[object, ...]:
-    """List the values that can be drawn of a hyperparameter that has finitely many: of `q_uniform` multiples of `q`."""
+    """List the values that can be drawn for a finite hyperparameter: multiples of `q` for `q_uniform`."""
     if isinstance(parameter, Categorical) and parameter.probabilities is not None:
         weighted = zip(parameter.values, parameter.probabilities, strict=True)
         return tuple(value for value, probability in weighted if probability > 0)
@@ -270,21 +270,21 @@ def drawn_values(parameter: Parameter) -> tuple[object, ...]:
 
 
 def count_drawn(parameter: Parameter) -> int:
-    """Count them without making them."""
+    """Count the values that can be drawn, without listing them."""
     if isinstance(parameter, Distribution):
         return _drawn_steps(parameter)[1] if "q" in parameter.shape else _count(parameter)
     return len(drawn_values(parameter))
 
 
 def _drawn_steps(parameter: Distribution) -> tuple[float, int]:
-    """Give the first multiple of `q` that `q_uniform` draws, and how many there are."""
+    """Give the first multiple of `q` that `q_uniform` can draw, and how many there are."""
     low, high, q = (parameter.shape[key] for key in (*_BOUNDS, "q"))
     first, last = (round_to_step(bound, q, low, high) for bound in (low, high))
     return first, round((last - first) / q) + 1
 
 
 def round_to_step(value: float, q: float, low: float = -math.inf, high: float = math.inf) -> float:
-    """Give the multiple of `q` that is nearest to a value and within bounds; the bound itself where there is none."""
+    """Round a value to the nearest multiple of `q` within bounds; to the bound itself where there is none."""
     steps = round(value / q)
     if math.isfinite(low):
         steps = max(steps, math.ceil(float(f"{low / q:.12g}")))
@@ -295,7 +295,7 @@ def round_to_step(value: float, q: float, low: float = -math.inf, high: float = 
 
 
 def _on_step(value: float) -> float:
-    """Take off what a sum of floats has beyond the step."""
+    """Remove the floating-point error of a sum of steps."""
     return value if isinstance(value, int) else float(f"{value:.12g}")
 
 
@@ -352,7 +352,7 @@ def _from_mapping(raw: Mapping[str, object]) -> Parameter:
 
 
 def _distribution_of(raw: Mapping[str, object]) -> str:
-    """Give the distribution's name; where it is not said, the keys tell, as in W&B."""
+    """Give the distribution's name; if it is not stated, it follows from the keys, as in W&B."""
     if "distribution" in raw:
         return str(raw["distribution"])
     if "value" in raw:
@@ -372,7 +372,7 @@ def _items(value: object) -> list[object]:
 
 
 def find_when_faults(params: Mapping[str, object]) -> Iterator[tuple[str, SpaceFault]]:
-    """Find what is wrong with the conditions of a model's hyperparameters, each of which is right by itself."""
+    """Find faults in the conditions between a model's hyperparameters, each of which is valid by itself."""
     spaces = {name: raw for name, raw in params.items() if isinstance(raw, Mapping) and not is_by_label(raw, name)}
     conditions = {name: raw["when"] for name, raw in spaces.items() if "when" in raw}
     for name, raw in conditions.items():

@@ -1,4 +1,4 @@
-"""Stopping trials that fall behind: Hyperband's brackets as Weights & Biases sweeps use them.
+"""Early stopping of trials by Hyperband's brackets, as in Weights & Biases sweeps.
 
 At each bracket, a number of iterations, a trial goes on only if what it has got is among the best 1/eta of what
 earlier trials had got there (Li et al. 2018).
@@ -15,7 +15,7 @@ _MOST_BRACKETS = 100
 
 @dataclass(frozen=True, slots=True)
 class Hyperband:
-    """Where trials are judged, and how strictly."""
+    """The settings of Hyperband: when trials are judged, and how strictly."""
 
     eta: float
     strict: bool
@@ -24,7 +24,7 @@ class Hyperband:
     s: int = 0
 
     def brackets(self, n_iterations: int) -> tuple[int, ...]:
-        """Give the iterations at which a trial of `n_iterations` is judged: all before its last.
+        """Give the iterations at which a trial of `n_iterations` is judged: all brackets before its last iteration.
 
         They are `min_iter` times powers of eta, or `max_iter` divided by the first `s` powers of eta.
         """
@@ -36,7 +36,7 @@ class Hyperband:
 
 
 class Brackets:
-    """What trials had got at each bracket."""
+    """The metric values that trials had at each bracket."""
 
     def __init__(self, rules: Hyperband, *, greater_is_better: bool) -> None:
         self._rules = rules
@@ -44,20 +44,20 @@ class Brackets:
         self._losses: dict[int, list[float]] = {}
 
     def add(self, points: Mapping[int, float]) -> None:
-        """Take in what a trial got: iterations -> metric; those that are no brackets do not count."""
+        """Add a trial's values (iteration -> metric); iterations that are no brackets are ignored."""
         for bracket in self._rules.brackets(max(points, default=0) + 1):
             if bracket in points:
                 self._losses.setdefault(bracket, []).append(self._sign * points[bracket])
 
     def thresholds(self) -> Thresholds:
-        """Give what a trial that starts now is measured by: the loss of rank n / eta, the best having rank 0."""
+        """Give the thresholds for a trial that starts now: the loss of rank n / eta, the best having rank 0."""
         limits = {bracket: sorted(found)[int(len(found) / self._rules.eta)] for bracket, found in self._losses.items()}
         return Thresholds(limits, self._sign, self._rules.strict)
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """What a trial is measured by; fixed when it starts, so that it does not matter who finishes first."""
+    """The thresholds of one trial, fixed at its start, so that the order in which others finish does not matter."""
 
     limits: Mapping[int, float]
     """Bracket -> the largest loss that goes on."""
@@ -66,7 +66,7 @@ class Thresholds:
     strict: bool
 
     def stop(self, course: Mapping[int, float]) -> bool:
-        """Tell whether a trial that got `course` so far is stopped at the last of its brackets.
+        """Tell whether a trial with the values `course` so far is stopped at its latest bracket.
 
         It is judged by the value there if `strict`, else by its best so far; those before it always count with
         their value there.

@@ -1,4 +1,4 @@
-"""Which trials come next: every combination, draws from chance, or what earlier trials let expect to be good."""
+"""Search strategies: every combination (grid), random draws, or what earlier results suggest (Bayesian)."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _MOST_DRAWS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One choice from several spaces: which of them, and a value for each of its hyperparameters."""
+    """A point in one of several search spaces: the space, and a value for each of its hyperparameters."""
 
     entry: int
     params: Mapping[str, object]
 
 
 def every_point(spaces: Sequence[Space]) -> Iterator[Point]:
-    """Go through every combination of every space."""
+    """Iterate over every combination of every space."""
     return (Point(entry, params) for entry, space in enumerate(spaces) for params in grid(space))
 
 
@@ -50,7 +50,7 @@ def n_points(spaces: Sequence[Space]) -> float:
 
 
 def every_value(spaces: Sequence[Space]) -> Iterator[Point]:
-    """Go through every combination of spaces that have finitely many, whatever their distributions are called."""
+    """Iterate over every combination of finite spaces, whatever the names of their distributions."""
     listed = [
         {name: Categorical(drawn_values(parameter), when=parameter.when) for name, parameter in space.items()}
         for space in spaces
@@ -59,7 +59,7 @@ def every_value(spaces: Sequence[Space]) -> Iterator[Point]:
 
 
 def random_points(spaces: Sequence[Space], *, seed: int) -> Iterator[Point]:
-    """Draw points, each once: first one of the spaces, each as likely, then each hyperparameter for itself.
+    """Draw distinct points: a space, all equally likely, then each hyperparameter independently.
 
     The n-th depends on the seed and on n only, so that asking for more gives the same ones first. It ends when
     nothing new turns up.
@@ -117,7 +117,7 @@ class BayesianSearch:
         self._asked: list[Any] = []
 
     def ask(self) -> Point | None:
-        """Give the next point, one that was not asked before; None when nothing new turns up."""
+        """Return the next point, never one asked before; None when no new point turns up."""
         from optuna.trial import TrialState
 
         for n_vain in range(_MOST_DRAWS):
@@ -134,7 +134,7 @@ class BayesianSearch:
         return None
 
     def tell(self, number: int, value: float | None, *, step: int | None = None) -> None:
-        """Tell what the point asked as `number`, counted from 0, got: None if it failed.
+        """Report the result of the point asked as `number`, counted from 0: None if it failed.
 
         With `step` it was stopped there, and the value is what it had got by then.
         """
@@ -170,7 +170,7 @@ class BayesianSearch:
         return Point(entry, {name: params[name] for name in space if name in params})
 
     def _draw(self) -> dict[str, float]:
-        """Draw what `_suggest` asks for from chance."""
+        """Draw at random the values that `_suggest` asks for."""
         entry = int(self._draws.integers(len(self._spaces)))
         drawn: dict[str, float] = {_MODEL: entry}
         for name, parameter in self._spaces[entry].items():

@@ -1,1 +1,1 @@
-"""Sweep files of Weights & Biases, turned into cards."""
+"""Sweep files of Weights & Biases: read, checked, and converted into cards."""

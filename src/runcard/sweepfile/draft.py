@@ -1,4 +1,4 @@
-"""The card that a sweep becomes, as text, with places to fill in for what no sweep says."""
+"""The draft of a card made from a sweep, with placeholders for what a sweep does not state."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BLANKS: Mapping[KeyPath, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A card's text, and what is to be filled in before it can be run."""
+    """A card's text, and the places to fill in before it can be run."""
 
     text: str
     blanks: tuple[Remark, ...]

@@ -1,4 +1,4 @@
-"""What a W&B sweep optimizes, as a metric of runcard's: only where no doubt is left."""
+"""The metric that a W&B sweep optimises, mapped to one of runcard's where the match is certain."""
 # ruff: noqa: RUF009 (`key` and `unmatched` are `dataclasses.field`)
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Objective:
 
 
 def resolve_objective(objective: Objective, names: KnownNames, faults: Faults, remarks: Remarks) -> str | None:
-    """Give the metric's name in runcard; None when that is not certain.
+    """Give the metric's name in runcard; None when the match is not certain.
 
     A goal that contradicts the metric is a fault.
     """
@@ -64,7 +64,7 @@ def resolve_objective(objective: Objective, names: KnownNames, faults: Faults, r
 
 
 def _spell(name: str, names: KnownNames) -> tuple[str | None, bool]:
-    """Give the metric of that name, and whether it is the metric's negative."""
+    """Give the metric of that name, and whether the name means its negative."""
     if name in METRIC_NAMES or name in names.catalog.metrics:
         return name, False
     plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
@@ -79,7 +79,7 @@ def _spell(name: str, names: KnownNames) -> tuple[str | None, bool]:
 
 
 def _goal_by_word(name: str) -> Goal | None:
-    """Tell the goal of a metric that is none of runcard's by the last word of its name, as in `val_loss`."""
+    """Infer the goal of an unknown metric from the last word of its name, such as `val_loss`."""
     words = re.findall(r"[a-z0-9]+", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower())
     words = [word for word in words if not re.fullmatch(_HELD_OUT, word)]
     if not words or any(word in _TURNED for word in words):

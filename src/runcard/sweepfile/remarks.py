@@ -1,4 +1,4 @@
-"""What is to be said of a sweep although a card can be made of it."""
+"""Remarks on a sweep that can be converted but not without changes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Remark:
     mark: Mark
 
     def __str__(self) -> str:
-        """Write it as the user reads it."""
+        """Write it as a line for the user."""
         return f"{self.label}: {self.where}: {self.text}"
 
 
@@ -46,7 +46,7 @@ class Remarks:
 
 @dataclass(frozen=True, slots=True)
 class Unmatched(Anything):
-    """The kind of such a key; the key's description says why, and what to do instead."""
+    """The kind of a key without counterpart; its description says why, and what to do instead."""
 
     inner: Kind = field(default_factory=Anything)
     """What W&B wants there."""
@@ -58,12 +58,12 @@ def unmatched(why: str, kind: Kind | None = None) -> Any:
 
 
 def find_unmatched(section: type[Any], raw: Mapping[str, Any]) -> Iterator[tuple[str, str, Kind]]:
-    """Find the keys of a mapping that have no counterpart, each with the reason and with what W&B wants there."""
+    """Find the keys of a mapping without counterpart, each with the reason and the kind that W&B expects."""
     for name, declared in keys_of(section).items():
         if name in raw and isinstance(declared.kind, Unmatched):
             yield name, declared.description, declared.kind.inner
 
 
 def is_nested(parameter: Any) -> bool:
-    """Tell whether one of a sweep's `parameters` only holds others; a model's hyperparameters have one level."""
+    """Tell whether a parameter of a sweep only contains others; hyperparameters of a card are not nested."""
     return isinstance(parameter, dict) and set(parameter) == {"parameters"}

@@ -1,8 +1,10 @@
-"""A W&B sweep file: what it says, what of it a card has no counterpart for, and what is wrong with it.
+"""Reading a W&B sweep file: its content, the keys that cards lack, and its faults.
 
 The keys are those of https://docs.wandb.ai/guides/sweeps/sweep-config-keys and of W&B's own JSON Schema. What W&B
 refuses is an error here. What W&B reads otherwise than it looks is a warning where one reading is certain, and
 an error where it is not.
+
+Why: docs/adr/0027-sweeps-are-judged-by-wandbs-engine.md
 """
 # ruff: noqa: RUF009 (`key` is a `dataclasses.field`)
 
@@ -52,7 +54,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """A sweep, read and checked."""
+    """A sweep that was read and checked."""
 
     program: Any = unmatched(
         "a card names models, not scripts; register yours with `@runcard.model` and name it", any_text()
@@ -90,7 +92,7 @@ def read_sweep(
     *,
     tell: Callable[[Remark], None] = lambda remark: None,
 ) -> Sweep:
-    """Read and check a sweep file; with a model, also whether that has such hyperparameters.
+    """Read and check a sweep file; if a model is given, also that it has such hyperparameters.
 
     Parameters
     ----------
@@ -142,7 +144,7 @@ def _require_mapping(raw: Any, faults: Faults) -> None:
 
 
 def _refuse_blanks(raw: Mapping[str, Any], faults: Faults) -> None:
-    """Refuse keys without a value, which W&B does not take as if they were not there."""
+    """Refuse keys without a value, which W&B does not treat as absent."""
     sections: dict[KeyPath, Any] = {(): raw} | {(name,): raw.get(name) for name in ("metric", "early_terminate")}
     for path, section in sections.items():
         for name, value in section.items() if isinstance(section, dict) else ():
@@ -152,7 +154,7 @@ def _refuse_blanks(raw: Mapping[str, Any], faults: Faults) -> None:
 
 
 def _whole_numbers(raw: dict[str, Any]) -> dict[str, Any]:
-    """Read `10.0` as ten where W&B does."""
+    """Read `10.0` as 10 where W&B does."""
     found = dict(raw)
     for name, *inner in _WHOLE:
         if inner and isinstance(found.get(name), dict):
@@ -167,7 +169,7 @@ def _whole(value: Any) -> Any:
 
 
 def _matched(raw: Mapping[str, Any], faults: Faults, remarks: Remarks) -> dict[str, Any]:
-    """Give what a card has a counterpart for, and say of the rest that it has none."""
+    """Keep the keys that cards have too, and note a remark on each of the others."""
     kept = _leave_out(Sweep, raw, (), faults, remarks)
     if isinstance(kept.get("metric"), dict):
         kept["metric"] = _leave_out(Objective, kept["metric"], ("metric",), faults, remarks)
@@ -192,7 +194,7 @@ def _leave_out(
 def _check(
     sweep: Sweep, raw: Mapping[str, Any], names: KnownNames, spec: ModelSpec | None, faults: Faults, remarks: Remarks
 ) -> dict[str, Any]:
-    """Check a sweep beyond the types of its values, and give the fields that come out otherwise."""
+    """Check a sweep beyond the types of its values, and return the fields that change by it."""
     _check_required(sweep, faults, has_parameters="parameters" in raw)
     found: dict[str, Any] = {"parameters": _check_parameters(sweep, spec, faults, remarks)}
     if sweep.metric is not None:
@@ -223,7 +225,7 @@ def _check_required(sweep: Sweep, faults: Faults, *, has_parameters: bool) -> No
 
 
 def _check_parameters(sweep: Sweep, spec: ModelSpec | None, faults: Faults, remarks: Remarks) -> dict[str, Any]:
-    """Check the hyperparameters, and give those that a card can have."""
+    """Check the hyperparameters, and return those that a card can have."""
     kept: dict[str, Any] = {}
     for name, raw in sweep.parameters.items():
         path = ("parameters", name)
@@ -254,7 +256,7 @@ def _check_name(name: str, faults: Faults) -> None:
 
 
 def _as_wandb_has_it(raw: Any, method: str | None, path: KeyPath, remarks: Remarks) -> Any:
-    """Say what W&B takes for granted and a card does not."""
+    """Convert a parameter where W&B and cards read it differently, noting remarks."""
     if not isinstance(raw, dict):
         return raw
     if raw.get("distribution") in ("beta", "q_beta"):
@@ -275,7 +277,7 @@ def _middle(raw: Mapping[str, Any]) -> Any:
 
 
 def _without_repeats(raw: dict[str, Any], method: str | None, path: KeyPath, remarks: Remarks) -> dict[str, Any]:
-    """Leave out choices that stand again; where values are drawn they stand for a larger share."""
+    """Remove repeated choices; where values are drawn, a repeated one is more probable."""
     values, weights = raw.get("values"), raw.get("probabilities")
     if not isinstance(values, list) or len({repr(value) for value in values}) == len(values):
         return raw
@@ -300,7 +302,7 @@ def _are_weights(weights: Any, n_values: int) -> bool:
 
 
 def _faults_of(raw: Any) -> Iterator[SpaceFault]:
-    """Find what is wrong with one of `parameters`, which W&B wants as a mapping."""
+    """Find the faults in one of `parameters`, which W&B requires to be a mapping."""
     if not isinstance(raw, dict):
         written = f"{{{'values' if isinstance(raw, list) else 'value'}: {write_flow(raw)}}}"
         why = "W&B wants a mapping for each of `parameters`"
@@ -350,7 +352,7 @@ def _check_grid(name: str, raw: Any, faults: Faults) -> None:
 
 
 def _place_brackets(stop: EarlyTerminate, remarks: Remarks) -> EarlyTerminate:
-    """Leave out what W&B does not look at: `s` without `max_iter`, and `min_iter` beside both."""
+    """Leave out the keys that W&B ignores: `s` without `max_iter`, and `min_iter` beside both."""
     if stop.max_iter is not None and stop.min_iter is not None and stop.s is None:
         said = "W&B takes it, and fails at it without `s`; the brackets are placed by `min_iter`"
         remarks.add("left out", ("early_terminate", "max_iter"), said, key=True)

@@ -1,4 +1,4 @@
-"""What YAML 1.1 makes of a plain scalar, as PyYAML has it (https://yaml.org/type/): W&B reads sweeps by it.
+"""Plain scalars as YAML 1.1 and PyYAML read them (https://yaml.org/type/), since W&B reads sweeps so.
 
 Cards are YAML 1.2, where `5e-4` is a number, `yes` a text and `010` ten.
 """
@@ -36,7 +36,7 @@ _DATE = re.compile(
 
 
 class _Date:
-    """Stands for a date or a time, whichever."""
+    """Placeholder for any date or time."""
 
 
 DATE: Final = _Date()
@@ -91,7 +91,7 @@ def _real(text: str) -> float:
 
 
 def _sixties(parts: Iterable[float]) -> float:
-    """Read `1:30` as ninety: YAML 1.1 has numbers to the base of sixty."""
+    """Read a number in base 60, as YAML 1.1 has them: `1:30` is ninety."""
     return reduce(lambda total, part: total * 60 + part, parts)
 
 
@@ -109,7 +109,7 @@ _ESCAPES = {"\n": "\\n", "\t": "\\t", "\\": "\\\\", '"': '\\"'}
 
 
 def write_flow(value: object) -> str:
-    """Write text, a number, true, false, null, or lists and mappings of them."""
+    """Write text, a number, true, false, null, or lists and mappings of them in YAML's flow style."""
     match value:
         case None:
             return "null"
@@ -125,7 +125,7 @@ def write_flow(value: object) -> str:
 
 
 def _write_real(value: float) -> str:
-    """Write every digit; with a dot, without which YAML 1.1 sees no number."""
+    """Write a float with every digit and a dot, without which YAML 1.1 reads it as text."""
     if not math.isfinite(value):
         return ".nan" if math.isnan(value) else ".inf" if value > 0 else "-.inf"
     digits, e, exponent = repr(value).partition("e")
@@ -153,7 +153,7 @@ _NUMBERS = ("min", "max", "q", "mu", "sigma", "a", "b", "eta", "s", "min_iter", 
 
 
 def read_scalars(value: Any, document: Document, faults: Faults, remarks: Remarks, *, path: KeyPath = ()) -> Any:
-    """Give every plain scalar the value that W&B has it for, or the number that it looks like."""
+    """Give every plain scalar the value that W&B reads, or the number that it looks like."""
     if isinstance(value, dict) and not is_nested(value):
         steps = ((name, (*path, name), item) for name, item in value.items())
         return {name: read_scalars(item, document, faults, remarks, path=here) for name, here, item in steps}
@@ -185,7 +185,7 @@ def _settle_scalar(value: Any, text: str, path: KeyPath, faults: Faults, remarks
 
 
 def _settle_number(value: Any, text: str, path: KeyPath, faults: Faults, remarks: Remarks) -> Any:
-    """Read `1e-3`, which is a text in YAML 1.1, as the number that it looks like: where W&B takes a text."""
+    """Read `1e-3`, text in YAML 1.1, as a number with a remark; it is a fault where W&B requires a number."""
     if path[-1] in _NUMBERS and len(path) <= (3 if path[0] == "parameters" else 2):
         faults.add(
             errors.ValueInvalid,

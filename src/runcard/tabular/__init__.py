@@ -1,4 +1,4 @@
-"""Trials that are estimators on the folds of a table: what they are, and their training and scoring.
+"""The kind of trials that are estimators on the folds of a table: preparation, training, scoring.
 
 Training has four steps, each a function of one picklable task, run by whatever engine: `prepare` fits the
 transformer of one fold and keeps its matrices; `rehearse` tries hyperparameters on a few rows; `run_fit` trains once

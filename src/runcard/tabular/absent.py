@@ -1,4 +1,4 @@
-"""Classes that some rows will not show: a fold's, those of the whole training, or the test's."""
+"""Classes that are missing from parts of a split: from folds, all training rows, or the test rows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Absent:
     """Whether there are test rows, and they lack it."""
 
     def __str__(self) -> str:
-        """Say where it is not."""
+        """Name the parts where it is missing."""
         parts = ["the training rows"] * self.not_trained + ["the test rows"] * self.not_tested
         parts += [f"the rows that {_named(self.not_fitted)} fits on"] if self.not_fitted else []
         parts += [f"the rows that {_named(self.not_scored)} scores"] if self.not_scored else []

@@ -1,4 +1,4 @@
-"""What a plan must satisfy before anything is trained."""
+"""Checks of a plan's estimators before anything is trained."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NEEDED = {"predict": "predictions", "predict_proba": "probabilities", "score": 
 
 
 def check_estimators(plan: Plan) -> dict[str, str]:
-    """Build an estimator for every value of every hyperparameter, and ask it whether it accepts them.
+    """Build an estimator for every value of every hyperparameter, and check that it accepts them.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def check_estimators(plan: Plan) -> dict[str, str]:
 
 
 def _worth_building(plan: Plan) -> Iterator[Trial]:
-    """Give the probes, and every trial of the project's own models, whose functions may refuse any combination."""
+    """Give the probes, and all trials of the project's own models, which may refuse any combination."""
     yield from plan.probes
     own = {name for name, spec in tabular(plan).specs.items() if spec.registered is not None}
     probed = {trial.key for trial in plan.probes}
@@ -59,7 +59,7 @@ def _worth_building(plan: Plan) -> Iterator[Trial]:
 
 
 class _Found:
-    """What comes out of building trials' estimators."""
+    """What was found by building trials' estimators."""
 
     def __init__(self, plan: Plan) -> None:
         self.faults: list[errors.RuncardError] = []
@@ -71,7 +71,7 @@ class _Found:
         self._suspects: list[tuple[Trial, str]] = []
 
     def look_at(self, trial: Trial) -> None:
-        """Build a trial's estimator."""
+        """Build a trial's estimator and note how that fails."""
         try:
             estimator = tabular(self._plan).estimator(trial.model, trial.params)
         except errors.HyperparameterRejected as error:
@@ -93,7 +93,7 @@ class _Found:
             self.faults += _impossible_metrics(self._plan, trial, estimator)
 
     def judge_suspects(self) -> None:
-        """Tell a value that is wrong by itself from values that only do not go together."""
+        """Separate values that are wrong by themselves from values that only do not go together."""
         for trial, problem in self._suspects:
             wrong = [name for name in trial.params if _is_wrong_alone(self._plan, trial, name)]
             if wrong:
@@ -105,7 +105,7 @@ class _Found:
 
 
 def _is_wrong_alone(plan: Plan, trial: Trial, name: str) -> bool:
-    """Tell whether a value is refused beside defaults, and in every trial that has it."""
+    """Tell whether a value is refused with defaults for all else, and in every trial that has it."""
     value = trial.params[name]
     if _problem_of(plan, trial.model, {name: value}) is None:
         return False
@@ -124,7 +124,7 @@ def _problem_of(plan: Plan, model: str, params: Mapping[str, Any]) -> str | None
 
 
 def _not_whole(plan: Plan, trial: Trial) -> list[errors.RuncardError]:
-    """Say once of each hyperparameter that counts something that its distribution gives fractions."""
+    """Report, once for each hyperparameter, a distribution of fractions where a whole number is needed."""
     space, found = plan.draw.entries[trial.entry].space, list[errors.RuncardError]()
     for name, value in trial.params.items():
         drawn = space.get(name)
@@ -154,7 +154,7 @@ def _names(problem: str, name: str) -> bool:
 
 
 def _strange_labels(plan: Plan) -> Iterator[errors.RuncardError]:
-    """Find keys of weights that are no classes of the target, and weights that are no numbers."""
+    """Find class weights keyed by what is no class of the target, and weights that are no numbers."""
     for index, model in enumerate(plan.card.models):
         for name, raw in model.params.items():
             if not is_keyed_by_label(name) or not tabular(plan).target.classes:
@@ -201,7 +201,7 @@ def _no_class(target: Target, name: str, key: object, where: str) -> errors.Hype
 
 
 def _spelt(label: object) -> str:
-    """Write a label as a card must have it: in quotes where it would not be text without them."""
+    """Write a label as a card must: in quotes where it would not be text without them."""
     is_plain = isinstance(label, str) and resolve_plain(label) == label
     return str(label) if is_plain else json.dumps(label)
 

@@ -1,4 +1,4 @@
-"""What every step of a trial runs under: seeds set, warnings collected, failures told in one line."""
+"""The conditions of every step of a trial: global seeds set, warnings collected, failures put in one line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runcard.redact import redact
 
 @contextmanager
 def quiet(seed: int, noted: list[str] | None = None) -> Iterator[None]:
-    """Seed everything, and collect warnings in `noted` instead of printing them."""
+    """Set all seeds, and collect warnings in `noted` instead of printing them."""
     with seeded(seed), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         yield
@@ -29,7 +29,7 @@ def last_line(error: BaseException) -> str:
 
 
 def trace_of(error: BaseException) -> str:
-    """Give the whole traceback, without credentials."""
+    """Give the whole traceback, with credentials removed."""
     return redact("".join(traceback.format_exception(error)))
 
 
@@ -54,7 +54,7 @@ def set_seeds(seed: int) -> None:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed the global generators; afterwards Python's and NumPy's go on as if nothing had been."""
+    """Seed the global generators; on exit, those of Python and NumPy are restored to their former states."""
     import numpy as np
 
     python_state, numpy_state = random.getstate(), np.random.get_state()

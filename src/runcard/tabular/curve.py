@@ -1,4 +1,4 @@
-"""Learning curves: what a model that learns step by step had got after some of them."""
+"""Learning curves: the scores of a model that learns step by step, after some of its steps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TRAINING_LOSS = "training_loss"
 def learning_curves(
     trained: Trained, part: MatrixPart, metric: Metric, target: Target, *, marks: tuple[int, ...], last: float | None
 ) -> Curves:
-    """Take the curves of a fitted estimator.
+    """Compute the learning curves of a fitted estimator.
 
     Boosting is scored on the fold's score rows after 1, 2, 5, 10 and so on of its rounds, and after those in
     `marks`; a multilayer perceptron says what its training loss was after as many epochs. Others have none.
@@ -47,7 +47,7 @@ def learning_curves(
 
 
 def cut_curves(curves: Curves, n_steps: int | None) -> Curves:
-    """Keep what lies within a trial's own steps; None for all of them."""
+    """Cut curves to a trial's own number of steps; None keeps all."""
     return {
         name: {step: value for step, value in points.items() if n_steps is None or step <= n_steps}
         for name, points in curves.items()

@@ -1,4 +1,4 @@
-"""What of a card's `models` goes into the keys of their trials, where they are estimators."""
+"""What of a card's `models` enters the keys of their trials, for models that are estimators."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from runcard.tabular.featureset import FeatureSet, set_name
 def make_entries(
     card: Card, sets: Mapping[str, FeatureSet], specs: Mapping[str, ModelSpec], target: Target
 ) -> list[ModelEntry]:
-    """Describe each of the card's `models` by its space, code, features and the versions of what computes it."""
+    """Describe each of the card's `models` by its space, code, features and the versions of its packages."""
     packages = {name: (*CORE, *BOOSTING.get(spec.package, ())) for name, spec in specs.items()}
     versions = {name: versions_of(names) for name, names in packages.items()}
     entries = []
@@ -30,7 +30,7 @@ def make_entries(
 
 
 def _code_of(spec: ModelSpec, target: Target) -> str | None:
-    """Name what trains a model, so that none is taken for what it was before it was trained on labels (ADR 0024)."""
+    """Identify the code that trains a model, marked where records of before ADR 0024 would not apply."""
     if spec.code is not None:
         return f"{spec.code} on labels" if not are_codes(target.classes) else spec.code
     is_turned = target.n_classes == 2 and target.positive == 0

@@ -39,7 +39,7 @@ class FeatureSet:
         return wrap_rowwise(function) if self.registered.rowwise else function()
 
     def identity(self) -> object:
-        """Give what makes two feature sets the same, for hashing."""
+        """Give a value for hashing that is equal for equal feature sets."""
         if self.registered is not None:
             return [self.columns, self.registered.name, self.registered.source_digest]
         return [self.numerical, self.categorical]
@@ -91,7 +91,7 @@ def make_feature_sets(card: Card, table: Table, columns: Columns, catalog: Catal
 
 
 def set_path(card: Card, name: str) -> KeyPath:
-    """Say where in a card a feature set stands."""
+    """Give the path of a feature set in the card."""
     for entry, model in enumerate(card.models):
         if model.features is not None and name == set_name(card, model.features, entry) and name != card.features.set:
             return ("models", entry, "features", *(("set",) if model.features.set else ()))
@@ -99,7 +99,7 @@ def set_path(card: Card, name: str) -> KeyPath:
 
 
 def why_failed(name: str, columns: Columns, reason: str) -> tuple[str, str]:
-    """Say why a feature set fails, and what to do; it may look for a column that it is not given."""
+    """Explain why a feature set fails, and what to do; it may use a column that it is not given."""
     roles = {"target": columns.target, "id": columns.id, "group": columns.group}
     for role, column in roles.items():
         if column is not None and re.search(rf"[`'\"]{re.escape(column)}[`'\"]", reason):

@@ -1,4 +1,4 @@
-"""A finalist: trained on all training rows as one Pipeline, scored once on the test rows."""
+"""The refit of a finalist: trained on all training rows as one Pipeline, scored once on the test rows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _EXAMPLE_ROWS = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FinalTask:
-    """Train on all training rows and score on the test rows, both prepared in `folder`."""
+    """The task of training on all training rows and scoring on the test rows, both prepared in `folder`."""
 
     folder: Path
     table: Path
@@ -51,7 +51,7 @@ class FinalTask:
 
     @property
     def reads(self) -> tuple[Path, ...]:
-        """The folders that an engine must have at hand."""
+        """The folders that a worker needs for it."""
         return (self.folder, self.table)
 
 

@@ -1,4 +1,4 @@
-"""Finalists: refitted, scored once on the test rows, drawn, and kept as models."""
+"""Finalists: refitted, scored once on the test rows, drawn, and saved as models."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class _Refitted:
-    """A finalist between its refit and its files."""
+    """A finalist that is refitted and whose files are not yet written."""
 
     record: Record
     result: FinalResult
@@ -102,7 +102,7 @@ def refit_finalists(
 
 @contextmanager
 def _one_thread() -> Iterator[ThreadPoolExecutor]:
-    """Give a thread for one job after the other; what it has not begun is let go where this is left early."""
+    """Give a thread that runs jobs in order; jobs not begun are cancelled when the context is left early."""
     with ThreadPoolExecutor(1) as thread:
         try:
             yield thread
@@ -156,7 +156,7 @@ def final_task(setting: Setting, record: Record | Trial, bench: Bench) -> FinalT
 
 
 def refit_once(setting: Setting, trial: Trial, bench: Bench) -> Retested:
-    """Refit a trial as a finalist is, and score it on the test rows.
+    """Refit a trial like a finalist, and score it on the test rows.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def refit_once(setting: Setting, trial: Trial, bench: Bench) -> Retested:
 
 
 def worker_died(reason: str) -> errors.RunError:
-    """Build the error for a trial that could not be run again, for whatever ran it died."""
+    """Make the error for a trial that could not be run again because its worker died."""
     return errors.RunError(
         "the trial could not be run again: its worker died",
         why=reason,
@@ -249,7 +249,7 @@ def predictions_table(setting: Setting, result: FinalResult, bench: Bench) -> pd
 
 
 def get_ready_to_save(project: Project) -> None:
-    """Import what models are saved with; done in a thread, its advice could not be kept from the user.
+    """Import what saving models needs; not in a thread, where its warnings could not be suppressed.
 
     What does not import is left to the saving, which can say what for.
     """
@@ -260,7 +260,7 @@ def get_ready_to_save(project: Project) -> None:
 
 
 def _try_to_save(setting: Setting, result: FinalResult, folder: Path, project: Project) -> str | None:
-    """Save the model, or say why it cannot be: its scores are kept all the same."""
+    """Save the model, or return why it cannot be saved: its scores are kept anyway."""
     if result.error is not None:
         return None
     try:
@@ -296,7 +296,7 @@ def _save_model(setting: Setting, result: FinalResult, folder: Path, project: Pr
 
 
 def _said_of_example(setting: Setting, result: FinalResult, n_rows: int) -> Any:
-    """Give what the model says of its example; without test rows, whose first they are, it is asked."""
+    """Give the predictions for the model's example; they are computed only where there are no test rows."""
     if result.outputs is not None and result.outputs.predictions is not None:
         return setting.target.labels(result.outputs.predictions[:n_rows])
     with warnings.catch_warnings():
@@ -305,7 +305,7 @@ def _said_of_example(setting: Setting, result: FinalResult, n_rows: int) -> Any:
 
 
 def _own_code(pipeline: Any, project: Project) -> list[Path]:
-    """Name the project's code if the pipeline holds anything of it, so that it loads without the project.
+    """Name the project's code if the pipeline contains any of it, so that it loads without the project.
 
     All that was imported from the project's root goes along: what is held may need the rest.
     """

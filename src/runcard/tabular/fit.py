@@ -1,4 +1,4 @@
-"""One training on one fold, and every trial that is read off it."""
+"""One training on one fold, and the results of every trial that it serves."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LATENCY_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitTask:
-    """Train once on one fold and read off every stage."""
+    """The task of training once on one fold and reading off every stage."""
 
     folder: Path
     fold: int
@@ -52,7 +52,7 @@ class FitTask:
 
     @property
     def reads(self) -> tuple[Path, ...]:
-        """The folders that an engine must have at hand."""
+        """The folders that a worker needs for it."""
         return (self.folder,)
 
 
@@ -91,7 +91,7 @@ def _fit_and_score(task: FitTask) -> tuple[tuple[UnitResult, ...], int | None]:
 
 
 class _Measure:
-    """Times single raw rows through a whole pipeline, and counts its bytes when pickled."""
+    """Measures a whole pipeline: the time for single raw rows, and its size when pickled."""
 
     def __init__(self, task: FitTask) -> None:
         self._transformer, self._rows = load_transformer(task.folder), load_raw(task.folder)

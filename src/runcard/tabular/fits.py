@@ -1,4 +1,4 @@
-"""Fits: trainings, and the trials that share one because they differ only in how long they train."""
+"""Fits shared by several trials that differ only in how long they train."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def share_fits(trials: Iterable[Trial], build: Build) -> tuple[Fit, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """A trial as one of a family that shares a fit."""
+    """A trial as a member of a family that shares a fit."""
 
     trial: Trial
     family: str
@@ -64,7 +64,7 @@ def _fit(members: Sequence[_Member]) -> Fit:
 
 
 def _loosest_first(fits: Sequence[Fit]) -> list[Fit]:
-    """Put all that is looser than a twin before all that is tighter; otherwise the order stays."""
+    """Order fits so that of those differing only in a limit the loosest comes first; else keep the order."""
     limits: dict[str | None, list[float]] = {}
     for fit in fits:
         limits.setdefault(fit.stages[-1].twin, []).append(fit.limit)

@@ -1,4 +1,4 @@
-"""The jobs by which estimators are measured on folds: matrices, a try on a few rows, fits."""
+"""The jobs that measure estimators on folds: preparing matrices, trying a few rows, fitting."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DISK_BYTES = 8_000_000_000
 
 
 def blocks_of(setting: Setting) -> Iterator[Sequence[int]]:
-    """Divide the folds so that the matrices of a block fit on the disk: leave-one-out has thousands."""
+    """Divide the folds so that the matrices of one block fit on disk: leave-one-out has thousands of folds."""
     default: Any = next(iter(setting.feature_sets.values()))
     width = len(default.numerical) + 10 * (len(default.columns) - len(default.numerical))
     n_bytes = 8 * len(setting.split.train) * max(width, 1) * len(setting.feature_sets)
@@ -62,7 +62,7 @@ def probe_job(setting: Setting, trial: Trial, unit: int, bench: Bench) -> Rehear
 def fit_job(
     setting: Setting, fit: Fit, unit: int, bench: Bench, *, marks: Sequence[int] = (), is_shortened: bool = False
 ) -> FitTask:
-    """Make the job of a fit on a fold; on the first, latency, size and the learning curve are taken too."""
+    """Make the job of a fit on a fold; on the first, latency, size and the learning curve are measured too."""
     is_first = unit == 0 and not is_shortened
     averaged = tuple(metric for metric in setting.metrics if metric not in setting.pooled)
     return FitTask(
@@ -111,7 +111,7 @@ def _require_made(setting: Setting, found: Prepared | Lost, name: str) -> None:
 
 
 def run_job(task: FitTask | Rehearsal) -> JobResult | str | None:
-    """Try a trial on a few rows and give the reason if that fails, or run a fit."""
+    """Run a probe, returning the reason if it fails, or run a fit."""
     return rehearse(task) if isinstance(task, Rehearsal) else run_fit(task)
 
 

@@ -1,4 +1,4 @@
-"""How long one row takes to predict, and how large a model is."""
+"""Latency of predicting one row, and the size of a model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def time_calls(function: Callable[[Any], object], rows: Any, *, n_calls: int, seconds: float) -> list[float]:
-    """Time calls with one row each, in milliseconds, after one that warms up.
+    """Time calls with one row each, in milliseconds, after a warm-up call.
 
     It ends after `n_calls`, or once `seconds` are over and three calls are known.
     """
@@ -27,7 +27,7 @@ def time_calls(function: Callable[[Any], object], rows: Any, *, n_calls: int, se
 
 
 class _Counter:
-    """A file that keeps only how much was written."""
+    """A file object that only counts the bytes written."""
 
     def __init__(self) -> None:
         self.n_bytes = 0
@@ -39,7 +39,7 @@ class _Counter:
 
 
 def pickled_bytes(model: Any) -> int:
-    """Count the bytes of a pickled model, without holding them; a notebook's own classes pickle too."""
+    """Count the bytes of a pickled model without storing them; works for classes of a notebook too."""
     import cloudpickle
 
     counter = _Counter()

@@ -1,4 +1,4 @@
-"""From a card and its table to the plan."""
+"""The plan of a card whose trials are estimators on a table."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _ON_ONE_ROW: Mapping[Task, tuple[str, ...]] = {
 
 
 def make_plan(card: Card, table: Table, catalog: Catalog, content: Fingerprint | None = None) -> Plan:
-    """Resolve a card against its table, whose fingerprint is taken unless it is given.
+    """Resolve a card against its table, whose fingerprint is computed unless it is given.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def _metrics(card: Card, target: Target, task: Task, catalog: Catalog) -> tuple[
 
 
 def _pooled(metrics: Sequence[Metric], split: Split) -> tuple[Metric, ...]:
-    """Find what must not be averaged over folds that score a single row: that would be another metric."""
+    """Find metrics that must not be averaged over folds of a single row, where they would mean something else."""
     if all(len(score) > 1 for _, score in split.folds):
         return ()
     return tuple(metric for metric in metrics if not metric.decomposes)

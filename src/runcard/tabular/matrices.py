@@ -1,4 +1,4 @@
-"""The matrices of a fold: made once for each feature set, kept on disk, mapped by every fit."""
+"""The feature matrices of a fold: made once per feature set, kept on disk, memory-mapped by every fit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MatrixPart = tuple[Any, "np.ndarray"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Preparation:
-    """Fit a transformer on some rows of the staged table, and keep it and the matrices in `folder`."""
+    """The task of fitting a transformer on rows of the staged table and keeping it and the matrices in `folder`."""
 
     table: Path
     columns: tuple[str, ...]
@@ -45,18 +45,18 @@ class Preparation:
 
     @property
     def reads(self) -> tuple[Path, ...]:
-        """The folders that an engine must have at hand."""
+        """The folders that a worker needs for it."""
         return (self.table,)
 
     @property
     def writes(self) -> Path:
-        """The folder that an engine must bring back."""
+        """The folder that it writes, which an engine must bring back."""
         return self.folder
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What a preparation left behind."""
+    """The result of a preparation."""
 
     seconds: float
     error: str | None = None
@@ -80,7 +80,7 @@ def prepare(task: Preparation) -> Prepared:
 
 
 def load_part(folder: Path, part: Literal["fit", "score"]) -> MatrixPart:
-    """Map a part of a fold's matrices."""
+    """Memory-map one part of a fold's matrices."""
     import joblib
 
     # copy-on-write: some estimators refuse read-only memory, and what one changes no other sees
@@ -120,7 +120,7 @@ def stage_table(frame: pd.DataFrame, target: np.ndarray, folder: Path) -> None:
 
 
 def read_rows(table: Path, columns: Sequence[str], rows: np.ndarray) -> pd.DataFrame:
-    """Read some rows of the staged table, one column after the other: no other rows stay in memory."""
+    """Read some rows of the staged table column by column, so that other rows do not stay in memory."""
     import pandas as pd
 
     series = {name: _read_column(table, name).iloc[rows].reset_index(drop=True) for name in columns}
@@ -141,7 +141,7 @@ def _column_file(table: Path, name: str) -> Path:
 
 
 def _lacking(task: Preparation, error: Exception) -> str:
-    """Name the first column of text with missing values, and the first of its rows, where that may be the trouble."""
+    """Find the first text column with missing values, and its first such row, as the possible cause."""
     from pandas.api import types
 
     if not any(word in str(error) for word in ("nan", "NaN", "None", "float")):
@@ -156,7 +156,7 @@ def _lacking(task: Preparation, error: Exception) -> str:
 
 
 def _transform(task: Preparation) -> None:
-    """Keep the transformer, which is fitted to labels, and both matrices; some raw rows if they are asked for."""
+    """Keep the transformer, fitted with the labels, and both matrices; also raw rows if they are asked for."""
     import joblib
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""What a model says of some rows, asked once for all metrics."""
+"""A model's outputs for some rows, computed once for all metrics."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def compute_outputs(
     *,
     every: bool = False,
 ) -> Outputs:
-    """Ask a fitted model, which gives labels, for what the metrics need, as codes.
+    """Compute from a fitted model, which predicts labels, the outputs that the metrics need, as codes.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def compute_outputs(
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What metrics are on some rows; each in its own unit, never negated."""
+    """The values of metrics on some rows, each in its own unit, never negated."""
 
     scores: Mapping[str, float]
     """Of those that are defined on these rows."""
@@ -67,7 +67,7 @@ class Scored:
     """The others -> why they are not."""
 
     def why_not(self, name: str) -> str | None:
-        """Say that a metric is not defined; None where it is."""
+        """Give the reason why a metric is not defined; None where it is."""
         return f"{name} is not defined: {self.missing[name]}" if name in self.missing else None
 
 
@@ -93,7 +93,7 @@ def score_all(metrics: Sequence[Metric], truth: np.ndarray, outputs: Outputs, ta
 
 
 def pool(parts: Sequence[tuple[np.ndarray, Outputs]]) -> tuple[np.ndarray, Outputs]:
-    """Put what was true and what models said of several parts one after the other."""
+    """Concatenate the true values and the outputs of several parts."""
     import numpy as np
 
     def joined(name: str) -> Any:
@@ -105,7 +105,7 @@ def pool(parts: Sequence[tuple[np.ndarray, Outputs]]) -> tuple[np.ndarray, Outpu
 
 
 def digest_outputs(outputs: Outputs) -> str:
-    """Hash what a model said of some rows: names, types, shapes and bytes; sha256, 16 hex digits; NaN is NaN."""
+    """Hash a model's outputs: names, types, shapes and bytes; sha256, 16 hex digits; all NaN are equal."""
     hashed = hashlib.sha256()
     named = {"predictions": outputs.predictions, "probabilities": outputs.probabilities, "scores": outputs.scores}
     for name, array in named.items():
@@ -117,7 +117,7 @@ def digest_outputs(outputs: Outputs) -> str:
 
 
 def _plain(array: Any) -> np.ndarray:
-    """Give an array whose bytes are its values: no pointers to objects, one kind of NaN, rows one after the other."""
+    """Convert to an array whose bytes are its values: no object pointers, one NaN, C order."""
     import numpy as np
 
     found = np.ascontiguousarray(array)
@@ -156,7 +156,7 @@ def _codes(labels: np.ndarray, target: Target) -> np.ndarray:
 
 
 def _all_columns(probabilities: Any, model: Any, target: Target) -> Any:
-    """Give one column for each class of the table, in their order, zeros where the fit rows lacked it."""
+    """Give one column per class of the table, in order, with zeros for classes missing from the fit rows."""
     if probabilities is None:
         return None
     import numpy as np
@@ -170,7 +170,7 @@ def _all_columns(probabilities: Any, model: Any, target: Target) -> Any:
 
 
 def _order(model: Any, target: Target) -> list[int] | None:
-    """Give the codes of the classes that a model has columns for; None where it does not say, and has all."""
+    """Give the class codes of a model's columns; None where it does not tell, and has all of them."""
     import numpy as np
 
     try:

@@ -1,4 +1,4 @@
-"""What a fitted pipeline predicts for some rows."""
+"""Predictions of a fitted pipeline for some rows."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _LIKELIEST = frozenset(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predicted:
-    """Predictions, (n,), and of classifiers that have them the probabilities, (n, n_classes)."""
+    """Predictions, (n,), and for classifiers with probabilities those, (n, n_classes)."""
 
     labels: np.ndarray
     probabilities: np.ndarray | None
 
 
 class Predictor:
-    """A fitted pipeline or estimator; its rows are transformed once for labels and probabilities."""
+    """A fitted pipeline or estimator that transforms its rows once for labels and probabilities."""
 
     def __init__(self, model: Any) -> None:
         from sklearn.pipeline import Pipeline
@@ -53,7 +53,7 @@ class Predictor:
 
     @property
     def classes(self) -> tuple[Any, ...]:
-        """The labels that there are probabilities of, in their order."""
+        """The labels of the probability columns, in order."""
         return tuple(self._final.classes_) if self._has_probabilities else ()
 
     def predict(self, parts: Iterable[tuple[np.ndarray | None, pd.DataFrame]]) -> Predicted:
@@ -86,7 +86,7 @@ class Predictor:
         return labels.ravel() if labels.ndim > 1 and labels.shape[1] == 1 else labels  # catboost gives a column
 
     def _likeliest(self, matrix: Any, probabilities: np.ndarray) -> np.ndarray:
-        """Read the labels off the probabilities; where two are all but equal, the model itself says which."""
+        """Derive labels from probabilities; where the top two are almost equal, ask the model."""
         import numpy as np
         from sklearn.utils import _safe_indexing
 
@@ -121,7 +121,7 @@ T = TypeVar("T")
 
 
 def abreast(function: Callable[[S], T], items: Iterable[S], *, threads: int) -> Iterator[T]:
-    """Give `function(item)` for each item; one more item than there are threads is held at most.
+    """Map `function` over the items with threads, in order; at most one more item than threads is held.
 
     The threads share the cores: each has its part of them for what it computes in compiled code. Many small pieces are
     done sooner so than one after the other on all cores, which wait for the slowest of them at each step of each piece.
@@ -137,7 +137,7 @@ def abreast(function: Callable[[S], T], items: Iterable[S], *, threads: int) -> 
 
 
 def _share_cores(threads: int) -> None:
-    """Limit this thread; OpenMP keeps the number for each thread by itself."""
+    """Limit this thread's share of cores; OpenMP keeps that number per thread."""
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(max(1, (os.cpu_count() or 1) // threads), user_api="openmp")

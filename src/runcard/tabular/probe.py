@@ -1,4 +1,4 @@
-"""Hyperparameters tried on a few rows before any training."""
+"""Probes: hyperparameters tried on a few rows before any training."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LENGTHS = ("n_estimators", "iterations")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rehearsal:
-    """Try an estimator on the matrices of a fold."""
+    """The task of trying an estimator on the matrices of a fold."""
 
     folder: Path
     estimator: Any
@@ -33,12 +33,12 @@ class Rehearsal:
 
     @property
     def reads(self) -> tuple[Path, ...]:
-        """The folders that an engine must have at hand."""
+        """The folders that a worker needs for it."""
         return (self.folder,)
 
 
 def rehearse(task: Rehearsal) -> str | None:
-    """Fit on a few rows; give the reason if that fails and a fit on all rows does too."""
+    """Fit on a few rows; return the reason if that fails and a fit on all rows fails too."""
     matrix, target = load_part(task.folder, "fit")
     # A model may rightly need more than a few rows: then all of them decide.
     return _try((matrix, target), _some_rows(target), task) and _try((matrix, target), slice(None), task)
@@ -57,7 +57,7 @@ def _try(part: MatrixPart, rows: Any, task: Rehearsal) -> str | None:
 
 
 def _shortened(estimator: Any) -> Any:
-    """Make training short where one hyperparameter does; values that are too small stay as they are."""
+    """Shorten training where a hyperparameter allows it; values that are too small stay unchanged."""
     known = estimator.get_params(deep=False)
     for name in _LENGTHS:
         if isinstance(known.get(name), int) and known[name] > 2:
@@ -66,7 +66,7 @@ def _shortened(estimator: Any) -> Any:
 
 
 def _some_rows(target: np.ndarray) -> np.ndarray:
-    """Choose some rows, the first of each value of the target among them."""
+    """Choose some rows, including the first of each value of the target."""
     import numpy as np
 
     _, first = np.unique(target, return_index=True)

@@ -1,4 +1,4 @@
-"""A card's table resolved: what its trials, estimators on the folds of it, all share."""
+"""The setting of a card's trials: what all estimators on the folds of its table share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Setting:
-    """A card's table resolved: task, columns, folds, feature sets and models."""
+    """A resolved card: its table, task, columns, folds, feature sets and models."""
 
     card: Card
     task: Task
@@ -48,11 +48,11 @@ class Setting:
     specs: Mapping[str, ModelSpec]
 
     def typed(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Give the table as trials see it: what the card calls numerical is numbers, codes such as `007` too."""
+        """Give the table as trials use it: columns the card calls numerical are numbers, even codes such as `007`."""
         return with_numbers(frame, [*self.columns.numerical, self.columns.time or ""])
 
     def estimator(self, model: str, params: Mapping[str, Any]) -> Any:
-        """Build an unfitted estimator with the plan's seed; what labels key is keyed by the data's own again."""
+        """Build an unfitted estimator with the plan's seed; mappings keyed by label get the data's own labels back."""
         given = {
             name: {self.target.label_of(key): item for key, item in value.items()}
             if is_keyed_by_label(name) and isinstance(value, Mapping)

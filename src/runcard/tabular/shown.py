@@ -1,4 +1,4 @@
-"""What a card's table is taken for, in words: rows, classes, folds, and what each column is used as."""
+"""Descriptions of a card's table in words: rows, classes, folds, and the use of each column."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_CLASSES = 8
 
 
 class _Looked(NamedTuple):
-    """A column of the data and what is in it."""
+    """A column of the data with facts about its values."""
 
     name: str
     kind: str
@@ -26,7 +26,7 @@ class _Looked(NamedTuple):
 
 
 def facts_of(setting: Setting) -> dict[str, str]:
-    """Say by headings what the data, the task, the split and the folds are."""
+    """Describe the data, the task, the split and the folds, by heading."""
     print_of_data, split = setting.fingerprint, setting.split
     return {
         "data": f"{setting.source}: {print_of_data.n_rows:,} rows, {len(print_of_data.columns)} columns, "
@@ -46,7 +46,7 @@ def split_sizes(setting: Setting) -> str:
 
 
 def absent_notes(setting: Setting) -> list[str]:
-    """Foretell which classes some rows will not show; metrics that need them will be missing there."""
+    """Warn of classes missing from parts of the split; metrics that need them will be missing there."""
     found = absent_classes(setting.split, setting.target)
     more = [f"{len(found) - MAX_CLASSES} more classes are lacking somewhere"] if len(found) > MAX_CLASSES else []
     return [*map(str, found[:MAX_CLASSES]), *more]
@@ -74,7 +74,7 @@ def _folds(setting: Setting) -> str:
 
 
 def columns_table(setting: Setting, frame: pd.DataFrame) -> ReportTable[_Looked]:
-    """Show each column: its type, what it is used as, and how much is missing."""
+    """Show for each column its type, its use, and how much is missing."""
     columns = setting.fingerprint.columns
     described = [
         Column[_Looked]("column", attrgetter("name"), folds=True),

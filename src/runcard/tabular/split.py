@@ -1,4 +1,4 @@
-"""The split of a plan: how its card wants the rows divided."""
+"""The split of a plan, made as its card asks."""
 
 from __future__ import annotations
 

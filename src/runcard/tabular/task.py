@@ -1,4 +1,4 @@
-"""The task: what the card says, or what its metrics and models leave open, or else what the target looks like."""
+"""The task, from the card, else from its metrics and models, else from the target's values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from runcard.yaml import Path as KeyPath
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A task, and what decided it."""
+    """A task, and what determined it."""
 
     task: Task
     because: str
@@ -26,7 +26,7 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class _Sign:
-    """Something in a card that stands for one task only."""
+    """Something in a card that fits one task only."""
 
     task: Task
     said: str
@@ -34,7 +34,7 @@ class _Sign:
 
 
 def decide_task(card: Card, specs: Mapping[str, ModelSpec], table: Table, target: str, catalog: Catalog) -> Decided:
-    """Decide whether classes or numbers are predicted.
+    """Decide between classification and regression.
 
     The first of these that says it decides, and none of the others may say otherwise: the card's `task`, its metrics,
     its `positive`, its models. Where all of them are for either, the values of the target do.

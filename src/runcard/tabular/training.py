@@ -1,4 +1,4 @@
-"""The one way to train an estimator: on a fold, on all training rows, on a few rows to try it.
+"""The one function that trains an estimator: on a fold, on all training rows, or on a few rows to try it.
 
 It is given the data's own labels, and gives them. An estimator whose package needs codes is trained on codes, of the
 classes that its rows have, and put into a plain scikit-learn classifier that knows their labels.
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trained:
-    """A fitted estimator, and the label of each of its codes where it was not trained on labels."""
+    """A fitted estimator, and the label of each code if it was not trained on labels."""
 
     estimator: Any
     unfitted: Any
@@ -26,11 +26,11 @@ class Trained:
 
     @property
     def model(self) -> Any:
-        """What gives labels."""
+        """The model that predicts labels."""
         return self.labelled(self.estimator)
 
     def labelled(self, fitted: Any) -> Any:
-        """Make the estimator, or what was read off it, give labels.
+        """Wrap the estimator, or one read off it, so that it predicts labels.
 
         A soft vote of one is scikit-learn's own way to encode labels: the probabilities pass through unchanged.
         """

@@ -1,4 +1,4 @@
-"""Categories that a model meets for the first time when it predicts."""
+"""Categories that a model meets for the first time at prediction."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEPT = 8
 
 @dataclass(slots=True)
 class Unseen:
-    """How many rows had a category of one column that training never saw, and which; the first few of them."""
+    """How many rows had a category of one column that was not in training, with the first few categories."""
 
     column: str
     n_rows: int = 0
@@ -28,10 +28,10 @@ class Unseen:
 
 
 class UnseenCounter:
-    """Counts, batch by batch, what the encoders of a pipeline have no category for.
+    """Counts, batch by batch, the categories that a pipeline's encoders do not know.
 
-    Known are the encoders of scikit-learn that are given columns of the table as they are; of what a feature set of
-    its own makes of the columns nothing is guessed.
+    It covers encoders of scikit-learn that receive columns of the table unchanged; columns that a feature set computes
+    are not examined.
     """
 
     def __init__(self, pipeline: Any, kinds: Mapping[str, InputKind]) -> None:
@@ -44,7 +44,7 @@ class UnseenCounter:
 
     @property
     def stand_ins(self) -> dict[str, str]:
-        """For columns that are categories and nothing else, of numbers or true/false: a number that is none of them."""
+        """A number that is no category, for each numeric or boolean column used only as categories."""
         import pyarrow as pa
 
         return {
@@ -54,7 +54,7 @@ class UnseenCounter:
         }
 
     def add(self, rows: RowBatch) -> None:
-        """Count in some rows."""
+        """Count the unseen categories in some rows."""
         import pyarrow.compute as pc
 
         for name, (known, is_missing_known) in self._known.items():
@@ -71,7 +71,7 @@ class UnseenCounter:
                 self._note(name, column.null_count, [MISSING])
 
     def found(self) -> tuple[Unseen, ...]:
-        """Give what was counted, in the order of the encoders' columns."""
+        """Return the counts, in the order of the encoders' columns."""
         return tuple(self._found[name] for name in self._known if name in self._found)
 
     def _note(self, name: str, n_rows: int, values: Sequence[object]) -> None:
@@ -89,7 +89,7 @@ def _free_number(known: pa.Array) -> str:
 
 
 def _encoded_only(pipeline: Any, names: Sequence[str]) -> frozenset[str]:
-    """Name the columns that nothing is made of but categories, by encoders that know what to do with a new one."""
+    """Name the columns used only by encoders that accept unknown categories."""
     from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
 
@@ -114,7 +114,7 @@ def _takes_new(step: Any) -> bool:
 
 
 def _categories(step: Any, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
-    """Walk over the columns that an encoder takes as they come, each with the categories that it knows."""
+    """Iterate over the columns that an encoder receives unchanged, each with its known categories."""
     from sklearn.compose import ColumnTransformer
     from sklearn.pipeline import Pipeline
     from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
@@ -129,7 +129,7 @@ def _categories(step: Any, names: Sequence[str]) -> Iterator[tuple[str, Any]]:
 
 
 def _named(columns: Any, names: Sequence[str]) -> list[str]:
-    """Resolve what a ColumnTransformer may be given for columns: names, numbers, a slice, a mask."""
+    """Resolve a column selection of a ColumnTransformer: names, numbers, a slice, a mask."""
     import numpy as np
 
     if isinstance(columns, str):
@@ -142,7 +142,7 @@ def _named(columns: Any, names: Sequence[str]) -> list[str]:
 
 
 def _as_known(categories: Any, kind: InputKind) -> tuple[pa.Array, bool] | None:
-    """Give the categories as Arrow values of the column's kind, and whether missing is one."""
+    """Give the categories as Arrow values of the column's type, and whether missing is one of them."""
     import pandas as pd
     import pyarrow as pa
 

@@ -40,22 +40,22 @@ _DISK_BYTES = 8_000_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TabularWork(Setting):
-    """What the protocol of a kind of trials asks of estimators on the folds of a table."""
+    """Implements the protocol `Work` for estimators on the folds of a table."""
 
     @property
     def units(self) -> tuple[str, ...]:
-        """Name the folds."""
+        """The names of the folds."""
         return tuple(f"fold {number}" for number in range(1, len(self.split.folds) + 1))
 
     @property
     def test_share(self) -> float | None:
-        """The rows that a fold scores over those it fits on, on average; None without folds."""
+        """The average ratio of rows a fold scores to rows it fits on; None without folds."""
         shares = [len(score) / len(fit) for fit, score in self.split.folds]
         return fmean(shares) if shares else None
 
     @property
     def n_tested(self) -> int:
-        """How many test rows there are."""
+        """The number of test rows."""
         return len(self.split.test)
 
     @property
@@ -64,7 +64,7 @@ class TabularWork(Setting):
         return run_job
 
     def describe(self) -> Mapping[str, Any]:
-        """Describe it as plain JSON; row numbers are given by their digests."""
+        """Describe the work as plain JSON, with row numbers as digests."""
         return {
             "task": self.task,
             "task_because": self.task_because,
@@ -83,11 +83,11 @@ class TabularWork(Setting):
         return f"{f'{n_folds} folds' if n_folds else 'no folds, one test'}, {split_sizes(self)}"
 
     def facts(self) -> Mapping[str, str]:
-        """Say in words what the data, the task, the split and the folds are."""
+        """Describe the data, the task, the split and the folds in words."""
         return facts_of(self)
 
     def notes(self) -> Sequence[tuple[str, str]]:
-        """Say which test rows are copies, and which classes some rows will not show."""
+        """Say which test rows are copies, and which classes are missing from parts of the split."""
         return [("copies", str(self.copies)), *(("absent", text) for text in absent_notes(self))]
 
     def keep(self, folder: Path) -> None:
@@ -95,7 +95,7 @@ class TabularWork(Setting):
         write_split(self.split, folder / SPLIT_FILE)
 
     def stage(self, data: Table, folder: Path) -> None:
-        """Write the table where the jobs read it."""
+        """Write the table to the folder that the jobs read."""
         stage_table(self.typed(data.frame), self.target.values, folder / "table")
 
     def refusal(self, trial: Trial) -> str | None:
@@ -111,11 +111,11 @@ class TabularWork(Setting):
         return None if self.refusal(trial) else steps_of(self.estimator(trial.model, trial.params))
 
     def share(self, trials: Iterable[Trial]) -> tuple[Fit, ...]:
-        """Let trials that differ only in how long they train share a fit."""
+        """Group trials that differ only in how long they train, so that they share a fit."""
         return share_fits(trials, lambda trial: self.estimator(trial.model, trial.params))
 
     def blocks(self) -> Iterator[Sequence[int]]:
-        """Divide the folds so that the matrices of a block fit on the disk: leave-one-out has thousands."""
+        """Divide the folds so that the matrices of one block fit on disk: leave-one-out has thousands of folds."""
         return blocks_of(self)
 
     def prepare(self, features: Iterable[str], units: Sequence[int], bench: Bench) -> None:
@@ -139,11 +139,11 @@ class TabularWork(Setting):
     def job(
         self, fit: Fit, unit: int, bench: Bench, *, marks: Sequence[int] = (), is_shortened: bool = False
     ) -> FitTask:
-        """Make the job of a fit on a fold; on the first, latency, size and the learning curve are taken too."""
+        """Make the job of a fit on a fold; on the first, latency, size and the learning curve are measured too."""
         return fit_job(self, fit, unit, bench, marks=marks, is_shortened=is_shortened)
 
     def pool(self, parts: Sequence[Any]) -> tuple[Mapping[str, float], Mapping[str, str]]:
-        """Score what the models of all folds said of their rows together."""
+        """Score the outputs of all folds together."""
         if not parts:
             return {}, {}
         try:
@@ -155,11 +155,11 @@ class TabularWork(Setting):
         return scored.scores, scored.missing
 
     def warm_up(self, project: Project) -> None:
-        """Import what models are saved with."""
+        """Import what saving models needs."""
         get_ready_to_save(project)
 
     def retest(self, trial: Trial, bench: Bench) -> Retested:
-        """Refit a trial on all training rows and score it on the test rows; nothing is kept of it.
+        """Refit a trial on all training rows and score it on the test rows, keeping nothing.
 
         Raises
         ------
@@ -174,7 +174,7 @@ class TabularWork(Setting):
 
 
 def tabular(plan: Plan) -> TabularWork:
-    """Give the work of a plan whose trials are estimators on a table.
+    """Give the work of a plan whose trials are estimators on a table, checking that it is of that kind.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Whether a tracking address can be reached, and if not, why, in one line without credentials."""
+"""Tracking addresses: whether one can be reached and, if not, the reason in a line without credentials."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ PROBE_SECONDS = 4.9
 
 
 def is_server(uri: str) -> bool:
-    """Tell a tracking server from a database that is written directly."""
+    """Tell whether an address is a tracking server, not a database that is accessed directly."""
     return urlsplit(uri).scheme in ("http", "https")
 
 
 def is_database(uri: str) -> bool:
-    """Tell a database on a server of its own."""
+    """Tell whether an address is a database on a server of its own."""
     return urlsplit(uri).scheme.partition("+")[0] in ("postgresql", "mysql", "mssql")
 
 
 def is_postgres(uri: str) -> bool:
-    """Tell a PostgreSQL that is written directly."""
+    """Tell whether an address is a PostgreSQL database that is accessed directly."""
     return urlsplit(uri).scheme.partition("+")[0] == "postgresql"
 
 
 def is_sqlite(uri: str) -> bool:
-    """Tell a database file."""
+    """Tell whether an address is a SQLite database file."""
     return urlsplit(uri).scheme.partition("+")[0] == "sqlite"
 
 
 def probe_store(uri: str) -> None:
-    """Find out within five seconds whether a database answers."""
+    """Check within five seconds whether a database answers."""
     if is_database(uri):
         within(PROBE_SECONDS, lambda: check_database(uri), uri=uri)
     elif is_sqlite(uri):
@@ -52,7 +52,7 @@ def probe_store(uri: str) -> None:
 
 
 def check_kind(uri: str) -> None:
-    """Refuse what MLflow would take and nothing could be found at again.
+    """Refuse addresses that MLflow accepts but under which nothing could be found again.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def check_kind(uri: str) -> None:
 
 
 def remedy(uri: str) -> str:
-    """Say what to write instead of an address that cannot work."""
+    """Suggest an address to use instead of one that cannot work."""
     scheme, _, rest = uri.partition(":")
     if scheme in ("postgres", "pg"):
         return "begin the address with `postgresql+psycopg2://`"
@@ -92,7 +92,7 @@ def _refusal(uri: str, why: str) -> errors.TrackingError:
 
 
 def within(seconds: float, check: Callable[[], None], *, uri: str) -> None:
-    """Run a check in a thread of its own: no timeout of a library covers all that may hang.
+    """Run a check in a thread of its own, since no library's timeout covers everything that may hang.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def check_database(uri: str) -> None:
 
 
 def check_sqlite(uri: str) -> None:
-    """See that a database file is one, or can be made.
+    """Check that a database file is one, or can be created.
 
     Raises
     ------
@@ -173,14 +173,14 @@ def check_sqlite(uri: str) -> None:
 
 
 def sqlite_file(uri: str) -> Path | None:
-    """Return the file of a plain SQLite address; one in memory, or spelled `file:`, has none for us."""
+    """Return the file of a plain SQLite address; None for one in memory or written as `file:`."""
     found = _SQLITE.fullmatch(uri)
     name = unquote(found["path"]) if found else ""
     return None if name in ("", ":memory:") or name.startswith("file:") else Path(name)
 
 
 def begin_sqlite(path: Path) -> None:
-    """Make a database file with a write-ahead log, if there is none.
+    """Create a database file with a write-ahead log, if there is none.
 
     It asks the disk to be sure once a transaction instead of four times: MLflow's tables are made in a third
     of the time, a trial's run in two thirds or less. An existing file stays as its owner made it.
@@ -192,7 +192,7 @@ def begin_sqlite(path: Path) -> None:
 
 
 def settle_sqlite(path: Path) -> None:
-    """Bring a write-ahead log into the file itself, so that whoever copies the file has all of it."""
+    """Checkpoint a write-ahead log, so that a copy of the database file is complete."""
     with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -214,7 +214,7 @@ def _sqlite_trouble(path: Path) -> str:
 
 
 def _lock_on(connection: sqlite3.Connection) -> str:
-    """Tell whether another program keeps a database from being written to; one that is only read is as it should be."""
+    """Tell whether another program's lock prevents writing to a database; one that is read-only is fine."""
     try:
         connection.execute("BEGIN IMMEDIATE")
     except sqlite3.Error as error:
@@ -224,7 +224,7 @@ def _lock_on(connection: sqlite3.Connection) -> str:
 
 
 def away(uri: str, why: str) -> errors.TrackingAway:
-    """Build the error for an address that does not answer."""
+    """Make the error for an address that does not answer."""
     thing = "server" if is_server(uri) else "database"
     return errors.TrackingAway(
         f"the tracking {thing} does not answer",
@@ -235,7 +235,7 @@ def away(uri: str, why: str) -> errors.TrackingAway:
 
 
 def is_away(error: Exception) -> bool:
-    """Tell an address that does not answer from one that refuses; the cause may lie some exceptions deep."""
+    """Tell whether an exception, or one of its causes, means that the address does not answer, not that it refuses."""
     import requests
     import sqlalchemy.exc as sql
 
@@ -254,7 +254,7 @@ def is_away(error: Exception) -> bool:
 
 
 def unreadable_answer(error: Exception) -> str:
-    """Say why an answer could be made nothing of, if that is what an error comes from."""
+    """Explain why an answer could not be understood, if that is what caused an error."""
     import requests
 
     kinds = (requests.exceptions.InvalidJSONError, requests.exceptions.ContentDecodingError)
@@ -262,7 +262,7 @@ def unreadable_answer(error: Exception) -> str:
 
 
 def is_refusal(error: Exception) -> bool:
-    """Tell a database that answers and lets nobody in with this address from one that is away."""
+    """Tell whether a database answers but refuses the credentials of this address, as opposed to being away."""
     import sqlalchemy.exc as sql
 
     texts = [str(cause) for cause in _causes(error) if isinstance(cause, sql.DBAPIError)]
@@ -272,7 +272,7 @@ def is_refusal(error: Exception) -> bool:
 
 
 def reason(error: Exception) -> str:
-    """Return the line of an exception that says why; of its first cause if nothing answered."""
+    """Return the line of an exception that says why; that of its first cause if nothing answered."""
     if page := _PAGE.search(str(error)):
         return f"HTTP {page['status']}, a web page: what answered is no MLflow server"
     if is_refusal(error):
@@ -293,7 +293,7 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 @contextmanager
 def translated(uri: str, what: str) -> Iterator[None]:
-    """Turn whatever a client or a database raises into an error of ours, without credentials and without its trace."""
+    """Convert exceptions of a client or a database into our errors, without credentials and traceback."""
     try:
         yield
     except errors.RuncardError:
@@ -317,7 +317,7 @@ def translated(uri: str, what: str) -> Iterator[None]:
 
 
 def unknown_experiment(uri: str, name: str, names: Sequence[str]) -> errors.ExperimentUnknown:
-    """Build the error for an experiment that is not there."""
+    """Make the error for an experiment that does not exist."""
     near = errors.nearest(name, names)
     return errors.ExperimentUnknown(
         f"MLflow has no experiment `{name}`",
@@ -328,7 +328,7 @@ def unknown_experiment(uri: str, name: str, names: Sequence[str]) -> errors.Expe
 
 
 def deleted_experiment(uri: str, name: str, experiment_id: object) -> errors.ExperimentDeleted:
-    """Build the error for an experiment that was deleted."""
+    """Make the error for an experiment that was deleted."""
     return errors.ExperimentDeleted(
         f"the experiment `{name}` was deleted in MLflow",
         where=redact(uri),

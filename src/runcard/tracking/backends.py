@@ -1,4 +1,4 @@
-"""Which tracking backend a project's address names, made ready to write to or to read from."""
+"""The tracking backend of a project's address, opened for writing or for reading."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from runcard.tracking.moved import ARTIFACTS
 
 
 def import_polars_first() -> None:
-    """Import polars, where it is installed, before MLflow does so in a thread: scikit-learn trips over half of it."""
+    """Import polars, where it is installed, before MLflow does so in a thread: scikit-learn fails on half of it."""
     with suppress(ImportError):
         import_module("polars")
 
 
 def connect(project: Project, *, makes: bool = True) -> Tracker:
-    """Make the project's tracker; importing MLflow takes seconds. Who only adds to what is there makes no database."""
+    """Make the project's tracker (importing MLflow takes seconds); unless `makes`, no database is created."""
     from runcard.tracking.mlflow import MlflowTracker
 
     return MlflowTracker(project.tracking_uri, artifact_root=project.root / ARTIFACTS, makes=makes)
 
 
 def open_reader(project: Project, where: str = "") -> RunReader:
-    """Choose who reads the project's tracking address: its tables if they are at hand, else MLflow's client.
+    """Open the reader of the project's tracking address: of its tables if it is a database, else MLflow's client.
 
     A condition on datasets is left to the client, which knows the tables that these are in.
     """

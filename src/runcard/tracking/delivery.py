@@ -1,10 +1,12 @@
-"""Filling the tracking backend from the journal while trials run, each thing exactly once.
+"""Delivery of the journal's results to the tracking backend while trials run, each exactly once.
 
 The journal's side is the `Outbox`. A *parcel* is one piece of news about one run: a trial's run is opened,
 filled and ended by one parcel; a card's by two, one that opens it (status RUNNING) and one that ends it; a
 finalist is a further parcel of its trial's run. So a run has two facts per address (was it attempted, what is
 its id) and a parcel has one (was it delivered), and at whatever moment a process dies, delivering again
 completes the rest.
+
+Why: docs/adr/0007-journal-parcels.md
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ class RunState:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """One piece of news about the run of `record_id` in an experiment, made into a log only when it is its turn."""
+    """One message about the run of `record_id` in an experiment; its log is made only when it is delivered."""
 
     parcel_id: str
     record_id: str
@@ -59,33 +61,33 @@ class Parcel:
 
 
 class Outbox(Protocol):
-    """The journal's side of the delivery.
+    """The journal as the delivery sees it: what is pending, attempted and delivered.
 
     It is called from the delivering thread; `pending` also from the one that waits for it.
     """
 
     def delivering(self, uri: str) -> AbstractContextManager[object]:
-        """Wait for, and hold, the right to deliver to `uri`: one process at a time, freed when it dies."""
+        """Wait for, and hold, the lock for delivering to `uri`; it is released when the process dies."""
 
     def pending(self, uri: str) -> list[Parcel]:
         """List the parcels not delivered to `uri` in the order they were made, parents before children."""
 
     def run_state(self, record_id: str, experiment: str, uri: str) -> RunState:
-        """Tell what is known of a record's run in an experiment at `uri`."""
+        """Return what is known of a record's run in an experiment at `uri`."""
 
     def attempted(self, record_id: str, experiment: str, uri: str) -> None:
-        """Note, durably, that the run is about to be created."""
+        """Record durably that the run is about to be created."""
 
     def opened(self, record_id: str, experiment: str, uri: str, run_id: str) -> None:
-        """Note the id of the run that was created."""
+        """Record the id of the run that was created."""
 
     def delivered(self, parcel_id: str, uri: str) -> None:
-        """Note that all of the parcel is at `uri`."""
+        """Record that the whole parcel was delivered to `uri`."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """How a delivery went: parcels delivered, parcels left, and why.
+    """The result of a delivery: parcels delivered, parcels left, and why.
 
     `dropped` counts parcels of runs that somebody deleted in the backend: they are settled, not brought back.
     """
@@ -109,14 +111,14 @@ class DeliveryReport:
 
 
 def deliver(outbox: Outbox, tracker: Tracker, uri: str) -> DeliveryReport:
-    """Deliver all that is pending, in this thread; what fails is left and reported, nothing is raised."""
+    """Deliver everything pending in this thread; failures are reported, not raised."""
     round_ = _Round(outbox, uri)
     round_.guard(lambda: round_.start(tracker))
     return round_.report(len(outbox.pending(uri)))
 
 
 class Delivery:
-    """Delivers in a background thread while trials run; nothing of it raises into the caller.
+    """Delivers in a background thread while trials run, without raising into the caller.
 
     Parameters
     ----------
@@ -154,17 +156,17 @@ class Delivery:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the tracker is at hand, and with it all that it imports."""
+        """Whether the tracker is ready, with everything it imports."""
         return self._tracker is not None
 
     def notify(self) -> None:
-        """Say that the outbox has something new."""
+        """Signal that the outbox has something new."""
         self._news.set()
 
     def finish(
         self, timeout: float | None = None, on_wait: Callable[[int], None] = lambda n_left: None
     ) -> DeliveryReport:
-        """Wait until all is delivered or given up, at most `timeout` seconds, and end the thread.
+        """Wait until everything is delivered or given up, at most `timeout` seconds, and end the thread.
 
         Without a timeout it waits as long as the backend answers, however slowly, and calls `on_wait` with the
         number of parcels left, after five seconds and then less and less often.
@@ -191,7 +193,7 @@ class Delivery:
                 on_wait(len(self._outbox.pending(self._uri)))
 
     def _is_away(self) -> bool:
-        """Ask the backend, which the thread may be waiting for: a probe uses nothing of what that holds."""
+        """Probe the backend independently of the connection that the thread may be waiting on."""
         if self._tracker is None:  # MLflow is still being imported
             return False
         try:
@@ -216,7 +218,7 @@ class Delivery:
                 self._news.set()
 
     def _went_away(self, tracker: Tracker) -> bool:
-        """Deliver what there is and what comes; tell whether the backend went away before all was there."""
+        """Deliver until the end; tell whether the backend became unreachable before everything was delivered."""
         try:
             tracker.probe()
             while True:
@@ -232,7 +234,7 @@ class Delivery:
 
 
 class _Round:
-    """One attempt to empty an outbox: its counts, and the parcels it will not try a second time."""
+    """One attempt to empty an outbox: its counts, and the parcels it will not retry."""
 
     def __init__(self, outbox: Outbox, uri: str) -> None:
         self.stop = threading.Event()
@@ -252,7 +254,7 @@ class _Round:
         return DeliveryReport(self._delivered, left, self._dropped, self._error if left else None)
 
     def guard(self, action: Callable[[], None]) -> None:
-        """Run an action; its error is kept for the report instead of raised."""
+        """Run an action, keeping its error for the report instead of raising it."""
         try:
             action()
         except Exception as error:
@@ -263,7 +265,7 @@ class _Round:
         self.empty(tracker)
 
     def empty(self, tracker: Tracker) -> None:
-        """Deliver until nothing is pending but what was refused.
+        """Deliver until nothing is pending except parcels that were refused.
 
         Raises
         ------
@@ -280,7 +282,7 @@ class _Round:
                     self._settle(parcel, tracker)
 
     def _settle(self, parcel: Parcel, tracker: Tracker) -> None:
-        """Deliver a parcel, or remember that it was refused: one bad record must not hold up the others."""
+        """Deliver a parcel, or remember that it was refused, so that it does not hold up the others."""
         start = time.monotonic()
         try:
             try:
@@ -311,7 +313,7 @@ class _Round:
 
 
 def _hand_over(parcel: Parcel, outbox: Outbox, tracker: Tracker, uri: str) -> None:
-    """Bring the run to the backend, from whatever point an earlier attempt reached."""
+    """Write the run to the backend, continuing wherever an earlier attempt stopped."""
     log = parcel.make_log()
     place = parcel.record_id, parcel.experiment, uri
     state = outbox.run_state(*place)

@@ -1,4 +1,4 @@
-"""Entries of the ledger: events as the whole team sees them, in the order in which they were agreed upon."""
+"""Entries of the ledger: events in the one order that the whole team agrees on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LEDGER = "runcard-ledger"
 
 @dataclass(frozen=True, slots=True)
 class LedgerEntry:
-    """An event at its place in the ledger."""
+    """An event with its position in the ledger."""
 
     event_id: str
     """Its run."""
@@ -40,31 +40,31 @@ class LedgerEntry:
 
     @property
     def digest(self) -> str:
-        """The digest of what it says and of what came before."""
+        """The digest of its text and of the event before it."""
         return event_digest(self.event_id, self.before, self.promotion)
 
     @property
     def link(self) -> str:
-        """What the next event holds of this one: its digest, and its signature if it has one."""
+        """What the next event stores of this one: its digest, combined with its signature if it has one."""
         return linked(self.digest, self.signature)
 
     def __str__(self) -> str:
-        """Name it as a line of `runcard history` does."""
+        """Name it as `runcard history` does."""
         return f"`{self.promotion}` of {self.promotion.who}, {self.promotion.at} (run {self.event_id[:8]})"
 
 
 def linked(digest: str, signature: str) -> str:
-    """Join a digest and a signature in one digest."""
+    """Combine a digest and a signature into one digest."""
     return hashlib.sha256(f"{digest}\n{signature}".encode()).hexdigest() if signature else digest
 
 
 def this_process() -> str:
-    """Name this process so that another one can tell whether it is still there."""
+    """Identify this process, so that another one can check whether it still runs."""
     return json.dumps({"machine": _machine(), "pid": os.getpid(), "since": int(time.time())})
 
 
 def is_gone(owner: str) -> bool:
-    """Tell that a process has ended for certain; of other machines nothing is known."""
+    """Tell whether a process has certainly ended; never so for processes of other machines."""
     with suppress(ValueError, KeyError, TypeError):
         found = json.loads(owner)
         if found["machine"] != _machine():
@@ -79,7 +79,7 @@ def is_gone(owner: str) -> bool:
 
 
 def _machine() -> str:
-    """Name this machine, since its last start, as far as process numbers mean the same."""
+    """Identify this boot and PID namespace."""
     names = [socket.gethostname()]
     with suppress(OSError):
         names.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())

@@ -1,4 +1,4 @@
-"""What a tracking backend is given and gives back, in plain types.
+"""Plain types for what is written to and read from a tracking backend.
 
     RunLog (name, status, items) ──► Tracker ──► RunRow
                           RunScope ──► RunReader ──► RunRanking
@@ -60,7 +60,7 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class MetricValue:
-    """A number measured at a step; a log takes finite ones only."""
+    """A number measured at a step; only finite ones can be logged."""
 
     name: str
     value: float
@@ -70,7 +70,7 @@ class MetricValue:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A note on a run; logging it again replaces it, and a long one is shortened openly."""
+    """A note on a run; logging it again replaces it, and a shortened one shows that it is."""
 
     name: str
     value: str
@@ -81,7 +81,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A file or folder on this machine, to be kept under `folder` of the run's artifacts."""
+    """A local file or folder to be stored under `folder` of the run's artifacts."""
 
     path: Path
     folder: str = ""
@@ -89,7 +89,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class TextArtifact:
-    """A text to be kept as the file `name` (with slashes: in a folder) of the run's artifacts."""
+    """A text to be stored as the file `name` (with slashes: in a folder) of the run's artifacts."""
 
     text: str
     name: str
@@ -114,7 +114,7 @@ class ModelFiles:
 
 @dataclass(frozen=True, slots=True)
 class DatasetInput:
-    """The data a run read. `context` says what for, such as `training`."""
+    """The data that a run read; `context` says what for, such as `training`."""
 
     name: str
     digest: str
@@ -130,7 +130,7 @@ class DatasetInput:
 
 @dataclass(frozen=True, slots=True)
 class Distinction:
-    """Tags that one run of an experiment has at a time: it gets them, and whoever had them loses them."""
+    """Tags that only one run of an experiment has at a time: setting them removes them from any other run."""
 
     tags: tuple[Tag, ...]
     run_id: str | None
@@ -144,7 +144,7 @@ LogItem = Param | MetricValue | Tag | Artifact | TextArtifact | ModelFiles | Dat
 
 @dataclass(frozen=True, slots=True)
 class RunLog:
-    """One run as it shall stand in the backend.
+    """The content that one run is to have in the backend.
 
     The same run may be told in several logs, one after the other: the first opens it, each adds its
     items, and the status and end of the last one stand. Times are milliseconds since 1970, UTC.
@@ -172,7 +172,7 @@ class RunLog:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """One run as the backend lists it; metrics are the last value of each, NaN included."""
+    """One run as the backend lists it, with the last value of each metric, NaN included."""
 
     run_id: str
     name: str
@@ -186,14 +186,14 @@ class RunRow:
     """The experiment's name, where it was read."""
 
     def value(self, metric: str) -> float | None:
-        """Give a metric's value; None where it has none, or what is not a number."""
+        """Give a metric's value; None where it is missing or NaN."""
         value = self.metrics.get(metric)
         return None if value is None or isnan(value) else value
 
 
 @dataclass(frozen=True, slots=True)
 class RunScope:
-    """Which runs are meant; none that is deleted, and a replay only if it is named itself."""
+    """A selection of runs; deleted runs are never in it, replays only if they are named."""
 
     experiments: tuple[str, ...]
     """Names of experiments."""
@@ -207,7 +207,7 @@ class RunScope:
 
 @dataclass(frozen=True, slots=True)
 class RunRanking:
-    """Runs by a metric, the best first; those that lack it come last, the earlier ones before the later."""
+    """Runs ranked by a metric, best first; runs without it come last, earlier before later."""
 
     rows: tuple[RunRow, ...]
     n_runs: int | None
@@ -217,7 +217,7 @@ class RunRanking:
 
 
 class RunReader(Protocol):
-    """Reads what a tracking backend has, from one thread; leaving the context lets go of it.
+    """Reads a tracking backend from one thread; leaving the context closes it.
 
     The rows it gives carry no tags but runcard's and the parent's. Every method raises TrackingAway when the
     backend does not answer and TrackingError when it refuses.
@@ -228,10 +228,10 @@ class RunReader(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
     def probe(self) -> None:
-        """Find out within five seconds whether the backend answers."""
+        """Check within five seconds whether the backend answers."""
 
     def has_experiment(self, name: str) -> bool:
-        """Tell whether there is an experiment of that name.
+        """Tell whether an experiment of that name exists.
 
         Raises
         ------
@@ -252,10 +252,10 @@ class RunReader(Protocol):
         """List the replays of a run, newest first, a hundred at most."""
 
     def is_deleted(self, run_id: str) -> bool:
-        """Tell whether a run was there and was deleted."""
+        """Tell whether a run existed and was deleted."""
 
     def files_of(self, run_id: str) -> str:
-        """Say where the files of a run are: an address, or nothing if that is not known."""
+        """Give the address of a run's files; empty if it is not known."""
 
     def metric_names(self, scope: RunScope) -> list[str]:
         """Name the metrics of the runs; of many runs in a server, those of the newest thousand."""
@@ -280,7 +280,7 @@ class RunReader(Protocol):
 
 
 class Tracker(Protocol):
-    """A tracking backend at one address, used from one thread; leaving the context lets go of it.
+    """A tracking backend at one address, used from one thread; leaving the context closes it.
 
     Every method raises TrackingAway when the backend does not answer and TrackingError when it refuses.
     """
@@ -290,19 +290,19 @@ class Tracker(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
     def probe(self) -> None:
-        """Find out within five seconds whether the backend answers."""
+        """Check within five seconds whether the backend answers."""
 
     def ensure_experiment(self, name: str) -> str:
-        """Return the experiment's id; it is made if there is none."""
+        """Return the experiment's id, creating the experiment if there is none."""
 
     def find_run(self, experiment: str, record_id: str) -> str | None:
-        """Look up the run written from a record, for when a crash left it unknown."""
+        """Look up the run written from a record, when a crash left its id unknown."""
 
     def open_run(self, run: RunLog) -> str:
         """Create the run, with its tags, and return its id. Not idempotent: see `find_run`."""
 
     def fill_run(self, run_id: str, run: RunLog) -> None:
-        """Log all items, then set the status. Repeating it leaves the same content.
+        """Log all items, then set the status; doing so again leaves the same content.
 
         Raises
         ------
@@ -311,13 +311,13 @@ class Tracker(Protocol):
         """
 
     def end_killed(self, experiment: str, record_id: str) -> None:
-        """End the run of a record whose process was killed while it wrote it; one that ended stays as it is."""
+        """End the run of a record whose process was killed while writing it; an ended run stays unchanged."""
 
     def add_items(self, run_id: str, experiment: str, items: tuple[LogItem, ...]) -> None:
-        """Log items to a run whoever made it; its status stays."""
+        """Log items to a run made by anyone, without changing its status."""
 
     def distinguish(self, experiment: str, distinction: Distinction) -> None:
-        """Give tags to one run of an experiment and take them from the others."""
+        """Set tags on one run of an experiment and remove them from the others."""
 
     def read_runs(self, experiment: str, *, kind: RunKind | None = None, limit: int | None = None) -> list[RunRow]:
         """List the runs of an experiment, newest first."""
@@ -327,7 +327,7 @@ class Tracker(Protocol):
 
 
 def safe_params(params: Mapping[str, object]) -> tuple[tuple[Param | TextArtifact, ...], dict[str, str]]:
-    """Turn hyperparameters into items that a backend keeps unchanged.
+    """Convert hyperparameters into items that a backend stores unchanged.
 
     Returns the items and the values that are too long for a parameter. Those are shortened openly, and the
     exact values of all parameters stand in `params.json`.
@@ -343,13 +343,13 @@ def safe_params(params: Mapping[str, object]) -> tuple[tuple[Param | TextArtifac
 
 
 def safe_json(tag: str, value: object, *, file: str) -> Tag | TextArtifact:
-    """Keep a value as JSON: in a tag, or as a file where it is too long for one."""
+    """Store a value as JSON: in a tag, or in a file where it is too long for one."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     return Tag(tag, text) if len(text) <= TAG_LIMIT else TextArtifact(text, file)
 
 
 def safe_metrics(metrics: Iterable[MetricValue]) -> tuple[MetricValue | Tag | TextArtifact, ...]:
-    """Set aside the metrics that are not finite: MLflow would turn infinity into 1.8e308 and NaN into 0.
+    """Separate metrics that are not finite: MLflow would turn infinity into 1.8e308 and NaN into 0.
 
     They are named by the tag `runcard.non_finite`, and stand exactly in `non_finite_metrics.json`.
     """
@@ -367,23 +367,23 @@ def safe_metrics(metrics: Iterable[MetricValue]) -> tuple[MetricValue | Tag | Te
 
 
 def ours(tags: Mapping[str, str]) -> dict[str, str]:
-    """Keep the tags that are runcard's, and the parent's: others hold whole diffs and notebooks."""
+    """Keep runcard's own tags and the parent's: other tags hold whole diffs and notebooks."""
     return {name: value for name, value in tags.items() if name == PARENT_TAG or name.startswith(OUR_TAGS)}
 
 
 def shorten(text: str, limit: int, *, see: str) -> str:
-    """Cut a text to `limit` characters so that the cut, and where the whole text is, can be seen."""
+    """Cut a text to `limit` characters, with a note of the cut and of where the whole text is."""
     mark = f"… (see {see})"
     return text if len(text) <= limit else text[: limit - len(mark)] + mark
 
 
 def storable(text: str) -> str:
-    """Spell out the characters that a database or UTF-8 does not take: NUL, and halves of pairs."""
+    """Escape characters that a database or UTF-8 does not accept: NUL and lone surrogates."""
     return text.replace("\x00", "\\x00").encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def safe_schema(columns: Sequence[Mapping[str, str]], *, see: str) -> str:
-    """Write a dataset's columns as JSON; of more than MLflow takes, the first ones and where the others are."""
+    """Write a dataset's columns as JSON, shortened to what MLflow accepts with a note of where the rest is."""
     whole = json.dumps({"columns": columns})
     if len(whole) <= SCHEMA_LIMIT:
         return whole
@@ -395,7 +395,7 @@ def safe_schema(columns: Sequence[Mapping[str, str]], *, see: str) -> str:
 
 
 def _text(value: object) -> str:
-    """Spell a value as a card would (`null`, `true`, lists in brackets), others by their repr."""
+    """Write a value as a card would (`null`, `true`, lists in brackets), others by their repr."""
     try:
         return json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Whether what answers at an address is an MLflow that records can go to."""
+"""Checks whether the server at an address is an MLflow server that can take records."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NEEDED = "runcard needs an MLflow 3 server"
 
 
 def judge_server(uri: str, ask: AskServer, experiment: str | None = None) -> None:
-    """See that an MLflow 3 answers, and that an experiment was not deleted there.
+    """Check that an MLflow 3 server answers, and that the experiment was not deleted there.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def _other(uri: str, status: int, content: bytes, version: str) -> errors.Tracki
 
 
 def describe_answer(content: bytes) -> str:
-    """Say in a few words what an answer is."""
+    """Describe briefly what kind of answer came."""
     text = content[:4000].decode(errors="replace").strip()
     if not text:
         return "without content"
@@ -87,7 +87,7 @@ def describe_answer(content: bytes) -> str:
 
 
 def _version(ask: AskServer) -> str:
-    """Ask for MLflow's version, which it has told since long; nothing from anything else."""
+    """Ask for the version of an MLflow server; None from any other."""
     status, content = ask("/version")
     text = content[:40].decode(errors="replace").strip()
     is_one = status == 200 and text[:1].isdigit() and text.count(".") >= 1 and " " not in text
@@ -102,7 +102,7 @@ def _json(content: bytes) -> Any:
 
 
 def ask_plainly(uri: str) -> AskServer:
-    """Ask without MLflow, whose import takes seconds, and so without its ways of giving credentials."""
+    """Send a request without MLflow, whose import takes seconds, and so without its ways of passing credentials."""
     import requests
 
     def ask(path: str) -> tuple[int, bytes]:

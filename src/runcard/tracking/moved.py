@@ -1,9 +1,11 @@
-"""A project that was moved or copied: MLflow's database in it says by absolute paths where its files are.
+"""Repair of the absolute file paths in MLflow's database after a project was moved or copied.
 
-Whoever opens such a database brings these up to date, in one transaction. A folder is an old place of the project if
+Whoever opens the database brings its paths up to date, in one transaction. A folder is an old place of the project if
 files that the database has there lie here now; or if nothing is there any more; or if the database that is there
 began as the same one, this being a copy of it, or that of this. A folder of another project, which only keeps its
 runs in this database, is none of these.
+
+Why: docs/adr/0031-a-project-is-not-bound-to-its-folder.md
 """
 
 from __future__ import annotations
@@ -39,13 +41,13 @@ _PATIENCE_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """From an old place of a project to where it is."""
+    """A move from a project's old folder to its present one."""
 
     old: Path
     new: Path
 
     def of(self, location: str) -> str | None:
-        """Give the new place of a file or folder, spelled as the old one was; None if it was not in the project."""
+        """Give the new path of a file or folder, spelled as the old one was; None if it was not in the project."""
         path = local_path(location)
         if path is None or not path.is_relative_to(self.old):
             return None
@@ -54,7 +56,7 @@ class _Move:
 
 
 def local_path(location: str) -> Path | None:
-    """Give the path that a location of files means, if it is one on this machine."""
+    """Give the local path that a location of files means; None if it is not on this machine."""
     parts = urlsplit(location)
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return Path(unquote(parts.path))
@@ -62,7 +64,7 @@ def local_path(location: str) -> Path | None:
 
 
 def bring_up_to_date(database: Path) -> None:
-    """See that a database says where its files are, wherever its project was when they were written.
+    """Correct a database's file paths if its project was elsewhere when they were written.
 
     Raises
     ------
@@ -97,7 +99,7 @@ def _old_places(connection: sqlite3.Connection, database: Path, root: Path) -> I
 
 
 def _place_of(location: str) -> Path | None:
-    """Give the project's root that an experiment's files were put below."""
+    """Give the root of the project in which an experiment's files were put."""
     path = local_path(location)
     if path is None:
         return None
@@ -117,7 +119,7 @@ def _is_old(connection: sqlite3.Connection, move: _Move, database: Path) -> bool
 
 
 def _began_as_one(connection: sqlite3.Connection, other: Path) -> bool:
-    """Tell whether a database and another one have experiments that were made in one moment."""
+    """Tell whether two databases have an experiment created at the same moment, as copies have."""
     if not other.is_file():
         return False
     try:
@@ -134,7 +136,7 @@ def _births(connection: sqlite3.Connection) -> set[tuple[object, ...]]:
 
 
 def _all(connection: sqlite3.Connection, table: str, column: str) -> list[str]:
-    """List the different values of a column; none if an older MLflow has no such column."""
+    """List the distinct values of a column; none if an older MLflow has no such column."""
     if column not in {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}:
         return []
     return [value for (value,) in connection.execute(f"SELECT DISTINCT {column} FROM {table}") if value]
@@ -146,7 +148,7 @@ def _exists(location: str) -> bool:
 
 
 def _move(connection: sqlite3.Connection, move: _Move) -> None:
-    """Write down where files are; a file that stayed behind, in a copy of a part, stays where it is."""
+    """Update the paths of files; a file that stayed behind, in a partial copy, keeps its path."""
     connection.execute("BEGIN IMMEDIATE")
     with connection:
         for table, column in (_EXPERIMENTS, *_FILES):

@@ -1,4 +1,4 @@
-"""Runs as MLflow has them, compared: ranked by one metric, and set beside the best of them where their folds allow it.
+"""Comparison of runs in MLflow: ranked by one metric, and compared with the best where fold scores allow it.
 
 RunRanking ──┐
 Yardstick  ──┼──► RunComparison
@@ -20,7 +20,7 @@ MODEL_PARAM = "model"
 
 @dataclass(frozen=True, slots=True)
 class Yardstick:
-    """What runs are ranked by, and how far apart they must be to differ."""
+    """The metric that runs are ranked by, and the difference that counts as practical."""
 
     metric: str
     """As the card names it."""
@@ -35,7 +35,7 @@ class Yardstick:
 
 @dataclass(frozen=True, slots=True)
 class ComparedRun:
-    """One run's place, and what its folds say beside the reference."""
+    """A run's rank, and its fold scores compared with the reference."""
 
     rank: int | None
     """1 for the best; equal values share a rank. None for a run without a value, and for a baseline further down."""
@@ -46,12 +46,12 @@ class ComparedRun:
 
     @property
     def params(self) -> dict[str, str]:
-        """Its hyperparameters as MLflow has them."""
+        """The run's hyperparameters as MLflow has them."""
         return {name: value for name, value in self.run.params.items() if name != MODEL_PARAM}
 
     @property
     def status(self) -> str:
-        """How it ended: `done`, `stopped` early, `impossible`, or in MLflow's words."""
+        """How the run ended: `done`, `stopped` early, `impossible`, or MLflow's own status."""
         if self.run.status == "FINISHED":
             return "done"
         if f"{OUR_TAGS}impossible" in self.run.tags:
@@ -60,27 +60,27 @@ class ComparedRun:
 
     @property
     def test_scores(self) -> dict[str, float]:
-        """Its scores on the test rows, if it was a finalist."""
+        """The run's scores on the test rows, if it was a finalist."""
         found = {name: value for name, value in self.run.metrics.items() if name.startswith("test_")}
         return dict(sorted(found.items()))
 
 
 @dataclass(frozen=True, slots=True)
 class Apart:
-    """A run that is not compared: what MLflow has of it is not what runcard wrote there."""
+    """A run left out of the comparison because its content in MLflow is not what runcard wrote."""
 
     run: RunRow
     why: tuple[str, ...]
     """What does not agree, in words."""
 
     def __str__(self) -> str:
-        """Say it in a line."""
+        """Describe it in one line."""
         return f"{self.run.name or self.run.run_id}: {errors.listing(self.why)}"
 
 
 @dataclass(frozen=True, slots=True)
 class RunComparison:
-    """Runs of one protocol, or any runs, the best first."""
+    """Ranked runs, of one protocol or of any origin, best first."""
 
     experiments: tuple[str, ...]
     yardstick: Yardstick
@@ -101,12 +101,12 @@ class RunComparison:
 
     @property
     def best(self) -> ComparedRun | None:
-        """The first, unless none has a value."""
+        """The first run; None if none has a value."""
         return next((row for row in self.rows if row.rank == 1), None)
 
     @property
     def besides(self) -> list[Beside]:
-        """What there is to say of the rows that are set beside the reference."""
+        """The comparisons with the reference, of the rows that have one."""
         return [row.beside for row in self.rows if row.beside is not None]
 
     @property
@@ -116,17 +116,17 @@ class RunComparison:
 
     @property
     def n_folds(self) -> int:
-        """How many folds the reference was scored on."""
+        """The number of folds that the reference was scored on."""
         return next((len(row.folds) for row in self.rows if row.run.run_id == self.reference), 0)
 
     @property
     def n_done(self) -> int:
-        """How many trials of the card were done when it was run last; 0 if that is not known."""
+        """The number of trials done at the card's latest run; 0 if not known."""
         return self._count("n_done")
 
     @property
     def test_openings(self) -> int:
-        """How often the test rows had been opened when the card was run last; 0 if that is not known."""
+        """How often the test rows had been used for scoring at the card's latest run; 0 if not known."""
         return self._count("test_openings")
 
     def _count(self, name: str) -> int:
@@ -145,7 +145,7 @@ def compare_ranking(
     others: tuple[str, ...] = (),
     apart: tuple[Apart, ...] = (),
 ) -> RunComparison:
-    """Compare ranked runs with the best of them, or with a baseline, which is added if it is not among them.
+    """Compare ranked runs with the best, or with a baseline, which is added if it is not among them.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def compare_ranking(
 
 
 def _places(ranking: RunRanking, yardstick: Yardstick, folds: Mapping[str, tuple[float, ...]]) -> list[ComparedRun]:
-    """Give runs their ranks; those with equal values stand in the order of their plan."""
+    """Rank runs; those with equal values are in the order of their plan."""
     key, sign = yardstick.key, -1 if yardstick.greater_is_better else 1
     valued = [(run, value) for run in ranking.rows if (value := run.value(key)) is not None]
     valued.sort(key=lambda pair: (sign * pair[1], index_of(pair[0])))
@@ -200,6 +200,6 @@ def _set_beside(
 
 
 def index_of(run: RunRow) -> int:
-    """Give the place of a trial in its plan; 0 where it is not known."""
+    """Give a trial's index in its plan; 0 if not known."""
     text = run.tags.get(f"{OUR_TAGS}index", "")
     return int(text) if text.isdecimal() else 0

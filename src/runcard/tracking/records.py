@@ -1,4 +1,4 @@
-"""Records as run logs: what of runcard stands where in MLflow.
+"""Conversion of records into run logs: which of runcard's data is stored where in MLflow.
 
 An execution is the parent run, a trial a child run; a finalist adds to its trial's run.
 """
@@ -97,7 +97,7 @@ _TRIAL_STATUS: Mapping[str, RunStatus] = {
 
 
 def opened_log(execution: Execution) -> RunLog:
-    """Tell that an execution has begun."""
+    """Make the log that says an execution has begun."""
     words = execution.description
     if execution.hypothesis:
         words += ("\n\n" if words else "") + f"**Hypothesis.** {execution.hypothesis}"
@@ -124,7 +124,7 @@ def opened_log(execution: Execution) -> RunLog:
 
 
 def closed_log(execution: Execution, folder: Path, chosen_run_id: str | None) -> RunLog:
-    """Tell how an execution ended, with all that describes it; its files lie in `folder`."""
+    """Make the log that says how an execution ended and describes it; its files are in `folder`."""
     summary = execution.summary
     at = _end_ms(execution)
     items: list[LogItem] = [
@@ -142,7 +142,7 @@ def closed_log(execution: Execution, folder: Path, chosen_run_id: str | None) ->
 
 
 def decision_items(decision: Mapping[str, Any], run_id: str | None) -> tuple[LogItem, ...]:
-    """Tell of a decision on the run that it was made for; `run_id` is the run that was chosen."""
+    """Make the items of a decision, for the run it was made for; `run_id` is the chosen run."""
     winner = decision["winner"]
     told = {**decision, "winner": winner and {**winner, "run_id": run_id}}
     tags = {
@@ -156,7 +156,7 @@ def decision_items(decision: Mapping[str, Any], run_id: str | None) -> tuple[Log
 
 
 def distinction(decision: Mapping[str, Any], run_id: str | None, protocol: str | None) -> Distinction:
-    """Tell that a run is the chosen one, and that no other of its protocol is."""
+    """Make the tags that mark the chosen run, of which there is one per protocol."""
     why = f"{decision['why']}; of {decision['n_compared']:,}"
     tags = {DECISION_TAG: "chosen", f"{DECISION_TAG}_rule": decision["rule"], f"{DECISION_TAG}_why": why}
     written = _tags(tags)
@@ -164,7 +164,7 @@ def distinction(decision: Mapping[str, Any], run_id: str | None, protocol: str |
 
 
 def trial_log(record: Record, experiment: str, parent_run_id: str | None) -> RunLog:
-    """Tell of a trial."""
+    """Make the log of a trial."""
     at = _end_ms(record)
     return RunLog(
         record_id=record.record_id,
@@ -187,7 +187,7 @@ def trial_log(record: Record, experiment: str, parent_run_id: str | None) -> Run
 
 
 def final_log(final: FinalRecord, record: Record, experiment: str, parent_run_id: str | None, folder: Path) -> RunLog:
-    """Tell what a trial got as a finalist; its files lie in `folder`."""
+    """Make the log of a trial's results as a finalist; its files are in `folder`."""
     log = trial_log(record, experiment, parent_run_id)
     has_model = (folder / MODEL_FOLDER).is_dir()
     at = max(log.started_ms, _end_ms(final))
@@ -276,7 +276,7 @@ def _trial_tags(record: Record) -> dict[str, str]:
 
 
 def _exactly(record: Record) -> tuple[LogItem, ...]:
-    """Tell what it takes to run a trial again, and to see that the same came out."""
+    """Give everything needed to run a trial again and to verify that the results are equal."""
     outputs = (safe_json(OUTPUTS_TAG, list(record.outputs), file=OUTPUTS_FILE),) if any(record.outputs) else ()
     return (safe_json(EXACT_PARAMS_TAG, dict(record.params), file=EXACT_PARAMS_FILE), *outputs)
 
@@ -312,7 +312,7 @@ def _files(folder: Path) -> list[LogItem]:
 
 
 def param_items(model: str, params: Mapping[str, Any]) -> tuple[Param | TextArtifact, ...]:
-    """Tell a trial's model and hyperparameters; the one name that runcard itself uses is prefixed by its step."""
+    """Make the items of a trial's model and hyperparameters; the one name that clashes is prefixed by its step."""
     unclashed = {f"model__{name}" if name == "model" else name: value for name, value in params.items()}
     items, _ = safe_params({"model": model, **unclashed})
     return items
@@ -323,12 +323,12 @@ def _tags(tags: Mapping[str, str]) -> list[Tag]:
 
 
 def _without_secret(name: str, value: str) -> str:
-    """Take out of a tag, which may be the card's own, what opens something."""
+    """Remove secrets from a tag, which may have been set in the card."""
     return REMOVED if find_secret(f'{name}="{value}"') == f"a value of `{name}`" else redact(value)
 
 
 def _end_ms(told: Execution | Record | FinalRecord) -> int:
-    """Give the end, but none before the start: a clock may have been set back between them."""
+    """Give the end time, never before the start: a clock may have been set back in between."""
     return max(_ms(told.started), _ms(told.ended))
 
 

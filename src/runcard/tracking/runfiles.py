@@ -1,4 +1,4 @@
-"""The files of runs: read where they lie if that is on this machine, else fetched by MLflow's client."""
+"""Access to the files of runs: read directly if they are on this machine, else fetched by MLflow's client."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class RunFiles:
         self._folder = local_folder(reader.files_of(run_id))
 
     def read(self, name: str) -> bytes | None:
-        """Read a file; None if there is none of that name."""
+        """Read a file; None if none has that name."""
         return self._read(name).get(name)
 
     def read_below(self, folder: str) -> dict[str, bytes]:
-        """Read all files of a folder: path from there -> content."""
+        """Read all files of a folder: relative path -> content."""
         return {name.removeprefix(f"{folder}/"): content for name, content in self._read(folder).items()}
 
     def _read(self, name: str) -> dict[str, bytes]:
@@ -46,7 +46,7 @@ class RunFiles:
 
 
 def local_folder(address: str) -> Path | None:
-    """Give the folder that an address of files means, if it is one that is there on this machine."""
+    """Give the local folder that an address of files means; None if it does not exist here."""
     folder = local_path(address)
     return folder if folder and folder.is_absolute() and folder.is_dir() else None
 

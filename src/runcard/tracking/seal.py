@@ -1,10 +1,12 @@
-"""The seal of a run: what was written there, said a second time under a digest, so that a later edit can be seen.
+"""The seal of a run: a second copy of what was written to MLflow, with a digest, to detect later edits.
 
 RunLog ──► seal_items ──► tags `runcard.seal...`
 RunRow ──► unlike     ──► what does not agree, in words
 
 A log is sealed by itself: what a run was recorded with, what came later (a finalist's results, a card's end), and a
 decision. A seal shows accidents and careless edits; whoever writes both the run and its seals is not found out.
+
+Why: docs/adr/0029-a-record-is-sealed-in-mlflow.md
 """
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ NO_FOLDS: Mapping[str, Sequence[float]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What the seals of a run say was written there."""
+    """The content that a run's seals say was written."""
 
     run: Mapping[str, Any]
     """Status, start and parent."""
@@ -77,7 +79,7 @@ class Sealed:
 
 
 def open_seal(run: RunLog) -> list[Tag]:
-    """Say, in place of a log's seal, that it is yet to come."""
+    """Make the tag that stands for a log's seal until the log is complete."""
     return [Tag(run.seal, _OPEN)]
 
 
@@ -91,7 +93,7 @@ def seal_items(run: RunLog) -> list[Tag]:
 
 
 def seal_decision(tags: Iterable[Tag], files: Iterable[TextArtifact] = ()) -> list[Tag]:
-    """Make the seal of a decision, which may be made anew on runs that are recorded already."""
+    """Make the seal of a decision, which may be made again for runs recorded earlier."""
     body = {
         "tags": {tag.name: _short(kept(tag)) for tag in tags},
         "files": {file.name: content_digest(file.text.encode()) for file in files},
@@ -100,7 +102,7 @@ def seal_decision(tags: Iterable[Tag], files: Iterable[TextArtifact] = ()) -> li
 
 
 def _said(items: Iterable[LogItem]) -> dict[str, Any]:
-    """Say what a log holds; but for its decision, which has a seal of its own."""
+    """Describe the content of a log, except its decision, which has a seal of its own."""
     metrics: dict[str, dict[int, float]] = {}
     params, tags, files, data = {}, {}, {}, {}
     for item in items:
@@ -129,12 +131,12 @@ def _said(items: Iterable[LogItem]) -> dict[str, Any]:
 
 
 def kept(tag: Tag) -> str:
-    """Give a tag's text as long as MLflow keeps it."""
+    """Cut a tag's text to the length that MLflow keeps."""
     return shorten(tag.value, TAG_LIMIT, see="runcard's journal")
 
 
 def content_digest(content: bytes) -> str:
-    """Hash a file's content as a seal has it."""
+    """Hash a file's content for a seal."""
     return sha256(content).hexdigest()
 
 
@@ -177,24 +179,24 @@ def is_ours(row: RunRow) -> bool:
 
 
 def is_being_written(row: RunRow) -> bool:
-    """Tell whether a run has not ended: nothing can be said of it yet."""
+    """Tell whether a run has not ended, so that nothing can be judged yet."""
     return row.status == "RUNNING"
 
 
 def is_open(row: RunRow) -> bool:
-    """Tell whether more is being written to a run that had ended."""
+    """Tell whether a run that had ended is being written to again."""
     return row.tags.get(ENDED) == _OPEN
 
 
 def settled(row: RunRow) -> RunRow:
-    """Leave out of a trial's run what it gets as a finalist, while that is being written."""
+    """Leave out what a trial's run gets as a finalist, while that is being written."""
     if not is_open(row):
         return row
     return replace(row, metrics={n: value for n, value in row.metrics.items() if not n.startswith(("test_", "final_"))})
 
 
 def unlike(row: RunRow, folds: Mapping[str, Sequence[float]] = NO_FOLDS) -> tuple[str, ...]:
-    """Tell what of a run is not as runcard wrote it, as far as a row has it; nothing of one that is being written.
+    """List what in a run's row is not as runcard wrote it; empty for a run that is being written.
 
     What runcard does not read as its own, be it tags, notes or metrics of the user's, is left out.
 
@@ -215,7 +217,7 @@ def unlike(row: RunRow, folds: Mapping[str, Sequence[float]] = NO_FOLDS) -> tupl
 
 
 def _first(found: Iterable[str | None]) -> tuple[str, ...]:
-    """Keep what was found; of very much the first, and how much more there is."""
+    """Keep the first findings, with the number of those left out."""
     said = tuple(each for each in found if each is not None)
     n_more = len(said) - MOST_SHOWN
     return (*said[:MOST_SHOWN], f"and {n_more:,} more") if n_more > 0 else said
@@ -235,7 +237,7 @@ def _unlike_folds(sealed: Sealed, name: str, folds: Sequence[float]) -> str | No
 
 
 def unlike_files(row: RunRow, files: Mapping[str, bytes | None], *, below: str = "") -> tuple[str, ...]:
-    """Tell which of a run's files are not those that it was recorded with.
+    """List which of a run's files are not those it was recorded with.
 
     Parameters
     ----------
@@ -265,7 +267,7 @@ def _unlike_file(name: str, content: bytes | None, recorded: str | None) -> str 
 
 
 def read_seals(row: RunRow) -> Sealed:
-    """Read what the seals of a run say.
+    """Read the content that a run's seals describe.
 
     Raises
     ------
@@ -295,7 +297,7 @@ def read_seals(row: RunRow) -> Sealed:
 
 
 def protocol_of(row: RunRow) -> str | None:
-    """Name the protocol that a run was recorded with; None if no seal tells."""
+    """Name the protocol that a run was recorded with; None if no seal has it."""
     try:
         return read_seals(row).tags.get(PROTOCOL_TAG)
     except ValueError:
@@ -303,7 +305,7 @@ def protocol_of(row: RunRow) -> str | None:
 
 
 def folded_metrics(row: RunRow) -> tuple[str, ...]:
-    """Name the metrics that a run was recorded with by fold; none if no seal tells."""
+    """Name the metrics that a run was recorded with by fold; none if no seal has any."""
     try:
         names = read_seals(row).metrics
     except ValueError:
@@ -312,7 +314,7 @@ def folded_metrics(row: RunRow) -> tuple[str, ...]:
 
 
 def tags_of_end(row: RunRow) -> frozenset[str]:
-    """Name the tags that were written with what came later to a run; none if nothing did, or no seal tells."""
+    """Name the tags written by later additions to a run; none if there were none, or no seal has them."""
     try:
         found = None if is_open(row) else _read(row.tags, ENDED)
     except ValueError:

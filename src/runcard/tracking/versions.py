@@ -1,4 +1,4 @@
-"""Versions of registered models: what is known of one."""
+"""Versions of registered models, with what is known of each."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class ModelVersion:
 
     @property
     def digest(self) -> str | None:
-        """What its files must hash to; None for one that runcard did not register."""
+        """The digest that its files must have; None for one that runcard did not register."""
         return self.tags.get(MODEL_DIGEST_TAG)
 
     @property
     def text(self) -> str:
-        """What is signed of it."""
+        """The text of the version that is signed."""
         return version_text(self.name, self.version, self.digest or "")
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ class ModelVersion:
 
 @dataclass(frozen=True, slots=True)
 class ModelOrigin:
-    """What the runs that a version came from still tell of it."""
+    """What can still be read from the runs that a version came from."""
 
     digest: str | None = None
     """What its files must hash to."""

@@ -1,1 +1,1 @@
-"""Composes everything else; the one place where effects are ordered."""
+"""Workflows behind the commands: they combine all other packages and alone decide the order of effects."""

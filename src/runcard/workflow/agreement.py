@@ -1,4 +1,4 @@
-"""Runs of MLflow that agree with their records: only they are ranked, chosen, registered or run again."""
+"""Verification that runs in MLflow agree with their records, before they are ranked, chosen or run again."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _PROVENANCE = "provenance"
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """Ranked runs that agree with their records, their scores by fold, and the runs that were left out."""
+    """Ranked runs that agree with their records, their fold scores, and the runs that were left out."""
 
     ranking: RunRanking
     folds: dict[str, tuple[float, ...]]
@@ -53,7 +53,7 @@ class Agreed:
     apart: tuple[Apart, ...]
 
     def has(self, key: str) -> bool:
-        """Tell whether any run has a metric, compared or left out."""
+        """Tell whether any run has a metric, whether compared or left out."""
         return any(row.value(key) is not None for row in (*self.ranking.rows, *(each.run for each in self.apart)))
 
 
@@ -74,7 +74,7 @@ def rank_agreed(scope: RunScope, yardstick: Yardstick, reader: RunReader, limit:
 
 
 def strays(scope: RunScope, reader: RunReader) -> tuple[Apart, ...]:
-    """Find the trials of a protocol that are not found by it any more, as their tags were changed or removed."""
+    """Find trials of a protocol that are no longer found by it because their tags were changed or removed."""
     if scope.protocol is None:
         return ()
     found = [row for row in reader.read_strays(scope) if protocol_of(row) in (scope.protocol, None)]
@@ -84,7 +84,7 @@ def strays(scope: RunScope, reader: RunReader) -> tuple[Apart, ...]:
 def part(
     rows: Sequence[RunRow], metric: str | None = None, folds: Mapping[str, tuple[float, ...]] | None = None
 ) -> tuple[list[RunRow], tuple[Apart, ...]]:
-    """Part the runs that agree with their records from those that do not.
+    """Separate the runs that agree with their records from those that do not.
 
     What is no run of runcard's is taken as it is; one that is being written has no scores yet.
 
@@ -109,7 +109,7 @@ def part(
 def read_fold_scores(
     rows: Sequence[RunRow], metric: str, reader: RunReader | Tracker, project: Project
 ) -> dict[str, tuple[float, ...]]:
-    """Read the scores by fold of runs that must agree with their records.
+    """Read the fold scores of runs, requiring them to agree with their records.
 
     Raises
     ------
@@ -122,7 +122,7 @@ def read_fold_scores(
 
 
 def require_agreement(row: RunRow, project: Project, folds: Mapping[str, Sequence[float]] = NO_FOLDS) -> None:
-    """Require a run to be as it was recorded; of one that is being written nothing can be said.
+    """Require that a run agrees with its record, unless it is being written.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def require_agreement(row: RunRow, project: Project, folds: Mapping[str, Sequenc
 
 
 def unlike_trial(run: RunRow, card: RunRow, reader: RunReader, project: Project) -> tuple[str, ...]:
-    """Tell what of a trial, of its card and of the files that are read of both is not as it was recorded."""
+    """List what in a trial, its card and the files read of both is not as recorded."""
     folds = {name: reader.read_folds([run.run_id], name).get(run.run_id, ()) for name in folded_metrics(run)}
     own, its = (RunFiles(project.tracking_uri, row.run_id, reader) for row in (run, card))
     of_card = {name: its.read(name) for name in _OF_CARDS}
@@ -146,7 +146,7 @@ def unlike_trial(run: RunRow, card: RunRow, reader: RunReader, project: Project)
 
 
 def require_trial(run: RunRow, card: RunRow, project: Project) -> None:
-    """Require a trial, its card, their files and its model to be as they were recorded.
+    """Require that a trial, its card, their files and its model are as recorded.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def require_trial(run: RunRow, card: RunRow, project: Project) -> None:
 
 
 def unlike_model(row: RunRow, project: Project) -> str | None:
-    """Tell if the files of a run's model are not those that were saved; a model that is gone is not altered."""
+    """Check whether the files of a run's model are unaltered; a deleted model is not an altered one."""
     digest = row.tags.get(MODEL_DIGEST_TAG)
     if digest is None:
         return None
@@ -177,7 +177,7 @@ def unlike_model(row: RunRow, project: Project) -> str | None:
 
 
 def altered(row: RunRow, why: Sequence[str], uri: str) -> errors.RecordAltered:
-    """Build the error for a run that is not as it was recorded."""
+    """Make the error for a run that is not as recorded."""
     return errors.RecordAltered(
         f"the run `{row.name or row.run_id}` is not as it was recorded",
         where=redact(uri),
@@ -187,7 +187,7 @@ def altered(row: RunRow, why: Sequence[str], uri: str) -> errors.RecordAltered:
 
 
 def _without(found: RunRanking, rows: Sequence[RunRow], apart: Sequence[Apart], key: str) -> RunRanking:
-    """Leave out of a ranking what is not compared, and of its counts."""
+    """Remove what is not compared from a ranking and its counts."""
     kept = {row.run_id for row in rows if key in row.metrics}
     out = {each.run.run_id for each in apart}
     n_lost = sum(

@@ -1,4 +1,4 @@
-"""What a user means by a name: the experiment, the run or the version of a model that it stands for."""
+"""Resolving names to the experiment, the run or the model version that they refer to."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _UNKNOWN = (
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """What a name stands for: an experiment with all of its runs, or one run."""
+    """What a name refers to: an experiment with all its runs, or one run."""
 
     words: str
     experiment: str
@@ -53,7 +53,7 @@ class Meant:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A run, and the run of the card that it belongs to."""
+    """A run, with the run of the card that it belongs to."""
 
     run: RunRow
     card: RunRow | None
@@ -63,7 +63,7 @@ class Subject:
 
 
 def find(text: str, reader: RunReader, project: Project) -> Meant:
-    """Find the card's experiment, the experiment, the run or the run of a version that a name stands for.
+    """Find the card's experiment, the experiment, the run or the version's run that a name refers to.
 
     A name of two such things is refused; only a run that has the name of an experiment is left to its id.
 
@@ -93,7 +93,7 @@ def find(text: str, reader: RunReader, project: Project) -> Meant:
 
 
 def find_subject(text: str, reader: RunReader, project: Project) -> Subject:
-    """Find the run that a name stands for, and its card's; a card or experiment stands for its latest card's run.
+    """Find the run that a name refers to, and its card's; for a card or experiment, its latest card's run.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def find_subject(text: str, reader: RunReader, project: Project) -> Subject:
 
 
 def find_trial(text: str, reader: RunReader, project: Project) -> Subject:
-    """Find the trial's run that a name stands for; the card's own run where it has no finalist."""
+    """Find the trial's run that a name refers to; the card's own run where it has no finalist."""
     found = find_subject(text, reader, project)
     if found.card is None or found.run.run_id != found.card.run_id:
         return found
@@ -126,7 +126,7 @@ def find_trial(text: str, reader: RunReader, project: Project) -> Subject:
 
 
 def trial_of(card: RunRow, reader: RunReader, project: Project) -> Subject | None:
-    """Find the trial that a card's run stands for: the chosen one, else the best finalist, and say which.
+    """Find the trial that represents a card's run, the chosen one or else the best finalist, and say which.
 
     Raises
     ------
@@ -146,17 +146,17 @@ def trial_of(card: RunRow, reader: RunReader, project: Project) -> Subject | Non
 
 
 def run_of_id(run_id: str, reader: RunReader) -> RunRow | None:
-    """Find the run that has an id; None if it was deleted."""
+    """Find the run with an id; None if it was deleted."""
     return next((run for run in reader.find_runs(run_id) if run.run_id == run_id), None)
 
 
 def origin_of(version: ModelVersion, reader: RunReader) -> RunRow | None:
-    """Find the run that a version's model came from; None if that is not known, or the run was deleted."""
+    """Find the run that a version's model came from; None if it is not known, or was deleted."""
     return run_of_id(version.run_id, reader) if version.run_id else None
 
 
 def only_card(project: Project, command: str, what: str = "card or experiment") -> str:
-    """Find the project's only card, for a command that was given none of `what` it takes.
+    """Find the project's only card, for a command called without a name; `what` says what it takes.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def only_card(project: Project, command: str, what: str = "card or experiment") 
 
 @contextmanager
 def explain_unknown(text: str, project: Project) -> Iterator[None]:
-    """Let the error about a name that is not known say what else has that name, and which commands take it."""
+    """Add to the error about an unknown name what else has that name, and which commands take it."""
     try:
         yield
     except _UNKNOWN as error:
@@ -192,7 +192,7 @@ def explain_unknown(text: str, project: Project) -> Iterator[None]:
 
 
 def _look_up(ref: Ref, reader: RunReader, project: Project, *, is_sure: bool) -> Meant | None:
-    """Look up one reading of a name; where it can be no other, what is not there is an error."""
+    """Look up one reading of a name; if it is the only one, a missing thing is an error."""
     match ref:
         case CardRef():
             return _find_card(ref, project, is_sure=is_sure)
@@ -227,7 +227,7 @@ def _find_card(ref: CardRef, project: Project, *, is_sure: bool) -> Meant | None
 
 
 def _find_run(name: str, reader: RunReader, project: Project) -> RunRow | None:
-    """Find the run of an id, else the one of a name, else the one whose id alone begins so."""
+    """Find the run with an id, else the one with a name, else the only one whose id begins so."""
     found = reader.find_runs(name)
     exact = [run for run in found if run.run_id == name] or [run for run in found if run.name == name] or found
     if len(exact) > 1:
@@ -261,7 +261,7 @@ def _find_version(ref: VersionRef, reader: RunReader, project: Project) -> Meant
 
 
 def _latest_card(experiment: str, reader: RunReader, project: Project) -> RunRow:
-    """Find the latest run of a card that came to its end, else the latest."""
+    """Find the latest run of a card that was completed, else the latest."""
     cards = reader.read_cards(experiment)
     if not cards:
         raise errors.ExperimentUnknown(
@@ -274,7 +274,7 @@ def _latest_card(experiment: str, reader: RunReader, project: Project) -> RunRow
 
 
 def _ranked(card: RunRow, reader: RunReader) -> tuple[RunRow, ...]:
-    """Rank the trials of a card's run; those of its protocol, where it took them over from another run."""
+    """Rank the trials of a card's run; those of its protocol, if it reused them from another run."""
     primary, protocol = card.tags.get(PRIMARY_TAG, ""), card.tags.get(PROTOCOL_TAG)
     scope = RunScope((card.experiment,), protocol=protocol)
     greater = card.tags.get(GREATER_IS_BETTER_TAG) != "false"
@@ -340,7 +340,7 @@ def _deleted(what: str, run_id: str, project: Project) -> errors.RunUnknown:
 
 
 def _what_is(ref: Ref, project: Project) -> str:
-    """Say in words what one reading of a name is; empty if it is nothing."""
+    """Describe what one reading of a name refers to; empty if nothing."""
     file = sqlite_file(project.tracking_uri)
     if isinstance(ref, CardRef):
         found = _find_card(ref, project, is_sure=False)

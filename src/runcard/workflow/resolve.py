@@ -1,4 +1,4 @@
-"""From a card's name to its plan: the project, its own code, the table."""
+"""Resolving a card's name to its plan, with the project, its code and the table."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CardSource = str | Path | Mapping[str, Any] | Card
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resolved:
-    """A card and everything it was resolved against."""
+    """A card, with everything it was resolved against."""
 
     project: Project
     card: Card
@@ -69,10 +69,10 @@ def resolve(
 
 
 def read_table_of(card: Card, project: Project, catalog: Catalog, data: str | None) -> tuple[Table, SourceStamp | None]:
-    """Read a card's table: what lies in the tree, or the content of a fingerprint from wherever it is to be had."""
+    """Read a card's table from the work tree, or the content with a fingerprint from wherever it is available."""
     return load_table(card, project, catalog) if data is None else (obtain_table(card, project, catalog, data), None)
 
 
 def open_card(source: CardSource, project: Project | None = None) -> Card:
-    """Load a card, unless it is one already."""
+    """Load a card, unless it is loaded already."""
     return source if isinstance(source, Card) else load_card(source, project=project)

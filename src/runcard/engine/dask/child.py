@@ -1,4 +1,4 @@
-"""A process that trains for a worker elsewhere, asked through a pipe.
+"""A training process beside a Dask worker, controlled through a pipe.
 
 Seeds, warnings and BLAS threads belong to a whole process, a trial may kill the one it runs in, and nothing else can
 end a trial early: so trials never run in a cluster's own workers, but beside them.
@@ -28,11 +28,11 @@ Reply = tuple[str, Any]
 
 
 class ChildDied(Exception):
-    """The process is gone; the message says how."""
+    """The process has ended; the message says how."""
 
 
 class Child:
-    """The other end of the pipe: starts the process, asks it, ends it.
+    """The worker's end of the pipe: starts the process, sends it work, ends it.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Child:
         )
 
     def ask(self, payload: bytes, places: Mapping[Path, Path]) -> Reply:
-        """Have it run a chunk.
+        """Have the process run a chunk, and return its answer.
 
         Raises
         ------
@@ -82,7 +82,7 @@ def _write(pipe: Any, message: object) -> None:
 
 
 def answer_parent() -> None:
-    """Be the child: answer until the pipe is closed."""
+    """Run as the child process: answer requests until the pipe is closed."""
     questions, answers = _own_pipes()
     problem = None
     root, modules, parent = json.loads(sys.argv[1])
@@ -106,7 +106,7 @@ def _wait_for(parent: int) -> None:
 
 
 def _own_pipes() -> tuple[IO[bytes], IO[bytes]]:
-    """Keep the pipes for ourselves: what trials print goes to the worker's log."""
+    """Reserve the pipes for requests and answers: what trials print goes to the worker's log."""
     questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     with Path(os.devnull).open("rb") as nothing:
         os.dup2(nothing.fileno(), 0)

@@ -1,7 +1,9 @@
-"""The workers of a Dask cluster and a process beside each; the main process shares no file system with them.
+"""The workers of a Dask cluster and the processes beside them, which share no files with the main process.
 
 What a task reads goes to a worker once and from worker to worker where it can; what it writes comes back. Which
 worker gets a chunk is decided here and not by Dask's scheduler: so it is known whose worker died.
+
+Why: docs/adr/0010-dask-main-is-the-hub.md
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ _LARGE_BYTES = 1_000_000
 
 @dataclass(eq=False)
 class Seat:
-    """A worker, and what it has of ours."""
+    """A worker, with what was set up on it and sent to it."""
 
     address: str
     n_processes: int
@@ -46,12 +48,12 @@ class Seat:
 
     @property
     def load(self) -> float:
-        """How many chunks it has for each process: one in work and one at hand is enough."""
+        """The number of its chunks per process; two are enough, one running and one waiting."""
         return self.n_flying / self.n_processes
 
 
 class Cluster:
-    """The connection to a cluster: who is there, and what was sent to whom."""
+    """The connection to a cluster: which workers there are, and what was sent to each."""
 
     def __init__(self, address: str, patience_seconds: float) -> None:
         self._address = address
@@ -80,7 +82,7 @@ class Cluster:
             raise unfit(self._unfit)
 
     def look(self, *, now: bool = False) -> None:
-        """See who has come and who has gone, at most once a second.
+        """Find workers that joined or left, at most once a second.
 
         Workers that come later and differ are left alone; they are named once there are no others.
         """
@@ -99,12 +101,12 @@ class Cluster:
         self._mind_patience()
 
     def idlest(self, *, but: Seat | None = None) -> Seat | None:
-        """Choose the worker that has least to do, but for one; none if all have enough."""
+        """Choose the least loaded worker except `but`; None if all have enough."""
         seat = min((seat for seat in self.seats.values() if seat is not but), key=lambda seat: seat.load, default=None)
         return seat if seat is not None and seat.load < 2 else None
 
     def send(self, seat: Seat, function: Callable[[Any], Any], chunk: Chunk) -> Any:
-        """Send a chunk to a worker, and before it what it reads; give the future answer."""
+        """Send a chunk to a worker, after the folders it reads; return the future of its answer."""
         import cloudpickle
 
         tasks = [task for _, task in chunk]
@@ -119,7 +121,7 @@ class Cluster:
         return self._submit(seat.address, run_on, seat.bench, payload, paths, copies, writes)
 
     def fetch(self, future: Any, inbox: SimpleQueue[Any], ticket: int) -> None:
-        """Have an answer put into the inbox when it is there."""
+        """Have a future's answer put into the inbox once it is there."""
 
         async def fetch() -> None:
             try:
@@ -131,7 +133,7 @@ class Cluster:
         asyncio.run_coroutine_threadsafe(fetch(), self._client.loop.asyncio_loop)
 
     def heed(self, answer: Any, seat: Seat) -> None:
-        """Do what something asks for that is no answer to a chunk: forget what is lost, or give up."""
+        """React to an answer that is no result of a chunk: forget what was lost, or raise."""
         from distributed.scheduler import KilledWorker
 
         if isinstance(answer, Answer | Gone | KilledWorker):
@@ -144,11 +146,11 @@ class Cluster:
             raise unfit({seat.address: [f"{type(answer).__name__}: {answer}".partition("\n")[0]]}) from answer
 
     def has(self, seat: Seat) -> bool:
-        """Tell whether a worker is still there, with all that was set up on it."""
+        """Tell whether a worker is still there with everything that was set up on it."""
         return self.seats.get(seat.address) is seat
 
     def _repair(self, seat: Seat) -> None:
-        """Forget of a worker what it no longer has."""
+        """Forget the copies that a worker no longer has, so that they are made again."""
         broken = ("cancelled", "error", "lost")
         if seat.bench.status in broken:
             self._drop(seat)
@@ -156,24 +158,24 @@ class Cluster:
             del seat.copies[path]
 
     def _drop(self, seat: Seat) -> None:
-        """Set a worker up anew when it is next seen."""
+        """Forget a worker, so that it is set up anew when it is next seen."""
         if self.has(seat):
             del self.seats[seat.address]
 
     def drop_old_copies(self) -> None:
-        """Let go of copies of folders that were removed here."""
+        """Release the workers' copies of folders that were removed here."""
         paths = set(self._parcels).union(*(seat.copies for seat in self.seats.values()))
         for path in paths:
             if not path.exists():
                 self._forget(path)
 
     def release(self, futures: Sequence[Any]) -> None:
-        """Take back what was sent and is not wanted any more."""
+        """Cancel futures that are no longer needed."""
         with suppress(Exception):
             self._client.cancel(list(futures), force=True)
 
     def _away(self, why: str) -> errors.ClusterAway:
-        """Make the error that says the cluster cannot be worked with."""
+        """Make the error for a cluster that cannot be used."""
         return errors.ClusterAway(
             "the Dask cluster is gone",
             where=_shown(self._address),
@@ -182,7 +184,7 @@ class Cluster:
         )
 
     def close(self) -> None:
-        """End what runs on the workers, remove what is there, and let go of the cluster."""
+        """End what runs on the workers, remove its files, and disconnect from the cluster."""
         with suppress(Exception):
             if self._client.status == "running":
                 there = self._client.nthreads().keys() & self.seats.keys()  # dead ones would be waited for
@@ -201,7 +203,7 @@ class Cluster:
         return Seat(address, n_threads, self._submit(address, _set_up, setup))
 
     def _copy(self, path: Path, seat: Seat) -> Any:
-        """Give the copy of a folder on a worker; it is made if there is none, or an old one."""
+        """Give the copy of a folder on a worker; it is made if there is none, or only an outdated one."""
         stamp = _stamp(path)
         known = seat.copies.get(path)
         if known is not None and known[0] == stamp:
@@ -213,14 +215,14 @@ class Cluster:
         return copy
 
     def _parcel(self, path: Path, stamp: Stamp, seat: Seat) -> Any:
-        """Give a folder's content as the cluster's data: workers get it from each other."""
+        """Scatter a folder's content to the cluster, whose workers then get it from each other."""
         known = self._parcels.get(path)
         if known is None or known[0] != stamp or known[1].status != "finished":
             known = self._parcels[path] = (stamp, self._scatter(pack(path), seat))
         return known[1]
 
     def _scatter(self, data: object, seat: Seat) -> Any:
-        """Make something the cluster's data: on the worker that wants it, or on any if that one has just gone."""
+        """Scatter data to the worker that needs it, or to any if that one has just left."""
         failed: Exception | None = None
         for workers in ([seat.address], None, None):
             try:
@@ -273,7 +275,7 @@ class Cluster:
 
 
 def _set_up(setup: Setup) -> Workbench:
-    """Make a workbench in the worker's own folder; runs there."""
+    """Make a workbench in the worker's own folder; runs on the worker."""
     from distributed import get_worker
 
     return Workbench(setup, Path(get_worker().local_directory))
@@ -285,7 +287,7 @@ def _make_copy(bench: Any, parcel: PackedFolder) -> Copy | Gone:
 
 
 def _connect(address: str) -> tuple[Any, ExitStack]:
-    """Give the client, and what ends the silence of Dask's log when it is closed."""
+    """Return a connected client, and the stack whose closing restores Dask's logging."""
     try:
         from distributed import Client
     except ImportError as error:
@@ -314,7 +316,7 @@ def _connect(address: str) -> tuple[Any, ExitStack]:
 
 
 def _knock(address: str) -> None:
-    """See whether a scheduler answers; what listens there may be something else, and mute."""
+    """Check that a scheduler answers at an address, where another or a silent program may listen."""
     from distributed.comm import connect
     from distributed.security import Security
 
@@ -328,13 +330,13 @@ def _knock(address: str) -> None:
 
 
 def _shown(address: str) -> str:
-    """Show an address without a user's name and password."""
+    """Write an address for messages, without user name and password."""
     scheme, separator, rest = address.rpartition("://")
     return redact(f"{scheme}{separator}{'***@' if '@' in rest else ''}{rest.rpartition('@')[2]}")
 
 
 def _told(error: BaseException, address: str) -> str:
-    """Say what went wrong; not in Dask's words if they may hold a password."""
+    """Describe an error; not in Dask's words if they may hold a password."""
     if "@" in address:
         return "an address has no user and no password: Dask knows neither"
     name = type(error).__name__
@@ -344,7 +346,7 @@ def _told(error: BaseException, address: str) -> str:
 
 
 def _stamp(path: Path) -> Stamp:
-    """Tell a folder from another one that is at its place later."""
+    """Identify a folder, to detect another one at the same path later."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -354,7 +356,7 @@ def _stamp(path: Path) -> Stamp:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Dask's log to itself: what matters is said by our errors."""
+    """Suppress Dask's log: our own errors report what matters."""
     names = {"distributed", "tornado", *logging.root.manager.loggerDict}  # Dask gives many of its own a level
     loggers = [logging.getLogger(name) for name in names if name.partition(".")[0] in ("distributed", "tornado")]
     before = [logger.level for logger in loggers]
@@ -368,5 +370,5 @@ def _quiet() -> Iterator[None]:
 
 
 def writes_of(chunk: Chunk) -> list[Path]:
-    """List the folders that the tasks of a chunk fill."""
+    """List the folders that the tasks of a chunk write."""
     return [task.writes for _, task in chunk if hasattr(task, "writes")]

@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 
 class DaskEngine:
-    """A process beside each thread of each worker of a Dask cluster.
+    """An engine with a process beside each thread of each worker of a Dask cluster.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class DaskEngine:
 
     @property
     def n_workers(self) -> int:
-        """How many processes train at a time, now."""
+        """The number of processes that can train now."""
         return sum(seat.n_processes for seat in self._cluster.seats.values()) if self._cluster else 0
 
     @property
@@ -63,14 +63,14 @@ class DaskEngine:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        """End all that runs on the workers and remove what is there; the cluster itself goes on."""
+        """End everything that runs on the workers and remove its files; the cluster itself stays."""
         if self._cluster is not None:
             self._cluster.close()
 
     def run(
         self, function: Callable[[Task], Result], tasks: Iterable[Task | Later]
     ) -> Iterator[tuple[int, Result | Lost]]:
-        """Call `function` on every task; one that ends its process twice, or three workers, is lost.
+        """Call `function` on every task; a task is lost when it ends its process twice, or three of its workers die.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""One call of an engine on a cluster: which worker gets what, and what is tried again."""
+"""One call of `run` on a cluster: which worker gets which chunk, and which tasks are retried."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_DEATHS = 3
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """A chunk that a worker has."""
+    """A chunk that was sent to a worker and is not answered yet."""
 
     chunk: Chunk
     seat: Seat
@@ -35,7 +35,7 @@ class Flight:
 
 
 class EngineCall:
-    """One call of `run` under way."""
+    """One call of `run` in progress."""
 
     def __init__(self, cluster: Cluster, function: Callable[[Any], Any], source: Source, pace: Pace) -> None:
         self._cluster, self._function, self._source, self._pace = cluster, function, source, pace
@@ -62,7 +62,7 @@ class EngineCall:
                 yield from self._bury(ticket)
 
     def abandon(self) -> None:
-        """Take back what is still out."""
+        """Cancel the chunks that are not answered yet."""
         futures = [self._land(ticket).future for ticket in list(self._flying)]
         if futures:
             self._cluster.release(futures)
@@ -76,7 +76,7 @@ class EngineCall:
             self._send(chunk, seat, weight=1)
 
     def _place_suspects(self) -> Seat | None:
-        """Give each task that a worker died with a worker for itself; name the one that is emptied for the next."""
+        """Give each suspect task a worker of its own; return the worker being drained for the next."""
         while self._alone and (seat := self._cluster.idlest()) is not None:
             if seat.n_flying:
                 return seat
@@ -118,7 +118,7 @@ class EngineCall:
         yield from zip((number for number, _ in chunk), pickle.loads(answer.pickled), strict=True)
 
     def _suspect(self, chunk: Chunk, reason: str) -> Iterator[tuple[int, Any]]:
-        """Try each task of a chunk that ended its process once more, by itself."""
+        """Retry each task of a chunk that ended its process, by itself; a second time it is lost."""
         if len(chunk) == 1 and chunk[0][0] in self._suspects:
             yield chunk[0][0], Lost(reason)
             return
@@ -126,9 +126,9 @@ class EngineCall:
         self._again.extend([numbered] for numbered in chunk)
 
     def _bury(self, ticket: int) -> Iterator[tuple[int, Any]]:
-        """Send what a worker had elsewhere; what several have died of is lost.
+        """Retry the tasks of a worker that died elsewhere; those that several workers died of are lost.
 
-        Each task goes by itself to a worker that has nothing else: an innocent one is not with the guilty twice.
+        Each task goes by itself to a worker that has nothing else, so that only a task that kills workers is lost.
         """
         flight = self._land(ticket)
         self._cluster.release([flight.future])

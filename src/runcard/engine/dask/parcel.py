@@ -1,4 +1,4 @@
-"""Folders and code packed to travel: no file system is shared with workers elsewhere."""
+"""Folders and code packed to be sent to workers that share no file system with this process."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _FOREIGN = ("site-packages", "dist-packages")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PackedFolder:
-    """The files of a folder: path in it -> bytes, (n_bytes,), which travel without being copied."""
+    """The files of a folder: relative path -> bytes, (n_bytes,), which are sent without copying."""
 
     files: Mapping[str, np.ndarray]
 
     def unpack(self, folder: Path) -> None:
-        """Write the files into a folder, which may not be there yet."""
+        """Write the files into a folder, which is made if it does not exist."""
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in self.files.items():
             path = folder / name
@@ -31,7 +31,7 @@ class PackedFolder:
 
 
 def pack(folder: Path) -> PackedFolder:
-    """Read all files of a folder; a folder that is not there has none."""
+    """Read all files of a folder; a folder that does not exist has none."""
     import numpy as np
 
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -39,7 +39,7 @@ def pack(folder: Path) -> PackedFolder:
 
 
 def relocated(task: Any, places: Mapping[Path, Path]) -> Any:
-    """Replace the folders that a task names by where their copies are."""
+    """Replace the folders that a task names by those of their copies."""
     if not places or not is_dataclass(task) or isinstance(task, type):
         return task
     found = {field.name: getattr(task, field.name) for field in fields(task)}
@@ -48,7 +48,7 @@ def relocated(task: Any, places: Mapping[Path, Path]) -> Any:
 
 
 def own_code(root: Path, modules: Sequence[str]) -> dict[str, bytes]:
-    """Read the project's own Python files: path from the folder they are imported from -> content.
+    """Read the project's own Python files: path below the folder they are imported from -> content.
 
     These are the modules and packages at the project's root, since any of them may be imported while trials
     run, and those that `modules` names wherever below the root they lie. Data, environments and folders that
@@ -75,7 +75,7 @@ def _own_places(root: Path, modules: Sequence[str]) -> Iterator[Path]:
 
 
 def _installed_from(root: Path, top: str) -> Iterator[Path]:
-    """Find a package below the root that is installed as editable, under `src/` perhaps."""
+    """Find a package that is installed as editable from below the root, possibly under `src/`."""
     spec = None
     with suppress(ImportError, ValueError):
         spec = importlib.util.find_spec(top)

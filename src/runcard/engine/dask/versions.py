@@ -1,4 +1,4 @@
-"""Whether workers elsewhere are what this process is: the same Python, the same packages."""
+"""Whether workers elsewhere run the same Python and the same packages as this process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TOOLS = ("runcard", "joblib", "distributed")
 
 
 def differences(ask: AskWorkers, addresses: Iterable[str]) -> dict[str, list[str]]:
-    """Compare workers with this process; address -> what is different there, for those where anything is.
+    """Compare workers with this process; address -> what differs there, for workers where anything does.
 
     Python and cloudpickle come first: code can be sent only to where they are the same.
     """

@@ -1,7 +1,7 @@
-"""What runcard has on a worker elsewhere: processes that train, copies of folders, the project's code.
+"""What runcard sets up on a Dask worker: training processes, copies of folders, the project's code.
 
-All of it hangs on objects that the cluster keeps only as long as the main process wants them. When it leaves, or is
-killed, the cluster lets go of them, and with them go processes and files.
+All of it belongs to objects that the cluster keeps only as long as the main process refers to them. When that ends, or
+is killed, the cluster deletes them, and their processes and files are removed with them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _OPEN: weakref.WeakValueDictionary[str, Workbench] = weakref.WeakValueDictionary
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a workbench is made from."""
+    """What a workbench is made from: the project's code and modules, and the number of processes."""
 
     key: str
     code: Mapping[str, bytes]
@@ -35,7 +35,7 @@ class Setup:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What became of a chunk; `gone` when the workbench was closed or is no longer there."""
+    """The outcome of a chunk; `gone` when the workbench was closed or no longer exists."""
 
     kind: Literal["done", "raised", "died", "unfit", "gone"]
     seconds: float = 0.0
@@ -45,11 +45,11 @@ class Answer:
 
 
 class Gone:
-    """What a workbench or a copy is anywhere else than where it was made."""
+    """Placeholder for a workbench or a copy in another process."""
 
 
 class Workbench:
-    """Processes and a folder of our own on a worker."""
+    """The processes and the folder that runcard has on a worker."""
 
     def __init__(self, setup: Setup, place: Path) -> None:
         self.folder = Path(tempfile.mkdtemp(dir=place, prefix="runcard-"))
@@ -68,15 +68,15 @@ class Workbench:
         _OPEN[setup.key] = self
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Stay: nothing of it can move to another worker, or to the disk when memory is short."""
+        """Pickle as `Gone`: it cannot move to another worker, or to disk when memory is short."""
         return Gone, ()
 
     def new_folder(self) -> Path:
-        """Make an empty folder for a copy, or for what a task writes."""
+        """Make an empty folder for a copy, or for the output of a task."""
         return Path(tempfile.mkdtemp(dir=self.folder))
 
     def work(self, payload: bytes, copies: Mapping[Path, Path], writes: Sequence[Path]) -> Answer:
-        """Have a process run a chunk, and pack what its tasks write."""
+        """Have a process run a chunk, and pack the folders that its tasks write."""
         made = {path: self.new_folder() for path in writes}
         try:
             answer = self._ask(payload, {**copies, **made})
@@ -89,7 +89,7 @@ class Workbench:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
-        """End the processes, whatever they are doing, and remove the files."""
+        """End the processes at once, and remove the files."""
         self._closed.set()
         self._end()
 
@@ -123,7 +123,7 @@ class Workbench:
 
 
 class Copy:
-    """A folder of the main process on a worker; its files go with it."""
+    """A copy on a worker of a folder of the main process; its files are removed with it."""
 
     def __init__(self, parcel: PackedFolder, folder: Path) -> None:
         self.folder = folder
@@ -131,18 +131,18 @@ class Copy:
         parcel.unpack(folder)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Stay, as the workbench does."""
+        """Pickle as `Gone`, as the workbench does."""
         return Gone, ()
 
 
 def close_workbench(key: str) -> None:
-    """Close a workbench of this process, if it is here."""
+    """Close a workbench if it exists in this process."""
     if (bench := _OPEN.get(key)) is not None:
         bench.close()
 
 
 def run_on(bench: Any, payload: bytes, paths: Sequence[Path], copies: Sequence[Any], writes: Sequence[Path]) -> Answer:
-    """Run a chunk on a workbench, with the copies of the folders it reads."""
+    """Run a chunk on a workbench that has copies of the folders it reads."""
     if not isinstance(bench, Workbench) or not all(isinstance(copy, Copy) for copy in copies):
         return Answer("gone")
     places = {path: copy.folder for path, copy in zip(paths, copies, strict=True)}

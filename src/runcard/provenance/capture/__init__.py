@@ -1,1 +1,1 @@
-"""capture."""
+"""Capture of what surrounds a run: code, notebooks, environment and hardware, without secrets."""

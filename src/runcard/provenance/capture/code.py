@@ -1,4 +1,4 @@
-"""Which code made a run: the commit, and all that the commit does not hold."""
+"""Capture of a run's code: the commit, and everything that differs from it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ABSENT, _SUBMODULE = "000000", "160000"
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """The code of a run; what is unknown is None, and `reason` says why."""
+    """The code of a run; unknown parts are None, and `reason` says why."""
 
     commit: str | None = None
     branch: str | None = None
@@ -62,12 +62,12 @@ class Code:
 
     @property
     def redacted(self) -> bool:
-        """Whether credentials were taken out; such a diff may not apply."""
+        """Whether credentials were removed from the diff, which may then no longer apply."""
         return bool(self.altered)
 
     @property
     def uncommitted(self) -> tuple[str, ...]:
-        """The files that the commit does not hold as they are."""
+        """The files that differ from the commit or are not in it."""
         return tuple(sorted({*self.changed, *self.untracked, *self.left_out}))
 
     def top_above(self, root: Path) -> Path:
@@ -75,7 +75,7 @@ class Code:
         return root.resolve().joinpath(*[".."] * len(PurePosixPath(self.folder).parts)).resolve()
 
     def as_dict(self) -> dict[str, Any]:
-        """Describe the code as JSON, file contents as size and digest."""
+        """Describe the code as JSON, with file contents as size and digest."""
         untracked = {name: _digest(content) for name, content in self.untracked.items()}
         for name, mode in self.modes.items():
             untracked[name]["mode"] = mode
@@ -98,7 +98,7 @@ class Code:
 
 
 def capture_code(root: Path) -> Code:
-    """Look at the repository that a folder is in; never raises for what git says or lacks."""
+    """Capture the repository that contains a folder; no answer of git makes it raise."""
     try:
         top = Path(text_of(ask_git(root, "rev-parse", "--show-toplevel")).removesuffix("\n"))
         prefix = text_of(ask_git(root, "rev-parse", "--show-prefix")).removesuffix("\n")
@@ -138,7 +138,7 @@ def _look(top: Path, folder: str, variables: Mapping[str, str]) -> Code:
 
 
 def mlflow_tags(code: Code, entry: str) -> dict[str, str]:
-    """Return the tags that MLflow itself would set, for a run started by `entry` (a command or a file)."""
+    """Return the tags that MLflow itself would set for a run started by `entry` (a command or a file)."""
     known = {
         "mlflow.source.git.commit": code.commit,
         "mlflow.source.git.branch": code.branch,
@@ -158,7 +158,7 @@ def _changed_files(status: list[str]) -> dict[str, str]:
 
 
 def _submodules_at_work(status: list[str]) -> dict[str, str]:
-    """Name the submodules with changes of their own, which the diff does not hold."""
+    """Name the submodules with changes of their own, which the diff leaves out."""
     fields = [line.split(" ", 8) for line in status if line.startswith("1 ")]
     return {
         words[8]: "a submodule with changes of its own"
@@ -176,7 +176,7 @@ def _state(top: Path, name: str, mode: str, silent: set[str]) -> dict[str, str] 
 
 
 def digest_file(path: Path) -> str | None:
-    """Return the SHA-256 of a file, or of a link's target; None for what is not there."""
+    """Return the SHA-256 of a file, or of a link's target; None if it does not exist."""
     try:
         if path.is_symlink():
             return hashlib.sha256(os.fsencode(os.readlink(path))).hexdigest()

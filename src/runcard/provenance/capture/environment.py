@@ -1,4 +1,4 @@
-"""Which Python, packages and settings made a run."""
+"""Capture of a run's environment: Python, packages and settings."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ BOOSTING = {"xgboost": ("xgboost", "xgboost-cpu"), "lightgbm": ("lightgbm",), "c
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The software around a run, without the operating system."""
+    """The software environment of a run, without the operating system."""
 
     python: str
     implementation: str
     packages: Mapping[str, str]
     """Normalised name of every installed distribution -> version."""
     sources: Mapping[str, Mapping[str, Any]]
-    """Of those that do not come from an index: where from, as `builds.source_of` tells."""
+    """Sources of packages that a version does not identify, as `build_source` describes them."""
     locks: Mapping[str, str]
     """Lock and requirements file -> SHA-256."""
     argv: tuple[str, ...]
@@ -113,12 +113,12 @@ def capture_environment(root: Path, *, top: Path | None = None) -> Environment:
 
 
 def versions_of(packages: Iterable[str]) -> dict[str, str]:
-    """Return the versions of the distributions that are installed, under the names given."""
+    """Return the versions of those distributions among the given names that are installed."""
     return {name: version for name in packages if (version := _version(name))}
 
 
 def requirements_for(modules: Iterable[str], *, model_format: str = "skops") -> list[str]:
-    """Return exact pins of what a saved model needs to be loaded: `["numpy==2.3.1", ...]`.
+    """Return exact pins of the packages that loading a saved model needs: `["numpy==2.3.1", ...]`.
 
     Modules that belong to no distribution, such as the project's own, are passed over. scikit-learn,
     NumPy, SciPy and pandas are always among them, and the package that reads `model_format`.
@@ -129,7 +129,7 @@ def requirements_for(modules: Iterable[str], *, model_format: str = "skops") -> 
 
 
 def modules_of(estimator: object) -> frozenset[str]:
-    """Return the top-level modules of all types, functions and classes an estimator is made of."""
+    """Return the top-level modules of all types, functions and classes in an estimator."""
     found: set[str] = set()
     seen: set[int] = set()
     waiting = [estimator]
@@ -177,7 +177,7 @@ def _distributions_of(modules: Iterable[str]) -> set[str]:
 
 
 def _installed_state() -> tuple[tuple[str, int], ...]:
-    """Give what changes when a package comes or goes: the folders that hold any, and when they last changed."""
+    """Give a value that changes when a package is installed or removed: the site folders with their times."""
     folders = [entry for entry in sys.path if os.path.isdir(entry)]
     marks = (".dist-info", ".egg-info")
     holding = [folder for folder in folders if any(name.endswith(marks) for name in os.listdir(folder))]
@@ -186,7 +186,7 @@ def _installed_state() -> tuple[tuple[str, int], ...]:
 
 @functools.lru_cache(maxsize=1)
 def _modules_of_all(state: tuple[tuple[str, int], ...]) -> Mapping[str, list[str]]:
-    """Map each module to the packages that brought it; reading them all takes some tenths of a second."""
+    """Map each importable module to the packages that provide it; takes some tenths of a second."""
     return importlib.metadata.packages_distributions()
 
 
@@ -230,7 +230,7 @@ def _version(name: str) -> str | None:
 
 
 def sources_of(packages: Iterable[Distribution], top: Path) -> dict[str, dict[str, Any]]:
-    """Map each distribution that was not installed from an index, by its normalised name, to its source."""
+    """Map each distribution that was not installed from an index (by normalised name) to its source."""
     found: dict[str, dict[str, Any]] = {}
     seen: set[str] = set()
     for package in packages:
@@ -266,5 +266,5 @@ def digest_own_source() -> str:
 
 
 def normalised(name: str) -> str:
-    """Write a distribution's name as an index does (PEP 503)."""
+    """Normalise a distribution's name (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()

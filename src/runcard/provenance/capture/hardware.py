@@ -1,4 +1,4 @@
-"""Which machine made a run."""
+"""Capture of the machine, and of the container, that a run is made on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One graphics card as `nvidia-smi` tells of it."""
+    """One graphics card as `nvidia-smi` describes it."""
 
     name: str
     memory_mb: float | None
@@ -31,7 +31,7 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """A native library that computes with threads of its own (BLAS, OpenMP)."""
+    """A native library with its own thread pool (BLAS, OpenMP)."""
 
     library: str
     """`openblas`, `mkl`, `blis`, `openmp` and such."""
@@ -43,7 +43,7 @@ class Threads:
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """A machine; what cannot be found out is None."""
+    """A machine; what cannot be determined is None."""
 
     cpu: str | None
     physical_cores: int | None
@@ -65,7 +65,7 @@ class Hardware:
 
 
 def capture_hardware() -> Hardware:
-    """Describe this machine; never raises for what it does not tell."""
+    """Describe this machine; what it does not tell is left empty and raises nothing."""
     processors = _processors()
     return Hardware(
         cpu=_cpu_name(processors),
@@ -182,7 +182,7 @@ _BY_VARIABLE = {
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container; what it is made from is None where nothing inside tells."""
+    """A container; its image is None where nothing inside tells it."""
 
     kind: str
     """`docker`, `podman`, `kubernetes`, `apptainer` and such."""
@@ -196,7 +196,7 @@ class Container:
 
 
 def capture_container(root: Path = Path("/"), variables: Mapping[str, str] | None = None) -> Container | None:
-    """Look for the signs that container engines leave; None outside of a container."""
+    """Detect a container by the traces that container engines leave; None outside one."""
     given = os.environ if variables is None else variables
     podman = dict(_FIELD.findall(_read(root / _PODMAN_FILE)))
     kind = _kind(root, given)

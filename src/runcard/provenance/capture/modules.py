@@ -1,4 +1,4 @@
-"""The project's own modules: those that it names, and all of the project's that they import, wherever they do so."""
+"""Capture of the project's own modules: those it names, and the project's files that they import."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Modules:
         return {name: hashlib.sha256(content).hexdigest() for name, content in self.files.items()}
 
     def left_out(self) -> dict[str, str]:
-        """Name those that look like secrets, and say why."""
+        """Name the files left out because they look like secrets, with the reason."""
         found = {
             name: "looks like a secret" if named_like_secret(name) else secret_in(content)
             for name, content in self.files.items()
@@ -34,7 +34,7 @@ class Modules:
         return {name: why for name, why in found.items() if why}
 
     def kept(self) -> dict[str, bytes]:
-        """Give the files to keep with a run: none that is huge or looks like a secret."""
+        """Give the files to keep with a run: without very large ones and those that look like secrets."""
         return {
             name: content
             for name, content in self.files.items()
@@ -43,7 +43,7 @@ class Modules:
 
 
 def capture_modules(root: Path, names: Sequence[str]) -> Modules:
-    """Find the files of some imported modules below a root, and of what their text imports from there.
+    """Find the files of some imported modules below a root, and of the modules there that they import.
 
     What is imported within a function counts too. Which files there are depends on nothing but the project: not on
     what else this process imported.
@@ -72,7 +72,7 @@ def text_digest(text: str) -> str:
 
 
 def _homes(root: Path, names: Iterable[str]) -> Iterator[Path]:
-    """Give the folders below the root that named modules were imported from: `src`, say."""
+    """Give the folders below the root that the named modules were imported from, such as `src`."""
     for name in names:
         file = getattr(sys.modules.get(name), "__file__", None)
         if file is not None:
@@ -94,7 +94,7 @@ def _file_of(name: str, homes: Sequence[Path]) -> Path | None:
 
 
 def _imported(content: bytes, package: str) -> Iterator[str]:
-    """Name all modules that a source imports, or may: of `from a import b`, `a` and `a.b`."""
+    """Name all modules that a source imports or may import: for `from a import b`, `a` and `a.b`."""
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError):  # nothing can be imported by what cannot be read

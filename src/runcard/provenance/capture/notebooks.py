@@ -1,4 +1,4 @@
-"""Which notebooks belong to a project's sources, and which of them git holds with the output of their cells."""
+"""Capture of a project's notebooks, and of which ones git holds with cell outputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NOTEBOOKS = ("--", "*.ipynb")
 
 @dataclass(frozen=True, slots=True)
 class Notebook:
-    """A notebook; what is said of one that git filters when it is committed is said of what git gets."""
+    """A notebook; if git filters it on commit, it is described as git receives it."""
 
     path: str
     """From the project's root, with `/`."""
@@ -29,7 +29,7 @@ class Notebook:
 
 @dataclass(frozen=True, slots=True)
 class Notebooks:
-    """The notebooks below a project's root that git knows or does not ignore."""
+    """The notebooks below a project's root that git tracks or does not ignore."""
 
     found: tuple[Notebook, ...] = ()
     reason: str | None = None
@@ -41,7 +41,7 @@ class Notebooks:
 
 
 def capture_notebooks(root: Path) -> Notebooks:
-    """Look at the notebooks of a project; never raises for what git or a file says."""
+    """Examine the notebooks of a project; no answer of git and no file makes it raise."""
     try:
         changed = set(_listed(root, "--modified", "--others", "--exclude-standard"))
         names = sorted({*_listed(root, "--cached"), *changed})

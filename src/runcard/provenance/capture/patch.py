@@ -51,7 +51,7 @@ def read_patch(top: Path, *paths: str, variables: Mapping[str, str]) -> Cleaned:
 
 
 def _text_in(section: bytes, path: Path) -> bytes:
-    """Return what a secret could be read in: of a binary patch, the file itself."""
+    """Return the text to search for secrets: of a binary patch, the file itself."""
     if _BINARY not in section:
         return section
     try:
@@ -62,7 +62,7 @@ def _text_in(section: bytes, path: Path) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """What a patch would do, as `git apply` understands it: its headers may say something else."""
+    """The effect of a patch as `git apply` understands it, which may differ from its headers."""
 
     names: tuple[str, ...]
     n_lines: int
@@ -72,7 +72,7 @@ class Extent:
 
 
 def extent_of(diff: bytes, repository: Path) -> Extent:
-    """Tell what a patch would do; nothing is done.
+    """Determine the effect of a patch without applying it.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def sections_of(diff: bytes) -> Iterator[bytes]:
 
 
 def names_of(section: bytes) -> tuple[str, str]:
-    """Tell a file's path before and after."""
+    """Give a file's path before and after a patch."""
     header = section.partition(b"\n@@")[0].partition(_BINARY)[0]
     first, *lines = header.split(b"\n")
     renamed = [
@@ -112,7 +112,7 @@ def names_of(section: bytes) -> tuple[str, str]:
 
 
 def _unquoted(name: bytes) -> str:
-    """Undo how git writes a path with a quote, a backslash or a control character: as in C."""
+    """Undo git's C-style quoting of paths with quotes, backslashes or control characters."""
     if not name.startswith(b'"'):
         return text_of(name)
     content, _ = codecs.escape_decode(name[1:-1])
@@ -121,7 +121,7 @@ def _unquoted(name: bytes) -> str:
 
 @contextmanager
 def plain_index(top: Path) -> Iterator[Mapping[str, str]]:
-    """Give the environment variables with which git compares every file that is there.
+    """Give the environment variables that make git compare every existing file.
 
     `git update-index --assume-unchanged` and `--skip-worktree` keep changes from `git status` and `git diff`. Where
     a file is so marked, a copy of the index without the marks stands in for it; the index itself is not touched.

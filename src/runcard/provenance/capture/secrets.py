@@ -1,4 +1,4 @@
-"""What looks like a secret and must not leave the machine with a run."""
+"""Detection of secrets among a run's files, so that they do not leave the machine with it."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ _NAMES = (
 
 
 def named_like_secret(name: str) -> bool:
-    """Say whether a file's path (with `/`) is one under which keys and passwords are kept."""
+    """Tell by a file's path (with `/`) whether keys or passwords are usually kept in it."""
     path = PurePosixPath(name.lower())
     return not _FOLDERS.isdisjoint(path.parts) or any(fnmatchcase(path.name, pattern) for pattern in _NAMES)
 
 
 def secret_in(content: bytes) -> str | None:
-    """Say what kind of secret a text holds; None if it seems to hold none."""
+    """Name the kind of secret that a text contains; None if none is found."""
     return find_secret(content.decode("latin-1"))
 
 
 def left_out_as(kind: str) -> str:
-    """Say why a file is left out, and of what kind the secret is that it seems to hold."""
+    """Describe why a file is left out, with the kind of secret it seems to contain."""
     return f"looks like a secret: {kind}"
 
 
 @dataclass(slots=True)
 class Cleaned:
-    """Files, or their patches, as they are kept."""
+    """Files, or patches of files, that are kept after removing secrets."""
 
     kept: dict[str, bytes] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -72,7 +72,7 @@ class Cleaned:
     """Why there is nothing."""
 
     def keep(self, name: str, content: bytes) -> None:
-        """Keep a text, or a further part of it, without the credentials in its URIs."""
+        """Keep a text, or a further part of one, with the credentials in its URIs removed."""
         clean = redact(text_of(content)).encode("utf-8", "surrogateescape")
         self.kept[name] = self.kept.get(name, b"") + clean
         if clean != content:
@@ -80,5 +80,5 @@ class Cleaned:
 
 
 def text_of(content: bytes) -> str:
-    """Read bytes of any encoding as text from which they come back unchanged."""
+    """Decode bytes of any encoding to text from which they can be restored unchanged."""
     return content.decode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""Sources that git does not know yet."""
+"""Capture of source files that git does not track yet."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SOURCE_NAMES = frozenset({"makefile", "dockerfile", "justfile", "snakefile", "p
 
 
 def read_sources(top: Path, names: Iterable[str]) -> Cleaned:
-    """Read those of the files below a folder that are sources."""
+    """Read those files below a folder that are source files."""
     clean = Cleaned()
     total = 0
     sources = [name for name in names if named_like_secret(name) or _is_source(top, name)]
@@ -39,7 +39,7 @@ def read_sources(top: Path, names: Iterable[str]) -> Cleaned:
 
 
 def _read(clean: Cleaned, top: Path, name: str) -> str:
-    """Add a file to what is kept, or say why not."""
+    """Add a file to what is kept, or note why it is left out."""
     path = top / name
     if name.endswith("/"):
         return "a git repository of its own"
@@ -76,7 +76,7 @@ def _keep_link(clean: Cleaned, name: str, target: bytes) -> str:
 
 
 def leads_out(name: str, target: bytes) -> bool:
-    """Tell whether a link at a path of the repository leads out of it, or into git's own folder."""
+    """Tell whether a link in the repository points outside it, or into `.git`."""
     parts = os.path.normpath(os.path.join(os.path.dirname(name), os.fsdecode(target))).split(os.sep)
     return os.path.isabs(target) or parts[0] in ("..", ".git")
 

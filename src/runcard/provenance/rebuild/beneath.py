@@ -1,4 +1,4 @@
-"""Writing below a folder and nowhere else: no link on the way is followed, whoever made it."""
+"""File access confined to a folder: no symbolic link on the way is followed, whoever made it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
 
 def write_beneath(top: Path, name: str, content: bytes, *, mode: int = 0o644) -> None:
-    """Write a new file below a folder, and the folders on the way.
+    """Write a new file below a folder, creating the folders on the way.
 
     Raises
     ------
@@ -28,19 +28,19 @@ def write_beneath(top: Path, name: str, content: bytes, *, mode: int = 0o644) ->
 
 
 def link_beneath(top: Path, name: str, target: bytes) -> None:
-    """Make a new link below a folder; where it leads is not looked at. Raises as `write_beneath`."""
+    """Make a new link below a folder, without checking its target. Raises as `write_beneath`."""
     with _folder_of(top, name) as (folder, last):
         os.symlink(os.fsdecode(target), last, dir_fd=folder)
 
 
 def folder_beneath(top: Path, name: str) -> Path:
-    """Make a folder below another one, or find it there, and give its path. Raises as `write_beneath`."""
+    """Make or find a folder below another one, and return its path. Raises as `write_beneath`."""
     with _folder_of(top, f"{name}/within"):
         return top / name
 
 
 def read_beneath(top: Path, name: str, *, most_bytes: int) -> bytes:
-    """Read a file below a folder that others could write to; no link, pipe or device. Raises as `write_beneath`."""
+    """Read a file below a folder that others can write to; not a link, pipe or device. Raises as `write_beneath`."""
     with _folder_of(top, name) as (folder, last):
         handle = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
         with os.fdopen(handle, "rb") as file:
@@ -62,7 +62,7 @@ def copy_beneath(source: Path, top: Path, name: str) -> None:
 
 @contextmanager
 def edit_beneath(top: Path, name: str) -> Iterator[BinaryIO]:
-    """Open a file that is there below a folder, for reading and writing. Raises as `write_beneath`."""
+    """Open an existing file below a folder for reading and writing. Raises as `write_beneath`."""
     with _folder_of(top, name) as (folder, last):
         handle = os.open(last, os.O_RDWR | os.O_NOFOLLOW, dir_fd=folder)
         with os.fdopen(handle, "r+b") as file:
@@ -71,7 +71,7 @@ def edit_beneath(top: Path, name: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _folder_of(top: Path, name: str) -> Iterator[tuple[int, str]]:
-    """Open the folder that a path below another one is in, made if need be, step by step."""
+    """Open the parent folder of a path below another folder, step by step, making folders if asked to."""
     *folders, last = PurePosixPath(name).parts
     if last in ("..", "/") or ".." in folders or "/" in folders:
         raise PermissionError(f"{name} leads out of the folder")

@@ -1,4 +1,7 @@
-"""Putting a run's code back as it was, in a folder of its own."""
+"""Restoring a run's code as it was, in a folder of its own.
+
+Why: docs/adr/0019-made-again-in-a-borrowed-repository.md
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ _QUIET_FILTERS = {"GIT_LFS_SKIP_SMUDGE": "1"}
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A run's code in a folder of its own."""
+    """A run's code, restored in a folder of its own."""
 
     top: Path
     """The repository's top."""
@@ -45,7 +48,7 @@ class Restored:
 
 
 def restore_code(code: Code, *, repository: Path, into: Path) -> Restored:
-    """Check out a run's commit in an empty folder and put its uncommitted files over it.
+    """Check out a run's commit in an empty folder and apply its uncommitted changes.
 
     The folder becomes a repository that borrows the objects of `repository`, in which nothing is written: neither a
     worktree is entered nor a branch. So nothing is left of it when the folder is gone, however this ends.
@@ -75,7 +78,7 @@ def restore_code(code: Code, *, repository: Path, into: Path) -> Restored:
 
 
 def require_whole(code: Code) -> None:
-    """Require that a run's code is known: a commit, and what was changed since.
+    """Require that a run's code is completely recorded: a commit, and the changes since.
 
     Raises
     ------
@@ -88,7 +91,7 @@ def require_whole(code: Code) -> None:
 
 
 def _borrow(code: Code, repository: Path, into: Path) -> None:
-    """Make a repository whose present branch is at the commit."""
+    """Make a repository that borrows the clone's objects and whose branch is at the commit."""
     into.mkdir(parents=True, exist_ok=True)
     commit = str(code.commit)
     kind = "sha256" if len(commit) == 64 else "sha1"
@@ -128,7 +131,7 @@ def _has(repository: Path, commit: str) -> bool:
 
 
 def _fetch(code: Code, repository: Path, into: Path) -> None:
-    """Fetch the commit into the new repository, under the settings of the clone: it may know a way in."""
+    """Fetch the commit into the new repository with the clone's settings, which may hold credentials for it."""
     said = "no remote is known"
     objects = _objects_of(repository)
     variables = _ONLINE | {name: os.environ[name] for name in ("GIT_SSH_COMMAND", "GIT_SSH") if name in os.environ}
@@ -148,7 +151,7 @@ def _fetch(code: Code, repository: Path, into: Path) -> None:
 
 
 def _addresses(code: Code, repository: Path) -> Iterator[str]:
-    """Give the clone's own remotes, which may hold the user's credentials, and the recorded one."""
+    """Give the addresses of the clone's remotes, which may include credentials, and the recorded one."""
     own = [url for _, url in settings_like(repository, r"^remote\..*\.url$")]
     yield from own
     if code.remote and code.remote not in own and is_address(code.remote):
@@ -185,7 +188,7 @@ def _top_of(repository: Path) -> Path:
 
 
 def _compare(code: Code, into: Path) -> None:
-    """Hold what the commit and the diff gave against what was recorded; only line endings are mended."""
+    """Compare the restored files with the recorded digests; only line endings are corrected."""
     for name, recorded in code.changed.items():
         path = into / name
         if name in code.left_out:
@@ -263,7 +266,7 @@ def _unknown(code: Code) -> errors.CodeNotRestored:
 
 
 def commit_missing(code: Code, why: str) -> errors.CommitMissing:
-    """Build the error for a commit that the clone does not have, and why it was not fetched."""
+    """Make the error for a commit that the clone lacks, saying why it was not fetched."""
     pushed = {
         True: "it was on a remote branch",
         False: "it was on no remote branch",

@@ -1,4 +1,4 @@
-"""Which packages a commit declares, in its locks, its requirements and its `pyproject.toml`."""
+"""The packages that a commit declares in its lock files, requirements and `pyproject.toml`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_FILES = 50
 
 
 def declared_by(commit: str, repository: Path) -> frozenset[str]:
-    """Name the packages, normalised, that a commit of a clone declares; none where the clone does not have it."""
+    """Name the packages, normalised, that a commit declares; none where the clone lacks the commit."""
     try:
         top = Path(os.fsdecode(ask_git(repository, "rev-parse", "--show-toplevel").removesuffix(b"\n")))
         listed = ask_git(top, "ls-tree", "-r", "-z", "--name-only", "--end-of-options", commit)

@@ -1,4 +1,4 @@
-"""What a store says of a run, checked before anything uses it: whoever can write to the store could have written it.
+"""Validation of what a store says of a run, before it is used: others may have written to the store.
 
 A word of a record that becomes an argument of git or uv, a path or an environment variable must have the form that
 runcard gives it, or the record is refused. See docs/adr/0033-records-are-data.md.
@@ -33,17 +33,17 @@ _SOURCE = re.compile(rf"(?:https?|ssh|git)://{_HOST}/[^\s\x00-\x20\x7f#@]*|file:
 
 
 def is_commit(text: object) -> bool:
-    """Tell whether a text is the full name of a git commit, in hexadecimal."""
+    """Tell whether a text is a full git commit hash in hexadecimal."""
     return isinstance(text, str) and _COMMIT.fullmatch(text) is not None
 
 
 def is_address(text: object) -> bool:
-    """Tell whether git may fetch from an address: a URL, a folder or scp's form, never a helper's or an option."""
+    """Tell whether git may fetch from an address: a URL, folder or scp form, but no remote helper or option."""
     return isinstance(text, str) and _ADDRESS.fullmatch(text) is not None and "::" not in text.partition("/")[0]
 
 
 def is_below(text: object) -> bool:
-    """Tell whether a text is a path that stays below where it starts, and out of git's own folder."""
+    """Tell whether a relative path stays below its starting folder, and outside `.git`."""
     if not isinstance(text, str) or "\0" in text or not text or text.startswith(("/", "-", "~")):
         return False
     return not {"..", ".git"} & {part.lower() for part in PurePosixPath(text).parts}
@@ -100,7 +100,7 @@ def _check_source(source: Mapping[str, Any]) -> None:
 
 
 def _table(described: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Give a part of a description that is a table; none where there is none."""
+    """Give a part of a description that is a table; an empty one if it is missing."""
     found = described.get(name) or {}
     if not isinstance(found, Mapping):
         raise _unsafe(f"table `{name}`", found)
@@ -108,7 +108,7 @@ def _table(described: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _require(is_sound: Any, what: str, values: Any) -> None:
-    """Refuse what is there and is not sound; None is not there."""
+    """Refuse a value that is present and not valid; None counts as absent."""
     for value in values:
         if value is not None and not (isinstance(value, str) and is_sound(value)):
             raise _unsafe(what, value)

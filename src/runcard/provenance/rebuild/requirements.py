@@ -1,4 +1,4 @@
-"""What an environment must hold to be the one of a recorded run, and how each package of it is had."""
+"""Requirements of a recorded run's environment, and the source that each package is installed from."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RUNCARD = "runcard"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What an environment must hold, sorted by how it is had."""
+    """The packages that an environment must have, grouped by how each is obtained."""
 
     python: str
     """Implementation and exact version: `cpython@3.11.7`."""
@@ -35,13 +35,13 @@ class Wanted:
 
     @property
     def digest(self) -> str:
-        """Name what is shared by all runs with these packages."""
+        """A digest that is equal for all runs with these packages."""
         shared = [self.python, self.requirements, self.copied, digest_own_source() if self.copied else "", sys.platform]
         return hashlib.sha256(json.dumps(shared).encode()).hexdigest()[:16]
 
 
 def want(environment: Mapping[str, Any]) -> Wanted:
-    """Say how each package of a recorded environment is to be had.
+    """Decide how each package of a recorded environment is to be obtained.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def want(environment: Mapping[str, Any]) -> Wanted:
 
 
 def own_distribution() -> Distribution | None:
-    """Give the distribution of the runcard that runs; None where it was not installed."""
+    """Give the distribution of the running runcard; None where it was not installed."""
     try:
         return distribution(RUNCARD)
     except PackageNotFoundError:
@@ -100,7 +100,7 @@ def _is_local(source: Mapping[str, Any] | None) -> bool:
 
 
 def _is_copied(environment: Mapping[str, Any]) -> bool:
-    """Say whether the run was made by the runcard that runs now, and no index has it."""
+    """Tell whether runcard is copied: the run was made by this same runcard, and no index has it."""
     if environment.get("runcard_source") != digest_own_source():
         return False
     return RUNCARD in environment.get("sources", {}) or RUNCARD not in environment["packages"]

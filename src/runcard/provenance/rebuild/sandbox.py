@@ -1,4 +1,4 @@
-"""A sandbox for code of others: no network, no home, nothing to write to but one folder (bubblewrap, on Linux)."""
+"""A sandbox for foreign code (bubblewrap, on Linux): no network, no home, one writable folder."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def require_sandbox() -> None:
 
 
 def confine(command: Sequence[str], *, folder: Path, at: Path, readable: Iterable[Path]) -> list[str]:
-    """Give the command that runs another one in a sandbox.
+    """Give the command that runs another command in the sandbox.
 
     Parameters
     ----------
@@ -75,20 +75,20 @@ def confine(command: Sequence[str], *, folder: Path, at: Path, readable: Iterabl
 
 
 def plain_variables(folder: Path) -> dict[str, str]:
-    """Give the environment variables that a sandbox is given of the present ones: none that could hold a secret."""
+    """Give the present environment variables that a sandbox may see: none that could hold a secret."""
     kept = {name: value for name, value in os.environ.items() if name in _PASSED_ON or name.startswith("LC_")}
     return {**kept, "HOME": str(folder / "home"), "TMPDIR": _OWN_MEMORY}
 
 
 def bases_of(python: Path) -> list[Path]:
-    """Give the folders that a virtual environment's Python needs: the environment, and what it was made from."""
+    """Give the folders that a virtual environment's Python needs: the environment and its base installation."""
     about = python.parents[1] / "pyvenv.cfg"
     found = dict(line.split(" = ", 1) for line in about.read_text("utf-8").splitlines() if " = " in line)
     return [python.parents[1], Path(found["home"]).parent, python.resolve().parents[1]]
 
 
 def borrowed_by(repository: Path) -> list[Path]:
-    """Give the folders of objects that a restored repository and its submodules borrow."""
+    """Give the object folders that a restored repository and its submodules borrow."""
     todo = [path.parents[1] for path in repository.rglob(".git/objects/info/alternates")]
     found: dict[Path, None] = {}
     while todo:

@@ -1,4 +1,4 @@
-"""Asking uv to make virtual environments and to install packages."""
+"""Running uv to make virtual environments and install packages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _LONGEST_WHY = 600
 
 
 class UvRefused(Exception):
-    """What uv said when it could not do something, in a line or two."""
+    """Raised when uv fails; the message is its reason in a line or two."""
 
 
 def find_uv() -> str:
@@ -80,7 +80,7 @@ def ask_uv(*words: str | Path, at: Path, variables: dict[str, str] | None = None
 
 
 def _condensed(said: str) -> str:
-    """Make one paragraph of uv's frames and indents, without its warnings and progress."""
+    """Join uv's framed and indented output into one paragraph, without warnings and progress."""
     blocks = re.split(r"^(?=warning: |error: |  × |hint: )", said, flags=re.MULTILINE)
     kept = [block for block in blocks if block.startswith(("error: ", "  × "))] or [said]
     text = " ".join(_FRAME.sub(" ", redact(" ".join(kept))).split()).removeprefix("error: ")

@@ -1,4 +1,4 @@
-"""A virtual environment with exactly the Python and the packages of a recorded run."""
+"""A virtual environment with exactly the Python and packages of a recorded run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ print(json.dumps([platform.python_version(), found]))
 
 
 def make_venv(wanted: Wanted, *, shelf: Path, own: Path, top: Path, root: Path) -> Path:
-    """Make the environment, or take the one that an earlier replay left, and return its Python.
+    """Make the environment, or reuse the one that an earlier replay left, and return its Python.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def make_venv(wanted: Wanted, *, shelf: Path, own: Path, top: Path, root: Path) 
 
 
 def _fill(folder: Path, wanted: Wanted, root: Path) -> None:
-    """Make an environment beside its place, and move it there when it is whole."""
+    """Make an environment in a draft folder, and move it into place when it is complete."""
     making = folder.with_name(f"{folder.name}.making")
     for stale in (making, folder):
         shutil.rmtree(stale, ignore_errors=True)
@@ -86,7 +86,7 @@ def _fill(folder: Path, wanted: Wanted, root: Path) -> None:
 
 
 def _install_all(folder: Path, wanted: Wanted, listed: Path, root: Path) -> None:
-    """Install what is listed: from uv's cache if all of it is there, which needs no network, else from the index."""
+    """Install packages: from uv's cache, without network, if all are there; else from the index."""
     try:
         ask_uv(*_INSTALL, _python_of(folder), "--offline", "--requirements", listed, at=root)
     except UvRefused:
@@ -94,7 +94,7 @@ def _install_all(folder: Path, wanted: Wanted, listed: Path, root: Path) -> None
 
 
 def _is_sound(folder: Path, wanted: Wanted) -> bool:
-    """Say whether an environment is there, and nobody changed a file of it since it was made."""
+    """Tell whether an environment exists and none of its files was changed since it was made."""
     try:
         mark = json.loads((folder / _MARK).read_text("utf-8"))
         return bool(mark["state"] == _state(folder)) and _ask(_python_of(folder)) is not None
@@ -103,7 +103,7 @@ def _is_sound(folder: Path, wanted: Wanted) -> bool:
 
 
 def _state(folder: Path) -> str:
-    """Digest names, sizes and times of all files that Python does not compile by itself."""
+    """Hash names, sizes and times of all files except those that Python compiles by itself."""
     digest = hashlib.sha256()
     for path, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if name != "__pycache__")
@@ -115,7 +115,7 @@ def _state(folder: Path) -> str:
 
 
 def _add_own(kept: Path, wanted: Wanted, folder: Path, top: Path, root: Path) -> Path:
-    """Make an environment that sees the kept one and has the repository's distributions installed on top."""
+    """Make an environment on top of the kept one, with the repository's distributions installed in addition."""
     _begin(folder, wanted.python, root)
     line = f"import site; site.addsitedir({str(_packages_of(kept))!r})\n"
     (_packages_of(folder) / "_runcard_kept.pth").write_text(line, "utf-8")
@@ -131,7 +131,7 @@ def _add_own(kept: Path, wanted: Wanted, folder: Path, top: Path, root: Path) ->
 
 
 def _begin(folder: Path, python: str, root: Path) -> None:
-    """Make an empty environment with the exact Python: the running one, another of this machine, or one uv brings."""
+    """Make an empty environment with the exact Python: the running one, another on this machine, or one from uv."""
     implementation, _, version = python.partition("@")
     running = (sys.implementation.name, platform.python_version()) == (implementation, version)
     asked = getattr(sys, "_base_executable", sys.executable) if running else python
@@ -156,7 +156,7 @@ def _install(
 
 
 def _check(python: Path, expected: Mapping[str, str]) -> None:
-    """Refuse an environment that does not hold exactly these versions."""
+    """Refuse an environment that does not have exactly these versions."""
     found = _ask(python)
     if found is None:
         raise _trouble(python.parents[2], "its Python does not start")
@@ -173,7 +173,7 @@ def _check(python: Path, expected: Mapping[str, str]) -> None:
 
 
 def _ask(python: Path) -> dict[str, str] | None:
-    """Return the versions of what an environment can import; None where its Python does not start."""
+    """Return the versions of all importable distributions of an environment; None if its Python does not start."""
     try:
         done = subprocess.run([python, "-I", "-c", _ASK], capture_output=True, check=True, timeout=60)
     except (OSError, subprocess.SubprocessError):
@@ -183,7 +183,7 @@ def _ask(python: Path) -> dict[str, str] | None:
 
 
 def _copy_runcard(packages: Path) -> None:
-    """Copy runcard as it runs; a link to it would change with it."""
+    """Copy the running runcard; a link to it would change with it."""
     shutil.copytree(Path(__file__).parents[2], packages / RUNCARD, ignore=shutil.ignore_patterns("__pycache__"))
     about = own_distribution()
     if about is not None:
@@ -203,7 +203,7 @@ def _packages_of(folder: Path) -> Path:
 
 
 def _gone(said: str, wanted: Wanted) -> errors.RuncardError:
-    """Tell a package that is not to be had from a network or a disk that fails."""
+    """Tell whether a package is unavailable, as opposed to a network or disk failure."""
     if any(word in said.lower() for word in ("no space left", "permission denied", "disk quota")):
         return _trouble(None, said)
     named = [line for line in wanted.requirements if line.replace("==", " ").split()[0] in said.lower()]

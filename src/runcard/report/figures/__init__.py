@@ -1,1 +1,1 @@
-"""figures."""
+"""Figures of finalists: classification, regression and feature importances, drawn as PNG."""

@@ -1,4 +1,4 @@
-"""One calm style for all figures, and their way to PNG bytes.
+"""The one style of all figures, and their conversion to PNG bytes.
 
 Every colour is given here and not taken from matplotlib's settings: figures look the same in a
 notebook with a style of its own. Equal input gives equal bytes.
@@ -32,7 +32,7 @@ _UNKNOWN_SIGN = "\N{WHITE SQUARE}"
 
 
 def make_figure(width: float, height: float) -> Figure:
-    """Make an empty figure whose axes together have this size in inches; room for words comes on top."""
+    """Make an empty figure whose axes have this total size in inches; room for text is added."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -45,7 +45,7 @@ def make_figure(width: float, height: float) -> Figure:
 def style(
     axes: Axes, *, title: str, subtitle: str, x: str, y: str, grid: Literal["x", "y", "both"] | None = "both"
 ) -> None:
-    """Give axes their words and their look."""
+    """Set the labels and the style of axes."""
     axes.set_facecolor("white")
     axes.set_title(drawable_text(title), loc="left", fontsize=13, color=INK, pad=24)
     axes.annotate(
@@ -63,7 +63,7 @@ def style(
 
 
 def add_legend(axes: Axes, place: Corner, **more: Any) -> None:
-    """Explain what is drawn, on a ground that lines do not show through."""
+    """Add a legend on a background that hides the lines below it."""
     legend = axes.legend(
         loc=place, fontsize=8.5, labelcolor=INK, framealpha=0.92, facecolor="white", edgecolor=LINE, **more
     )
@@ -71,7 +71,7 @@ def add_legend(axes: Axes, place: Corner, **more: Any) -> None:
 
 
 def write_in_full(axes: Axes) -> None:
-    """Write the numbers at both axes in full: a common factor would stand where the title is."""
+    """Write the tick labels of both axes in full: a common factor would overlap the title."""
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(lambda value, _: f"{value:.6g}")
 
@@ -85,7 +85,7 @@ def to_png(figure: Figure) -> bytes:
 
 
 def _make_room(figure: Figure) -> None:
-    """Widen a figure for all that stands beside its axes; a layout engine measures several times."""
+    """Widen a figure for everything beside its axes; a layout engine would measure several times."""
     width, height = figure.get_size_inches()
     drawn = figure.get_tightbbox()  # in inches, from where the axes begin
     left, below = MARGIN - drawn.x0, MARGIN - drawn.y0
@@ -97,7 +97,7 @@ def _make_room(figure: Figure) -> None:
 
 
 def drawable_text(text: str, limit: int | None = None) -> str:
-    """Prepare a user's text for drawing: on one line, its middle shortened, a dollar sign no formula.
+    """Prepare a user's text for drawing: on one line, shortened, with dollar signs not read as formulas.
 
     Signs that the font lacks become squares here, where matplotlib would warn and draw the same.
     """

@@ -1,4 +1,4 @@
-"""Figures and report of a classification."""
+"""Figures and text report of a classification."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _report_text(rows: dict[str, Any], averages: dict[str, Any], accuracy: float
 
 
 def draw_confusion_matrix(view: FinalistView) -> bytes:
-    """Draw true against predicted classes: counts, and shares of the true class as colour and per cent."""
+    """Draw the confusion matrix: counts, with shares of the true class as colour and per cent."""
     from matplotlib.colors import PowerNorm
 
     counts = count_confusions(view)
@@ -174,7 +174,7 @@ class _Curve:
 
 
 def draw_roc_curve(view: FinalistView) -> bytes | None:
-    """Draw the rate of true against false alarms; None without scores or with one class in the test rows."""
+    """Draw the ROC curve; None without scores or with one class in the test rows."""
     curves = _measure(view, _roc)
     if not curves:
         return None
@@ -188,7 +188,7 @@ def draw_roc_curve(view: FinalistView) -> bytes | None:
 
 
 def draw_precision_recall(view: FinalistView) -> bytes | None:
-    """Draw precision against recall; None without scores or with one class in the test rows."""
+    """Draw the precision-recall curve; None without scores or with one class in the test rows."""
     curves = _measure(view, _precision_recall)
     if not curves:
         return None
@@ -205,7 +205,7 @@ def draw_precision_recall(view: FinalistView) -> bytes | None:
 
 
 def _measure(view: FinalistView, measure: Callable[[Any, Any], tuple[Any, Any, float]]) -> list[_Curve]:
-    """Measure each class against the rest, or the positive of two; classes without rows have no curve."""
+    """Compute the curve of each class against the rest, or of the positive one; a class without rows has none."""
     import numpy as np
 
     y_true = np.asarray(view.y_true)
@@ -289,7 +289,7 @@ def _rows(n: int) -> str:
 
 
 def _percent(share: float) -> str:
-    """Write a share without claiming all or nothing where it is not."""
+    """Write a share in per cent, but 0 or 100 only where it is exact."""
     if 0 < share < 0.005:
         return "<1%"
     return ">99%" if 0.995 <= share < 1 else f"{share:.0%}"

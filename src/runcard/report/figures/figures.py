@@ -1,4 +1,4 @@
-"""The figures of a finalist: predictions in, PNG bytes out."""
+"""The figures of a finalist: from predictions to PNG bytes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FIGURES: dict[str, dict[str, Callable[[FinalistView], bytes | None]]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawing:
-    """A figure to be drawn."""
+    """A figure that can be drawn."""
 
     view: FinalistView
     name: str
@@ -41,7 +41,7 @@ class Drawing:
 
 
 def drawings_of(view: FinalistView) -> list[Drawing]:
-    """List the figures that a finalist may have."""
+    """List the figures that a finalist can have."""
     return [Drawing(view, name) for name in _FIGURES[view.task] | _ALWAYS]
 
 

@@ -1,4 +1,4 @@
-"""The figure of the features that a model leans on."""
+"""The figure of feature importances."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _MOST_POINTS = 5_000
 
 
 def draw_predicted_vs_actual(view: FinalistView) -> bytes:
-    """Draw every prediction against the measured value; a perfect model lies on the diagonal."""
+    """Draw predictions against measured values; a perfect model lies on the diagonal."""
     actual, predicted = _values(view)
     figure = make_figure(4.8, 4.8)
     axes = figure.add_subplot()
@@ -40,7 +40,7 @@ def draw_predicted_vs_actual(view: FinalistView) -> bytes:
 
 
 def draw_residuals(view: FinalistView) -> bytes:
-    """Draw what is left unexplained against the prediction, with its distribution at the side."""
+    """Draw residuals against predictions, with their distribution at the side."""
     actual, predicted = _values(view)
     residuals = actual - predicted
     figure = make_figure(7.0, 4.0)

@@ -1,4 +1,4 @@
-"""What a finalist's figures are drawn from."""
+"""The data that a finalist's figures are drawn from."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class FinalistView:
-    """What a finalist said about the test rows, and what was true."""
+    """A finalist's predictions for the test rows, and the true values."""
 
     task: str
     """`classification` or `regression`."""

@@ -1,7 +1,7 @@
-"""MLflow, used through its client API: the only package that knows it.
+"""MLflow, used through its client API: the only package of runcard that imports it.
 
-Nothing of MLflow crosses this package's border: plain items of `base.py` come in, plain values go out, and every
-exception of MLflow, its server or its database becomes a TrackingError.
+Nothing of MLflow crosses this package's border: plain types of `tracking/items.py` come in, plain values
+go out, and every exception of MLflow, its server or its database becomes a TrackingError.
 """
 
 from runcard.tracking.mlflow.connection import quiet_mlflow

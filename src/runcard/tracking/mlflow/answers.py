@@ -1,4 +1,4 @@
-"""Answers of a tracking server, held to a size, a pace and a form before MLflow's client makes anything of them."""
+"""Bounds on answers of a tracking server: size, time and form are checked before MLflow's client uses them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Page = TypeVar("Page")
 
 @contextmanager
 def bounded_answers() -> Iterator[None]:
-    """Bound what MLflow's client reads from servers, while it is ours."""
+    """Bound what MLflow's client reads from servers, while the context is open."""
     from mlflow.utils import request_utils
 
     if request_utils._get_request_session.__name__ != _bounding.__name__:
@@ -50,7 +50,7 @@ def bounded_answers() -> Iterator[None]:
 
 
 def pages_of(ask: Callable[[str | None], Page]) -> Iterator[Page]:
-    """Give the pages of a list as long as the server has others; `ask` takes the token of one.
+    """Iterate over the pages of a list while the server has more; `ask` takes a page token.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def _bounding(make_session: Callable[..., requests.Session]) -> Callable[..., re
 
 
 def _hold(answer: requests.Response, *, stream: bool = False, **_: Any) -> requests.Response:
-    """Read an answer within the bounds; of a file, which is read later, see that it will be."""
+    """Read an answer within the bounds; a file, which is read later, is wrapped to be bounded then."""
     if not _OPEN:
         return answer
     if stream:
@@ -103,7 +103,7 @@ def _hold(answer: requests.Response, *, stream: bool = False, **_: Any) -> reque
 
 
 def _blocks(answer: requests.Response) -> Iterator[bytes]:
-    """Give what came so far, again and again: to wait for a whole block could be to wait for ever."""
+    """Yield data as it arrives: waiting for whole blocks could take for ever."""
     import requests
     from urllib3.exceptions import HTTPError, ReadTimeoutError
 
@@ -132,7 +132,7 @@ def _counted(blocks: Iterator[bytes], most: int) -> Iterator[bytes]:
 
 
 def _check_form(answer: requests.Response) -> None:
-    """See that an answer holds what was asked for: of one without it, MLflow makes an experiment without a name."""
+    """Check that an answer has the requested content, without which MLflow makes a nameless experiment."""
     import requests
 
     request = answer.request

@@ -1,4 +1,4 @@
-"""A connection to MLflow at one address: opened quietly, its errors translated."""
+"""A connection to MLflow at one address, opened quietly, with its exceptions translated."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ LOGGERS = ("mlflow", "alembic", "sqlalchemy.engine")
 
 @contextmanager
 def quiet_mlflow() -> Iterator[None]:
-    """Import MLflow and keep it, in this thread, from printing, asking home and retrying for minutes.
+    """Import MLflow and, in this thread, stop it from printing, sending telemetry and retrying for minutes.
 
     Variables that the user has set stay as they are; the others are removed at the end. What MLflow logs on
     behalf of other threads is still printed.
@@ -97,7 +97,7 @@ class Connection:
             addresses.settle_sqlite(file)
 
     def probe(self) -> None:
-        """Find out within five seconds whether the backend answers."""
+        """Check within five seconds whether the backend answers."""
         if addresses.is_server(self.uri):
             addresses.within(addresses.PROBE_SECONDS, lambda: judge_server(self.uri, self._ask), uri=self.uri)
         elif addresses.is_database(self.uri) or addresses.is_sqlite(self.uri):
@@ -124,7 +124,7 @@ class Connection:
         return answer.status_code, answer.content
 
     def live(self, experiment: Experiment) -> Experiment:
-        """Give an experiment back unless it was deleted.
+        """Return an experiment unless it was deleted.
 
         Raises
         ------
@@ -135,10 +135,10 @@ class Connection:
         raise addresses.deleted_experiment(self.uri, experiment.name, experiment.experiment_id)
 
     def unknown(self, name: str) -> errors.ExperimentUnknown:
-        """Build the error for an experiment that is not there."""
+        """Make the error for an experiment that does not exist."""
         names = [experiment.name for experiment in self.client.search_experiments(max_results=PAGE)]
         return addresses.unknown_experiment(self.uri, name, names)
 
     def translated(self, what: str) -> AbstractContextManager[None]:
-        """Turn whatever MLflow raises into an error of ours, without credentials and without its trace."""
+        """Convert MLflow's exceptions into our errors, without credentials and traceback."""
         return addresses.translated(self.uri, what)

@@ -1,4 +1,4 @@
-"""Files copied from wherever MLflow has them: counted and summed before the first of them is fetched."""
+"""Downloads of files from MLflow, counted and summed before the first of them is fetched."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def download(address: str, folder: Path, at: str, *, most: int = MOST_MODEL_BYTES) -> Path:
-    """Copy the file or folder at an address to below a folder; give where it lies there.
+    """Copy the file or folder at an address to below a folder, and return its path there.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def _check(found: Iterator[FileInfo], folder: Path, most: int) -> None:
 
 
 def _walk(files: Any, name: str) -> Iterator[FileInfo]:
-    """List what is below a name, or the one file of that name."""
+    """List the files below a name, or the one file of that name."""
     left = [name]
     while left:
         place = left.pop()
@@ -68,7 +68,7 @@ def _walk(files: Any, name: str) -> Iterator[FileInfo]:
 
 
 def _refuse_what_is_none(files: Any, file: FileInfo) -> None:
-    """Refuse a pipe or device where the files lie in a folder: it would be read without end, or waited for."""
+    """Refuse a pipe or device among local files, which would be read without end or waited for."""
     folder = getattr(files, "artifact_dir", None)
     if folder is None or file.is_dir:
         return

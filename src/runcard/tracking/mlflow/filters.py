@@ -1,4 +1,4 @@
-"""MLflow's filter language: read by MLflow itself, asked of its tables."""
+"""Conditions in MLflow's filter language: parsed by MLflow, applied to its tables here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from runcard import errors
 
 
 def parse_filter(where: str) -> list[Mapping[str, Any]]:
-    """Have MLflow read a condition: type, key, comparator and value of each comparison in it.
+    """Parse a condition with MLflow: type, key, comparator and value of each comparison in it.
 
     Raises
     ------
@@ -29,7 +29,7 @@ def parse_filter(where: str) -> list[Mapping[str, Any]]:
 
 
 def filter_fault(where: str, why: str) -> errors.UsageError:
-    """Build the error for a condition that is not in MLflow's filter language."""
+    """Make the error for a condition that is not in MLflow's filter language."""
     return errors.UsageError(
         "the condition cannot be read",
         where=f'--where "{where}"',
@@ -40,7 +40,7 @@ def filter_fault(where: str, why: str) -> errors.UsageError:
 
 
 def _check(comparison: Mapping[str, Any]) -> None:
-    """Have MLflow refuse comparators that do not suit what is compared."""
+    """Have MLflow refuse comparators that do not fit the type compared."""
     from mlflow.utils.search_utils import SearchUtils
 
     kind, key, comparator = comparison["type"], comparison["key"], comparison["comparator"].upper()

@@ -1,4 +1,4 @@
-"""The ledger in MLflow: events in one order that everybody agrees on.
+"""The ledger in MLflow: events of registered models in one order that everybody agrees on.
 
 MLflow moves an alias for whoever asks last, but a run's parameter is written once: of two processes that log
 different values, in any database or through a server, the second is refused. So each event is a run that names
@@ -66,7 +66,7 @@ class MlflowLedger(Connection):
             return self._entries(chain)
 
     def examine(self) -> tuple[list[LedgerEntry], list[str]]:
-        """List all events, and what of them is not as it was written, a line each."""
+        """List all events, and every way in which they differ from what was written, a line each."""
         try:
             with self.translated("the ledger could not be read"):
                 chain, others = self._chain()
@@ -86,7 +86,7 @@ class MlflowLedger(Connection):
     def append(
         self, promotion: Promotion, after: LedgerEntry | None, sign: Sign = lambda text: ""
     ) -> LedgerEntry | None:
-        """Write an event behind the last one, signed if `sign` gives a signature; None if somebody else was first."""
+        """Append an event after the last one, signed if `sign` gives a signature; None if another came first."""
         with self.translated("the event could not be written to the ledger"):
             if after is None:
                 return self._begin(promotion, sign)
@@ -100,7 +100,7 @@ class MlflowLedger(Connection):
             return None
 
     def finish(self, entry: LedgerEntry, *, version: int) -> LedgerEntry:
-        """Note that what an event says has been carried out."""
+        """Record that an event was carried out."""
         done = replace(entry, promotion=replace(entry.promotion, version=version), is_finished=True)
         with self.translated("the ledger could not be written"):
             if entry.promotion.version is None:
@@ -109,7 +109,7 @@ class MlflowLedger(Connection):
         return done
 
     def annul(self, entry: LedgerEntry, why: str) -> None:
-        """Note that an event cannot be carried out any more: it keeps its place, and never happened."""
+        """Record that an event can no longer be carried out: it keeps its position but has no effect."""
         with self.translated("the ledger could not be written"):
             self.client.set_tag(entry.event_id, VOID_TAG, why[: TAG_LIMIT // 2])
             self.client.set_terminated(entry.event_id, "FAILED")
@@ -117,7 +117,7 @@ class MlflowLedger(Connection):
     # The order
 
     def _chain(self) -> tuple[list[Run], list[Run]]:
-        """Give the runs of all events in their order, and the other runs that there are."""
+        """Return the runs of all events in their order, and the other runs of the experiment."""
         experiment_id = self._experiment_id()
         if experiment_id is None:
             return [], []
@@ -161,7 +161,7 @@ class MlflowLedger(Connection):
         return written if is_ours else None
 
     def _remove_false_starts(self) -> None:
-        """Delete what others began: a ledger can be made no more."""
+        """Delete ledgers that others began; one exists now."""
         for experiment in self.client.search_experiments(filter_string=f"name LIKE '{_BEGUN}%'", max_results=PAGE):
             self.client.delete_experiment(experiment.experiment_id)
 
@@ -183,14 +183,14 @@ class MlflowLedger(Connection):
         return True
 
     def _remove_late(self, others: list[Run], chain: list[Run]) -> None:
-        """Delete events whose process died before they were appended, and that cannot be any more."""
+        """Delete events whose process died before appending them, and that can no longer be appended."""
         is_taken = {run.info.run_id for run in chain if NEXT in run.data.params}
         for run in others:
             if run.info.lifecycle_stage == "active" and run.data.tags.get(AFTER_TAG) in is_taken:
                 self.client.delete_run(run.info.run_id)
 
     def _late(self, event_id: str, experiment_id: str) -> Run:
-        """Give an event that was appended while the others were listed."""
+        """Return an event that was appended while the others were listed."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -222,7 +222,7 @@ class MlflowLedger(Connection):
         return entry
 
     def _describe(self, event_id: str, promotion: Promotion) -> None:
-        """Write an event as tags for who looks at the page, as one tag for reading it back, and as files."""
+        """Write an event as tags for readers of the page, as one tag for parsing, and as files."""
         from mlflow.entities import RunTag
 
         text = promotion_json(promotion)
@@ -236,7 +236,7 @@ class MlflowLedger(Connection):
             self.client.log_artifacts(event_id, folder)
 
     def _entries(self, chain: Sequence[Run]) -> list[LedgerEntry]:
-        """Read events; those made before events were chained get what they would hold."""
+        """Read events; for those from before events were chained, compute what they would store."""
         found: list[LedgerEntry] = []
         for run in chain:
             entry = self._entry(run)
@@ -261,7 +261,7 @@ class MlflowLedger(Connection):
         )
 
     def _unlike(self, run: Run, entry: LedgerEntry) -> list[str]:
-        """Say what of a finished event's run does not say the same as the event."""
+        """List what in a finished event's run disagrees with the event."""
         found = []
         if run.info.lifecycle_stage != "active":
             found.append(f"{entry} was deleted")
@@ -285,7 +285,7 @@ class MlflowLedger(Connection):
         return [run for page in pages for run in page]
 
     def read_text(self, run_id: str, name: str) -> str:
-        """Read a text among the files of a run."""
+        """Read a text file of a run."""
         with (
             self.translated(f"the file `{name}` of the run {run_id} could not be read"),
             tempfile.TemporaryDirectory(prefix="runcard-") as folder,
@@ -304,7 +304,7 @@ class MlflowLedger(Connection):
 
 
 def _breaks(chain: Sequence[Run], entries: Sequence[LedgerEntry]) -> Iterator[str]:
-    """Say where events are not as they were chained; those made before there were digests hold none."""
+    """List the breaks in the chain of events; those from before there were digests store none."""
     is_chained = False
     for at, (run, entry) in enumerate(zip(chain, entries, strict=True)):
         written = run.data.params.get(DIGEST)

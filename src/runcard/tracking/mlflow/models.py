@@ -86,7 +86,7 @@ def save_model(
 
 
 def import_writer(model_format: ModelFormat) -> None:
-    """Import what models are saved with: seconds, the first time.
+    """Import what saving models needs; takes seconds the first time.
 
     MLflow's imports give advice, which only the main thread can keep to itself: whoever saves models in another calls
     this before.
@@ -99,7 +99,7 @@ def import_writer(model_format: ModelFormat) -> None:
 
 
 def signature_of(folder: Path) -> dict[str, Any] | None:
-    """Read what a model's folder says goes in and comes out, lists of column specifications; None if nothing sound."""
+    """Read the input and output columns from a model's folder, as lists of specifications; None if invalid."""
     from mlflow.models import Model
 
     with _without_advice():
@@ -112,7 +112,7 @@ def signature_of(folder: Path) -> dict[str, Any] | None:
 
 
 def load_with_code(folder: Path) -> Any:
-    """Load the scikit-learn model of a folder as MLflow does, running whatever code is in it."""
+    """Load the scikit-learn model of a folder as MLflow does, running any code in it."""
     with _without_advice():
         import mlflow.sklearn
 
@@ -121,14 +121,14 @@ def load_with_code(folder: Path) -> Any:
 
 @contextmanager
 def _without_advice() -> Iterator[None]:
-    """Keep to ourselves what MLflow's imports and its reader warn of: nothing in it is the user's doing."""
+    """Suppress warnings from MLflow's imports and loader, about which the user can do nothing."""
     with quiet_mlflow(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def _dump(pipeline: Any, file: Path, model_format: ModelFormat, own: OwnCode) -> list[str] | None:
-    """Write the pipeline and return the types to be trusted, if the format asks for them."""
+    """Write the pipeline and return the types to trust, if the format needs them."""
     if model_format == "cloudpickle":
         import cloudpickle
 
@@ -144,7 +144,7 @@ def _dump(pipeline: Any, file: Path, model_format: ModelFormat, own: OwnCode) ->
 
 
 def _signature(rows: pd.DataFrame, predictions: Any) -> ModelSignature:
-    """Describe what goes in and comes out. The pipeline needs every column, whatever may be missing in it."""
+    """Describe inputs and outputs; the pipeline needs every column, whichever may have missing values."""
     from mlflow.models import ModelSignature, infer_signature
     from mlflow.types import ColSpec, Schema
 
@@ -154,7 +154,7 @@ def _signature(rows: pd.DataFrame, predictions: Any) -> ModelSignature:
 
 
 def _as_read(frame: pd.DataFrame) -> pd.DataFrame:
-    """Give nullable integers with a gap the type they have when rows are read plainly: double.
+    """Give nullable integers with gaps the type that a plain reader gives them: double.
 
     MLflow refuses doubles for a column declared integer, and integers for one declared double.
     """

@@ -1,4 +1,4 @@
-"""MLflow's store at an address, opened so that a database is there whole or not at all, and where its files are."""
+"""Opening MLflow's store at an address: a database is created whole or not at all, and its files are located."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def open_client(uri: str, exits: ExitStack, *, makes: bool) -> MlflowClient:
 
 @contextmanager
 def plain_address(file: Path, uri: str) -> Iterator[str]:
-    """Give an address of a database file that everyone reads alike, whatever characters its folder has."""
+    """Give an address of a database file that every library parses alike, whatever characters its folder has."""
     scheme, (_, mark, query) = uri.partition(":")[0], uri.partition("?")
     if _PLAIN.fullmatch(str(file)):
         yield f"{scheme}:///{file}{mark}{query}"
@@ -67,7 +67,7 @@ def plain_address(file: Path, uri: str) -> Iterator[str]:
 
 @contextmanager
 def _alone(file: Path) -> Iterator[None]:
-    """Let one process at a time make or mend a database."""
+    """Hold the lock under which one process at a time creates or repairs a database."""
     from filelock import FileLock
 
     name = f"runcard-{sha256(f'{Path.home()} {file.absolute()}'.encode()).hexdigest()[:16]}.lock"
@@ -76,7 +76,7 @@ def _alone(file: Path) -> Iterator[None]:
 
 
 def _make(file: Path) -> None:
-    """Make a database aside and move it into its place: a kill leaves none, or a whole one."""
+    """Create a database as a draft and move it into place: a kill leaves none, or a whole one."""
     file.parent.mkdir(parents=True, exist_ok=True)
     for old in file.parent.glob(f"{file.name}.*{_PART}*"):
         if time.time() - old.stat().st_mtime > _ABANDONED_SECONDS:
@@ -96,7 +96,7 @@ def _make(file: Path) -> None:
 
 
 def _fill(uri: str) -> None:
-    """Have MLflow make its tables."""
+    """Have MLflow create its tables."""
     from mlflow import MlflowClient
 
     MlflowClient(tracking_uri=uri, registry_uri=uri)
@@ -104,7 +104,7 @@ def _fill(uri: str) -> None:
 
 
 def let_go(uri: str) -> None:
-    """Close the connections to a database that MLflow keeps for as long as the process lives; it can open others."""
+    """Close the connections to a database that MLflow keeps until the process ends; it can open others."""
     import sys
 
     for name in ("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"):
@@ -115,7 +115,7 @@ def let_go(uri: str) -> None:
 
 
 def _is_half_made(file: Path) -> bool:
-    """Tell a database that a kill left unfinished, with nothing recorded in it and nobody at work on it."""
+    """Tell whether a database was left unfinished by a kill, with nothing recorded and no process at work on it."""
     try:
         with closing(sqlite3.connect(file, timeout=1.0)) as connection:
             if _is_whole(connection):
@@ -132,7 +132,7 @@ def _tables(connection: sqlite3.Connection) -> set[str]:
 
 
 def _is_whole(connection: sqlite3.Connection) -> bool:
-    """Tell whether MLflow would not make tables here; another layout of all of them is one that it can upgrade."""
+    """Tell whether MLflow would create no tables here; older layouts of all tables count, as it upgrades them."""
     tables = _tables(connection)
     if "alembic_version" in tables and _revision(connection) == newest_revision():
         return True

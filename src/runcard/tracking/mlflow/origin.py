@@ -1,4 +1,4 @@
-"""Where a registered model came from: its trial's run, and the run of the card."""
+"""The origin of a registered model: its trial's run, and the run of the card."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CARD = "card.yaml"
 
 
 def read_origin(registry: MlflowRegistry, version: ModelVersion) -> ModelOrigin:
-    """Read what the runs of a version tell; of runs that are gone, nothing."""
+    """Read what a version's runs tell of its origin; nothing for deleted runs."""
     with registry.translated(f"the run of `{version}` could not be read"):
         run = _run(registry.client, version.run_id)
         tags = run.data.tags if run else {}

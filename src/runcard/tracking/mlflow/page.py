@@ -1,4 +1,4 @@
-"""Serving on this machine: a free port, and MLflow's own page."""
+"""Local servers: MLflow's page, and a free port to serve on."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Server:
     process: subprocess.Popen[bytes]
 
     def wait(self) -> int:
-        """Wait until it ends; give its exit code."""
+        """Wait until it ends, and return its exit code."""
         return self.process.wait()
 
 
 @contextmanager
 def serve(uri: str, *, root: Path, port: int) -> Iterator[Server]:
-    """Serve a store's runs and artifacts, once it answers; leaving stops it.
+    """Serve a store's runs and artifacts once it answers; leaving the context stops the server.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def serve(uri: str, *, root: Path, port: int) -> Iterator[Server]:
 
 @contextmanager
 def _at_hand(uri: str) -> Iterator[str]:
-    """Give an address that MLflow reads as runcard does; nothing is made where nothing was recorded."""
+    """Give an address that MLflow reads as runcard does, creating nothing where nothing was recorded."""
     from runcard.tracking.mlflow.opening import plain_address
 
     file = addresses.sqlite_file(uri)
@@ -98,7 +98,7 @@ def _started(uri: str, root: Path, port: int) -> Iterator[Server]:
 
 @contextmanager
 def listening(host: str, port: int, *, command: str) -> Iterator[socket.socket]:
-    """Take a port of this machine; `command` is what to run with another one.
+    """Bind a port of this machine; `command` is what the error suggests to run with another port.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Runs, found, listed and ranked by MLflow's client: for servers, and whatever else is no database at hand."""
+"""Runs found, listed and ranked by MLflow's client, for servers and whatever else is no accessible database."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class MlflowReader(Connection):
         self._experiments: dict[str, Experiment] = {}
 
     def judge(self, experiment: str) -> None:
-        """See that the address can work, and that the experiment was not deleted there.
+        """Check that the address can work, and that the experiment was not deleted there.
 
         Raises
         ------
@@ -59,7 +59,7 @@ class MlflowReader(Connection):
             return [run_row(run, experiment) for run in islice(runs, limit)]
 
     def has_experiment(self, name: str) -> bool:
-        """Tell whether there is an experiment of that name."""
+        """Tell whether an experiment of that name exists."""
         with self.translated(_NOT_READ):
             found = self.client.get_experiment_by_name(name)
             return found is not None and self.live(found) is not None
@@ -87,7 +87,7 @@ class MlflowReader(Connection):
             return [_ours(run_row(run, self._name_of(run))) for run in newest[:10]]
 
     def read_whole(self, run_id: str) -> RunRow:
-        """Read a run with all of its tags, whoever set them; its data are among them as `data NAME`."""
+        """Read a run with all of its tags, whoever set them; its data inputs are among them as `data NAME`."""
         with self.translated(_NOT_READ):
             run = self.client.get_run(run_id)
             row = run_row(run, self._name_of(run))
@@ -103,7 +103,7 @@ class MlflowReader(Connection):
             return [_ours(run_row(run, self._name_of(run))) for run in found]
 
     def is_deleted(self, run_id: str) -> bool:
-        """Tell whether a run was there and was deleted."""
+        """Tell whether a run existed and was deleted."""
         return self._info(run_id, "lifecycle_stage") == "deleted"
 
     def files_of(self, run_id: str) -> str:
@@ -184,7 +184,7 @@ class MlflowReader(Connection):
         return tuple(last[step] for step in sorted(last))
 
     def _is_latest(self, run: Run, scope: RunScope, ids: list[str]) -> bool:
-        """Tell whether a trial was not run again since."""
+        """Tell whether a trial's run is the latest of that trial."""
         key = run.data.tags.get(f"{OUR_TAGS}trial_key")
         if key is None:
             return True
@@ -216,7 +216,7 @@ class MlflowReader(Connection):
 
 
 def _filter(scope: RunScope) -> str:
-    """Put a scope into words of MLflow's filter language."""
+    """Write a scope in MLflow's filter language."""
     parts = [scope.where] if scope.where else []
     if scope.run_ids:
         parts.append(f"attributes.run_id IN ({', '.join(map(_quoted, scope.run_ids))})")
@@ -227,12 +227,12 @@ def _filter(scope: RunScope) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Write a text for MLflow's filter language, which has no escapes but two kinds of quotes."""
+    """Quote a text for MLflow's filter language, which has two kinds of quotes and no escapes."""
     return f'"{text}"' if "'" in text else f"'{text}'"
 
 
 def run_row(run: Run, experiment: str = "") -> RunRow:
-    """Give a run in plain types."""
+    """Convert a run to plain types."""
     return RunRow(
         run_id=run.info.run_id,
         name=run.info.run_name,
@@ -254,7 +254,7 @@ class MlflowFiles(Connection):
     """The files of runs at one tracking address."""
 
     def fetch(self, run_id: str, name: str, folder: Path) -> bool:
-        """Copy a file or a folder of a run to its place below a folder; tell whether it is there."""
+        """Copy a file or folder of a run to its place below a folder; tell whether it exists."""
         with self.translated(f"`{name}` of the run {run_id} could not be fetched"):
             above = str(PurePosixPath(name).parent)
             listed = self.client.list_artifacts(run_id, None if above == "." else above)
@@ -266,7 +266,7 @@ class MlflowFiles(Connection):
 
 
 class MlflowDetails(Connection):
-    """Single runs at one tracking address, in every detail."""
+    """Single runs at one tracking address, with all their details."""
 
     def tags_of(self, run_id: str) -> Mapping[str, str]:
         """Give all tags of a run, MLflow's own too."""
@@ -279,7 +279,7 @@ class MlflowDetails(Connection):
         return self._model(run_id) is not None
 
     def fetch_model(self, run_id: str, folder: Path) -> Path | None:
-        """Copy the files of a run's model into a folder and give the one they lie in; None if they are gone."""
+        """Copy the files of a run's model to a folder and return the one they are in; None if they no longer exist."""
         from mlflow.exceptions import MlflowException
 
         model = self._model(run_id)

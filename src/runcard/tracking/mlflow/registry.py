@@ -28,7 +28,7 @@ class MlflowRegistry(Connection):
     """The registered models at one address."""
 
     def find(self, ref: VersionRef) -> ModelVersion:
-        """Find the version that a name stands for; a name alone stands for the latest.
+        """Find the version that a name refers to; without an alias or number, the latest.
 
         Raises
         ------
@@ -61,7 +61,7 @@ class MlflowRegistry(Connection):
             return sorted(found, key=lambda version: version.version, reverse=True)
 
     def fetch(self, version: ModelVersion, folder: Path) -> Path:
-        """Copy the files of a version into a folder; give the folder that they lie in."""
+        """Copy the files of a version to a folder, and return the folder they are in."""
         with self.translated(f"the files of `{version}` could not be fetched"):
             # Given `models:/name/version`, MLflow asks the registry of its global address, whatever it is told.
             uri = self.client.get_model_version_download_uri(version.name, str(version.version))
@@ -74,7 +74,7 @@ class MlflowRegistry(Connection):
     def make_version(
         self, name: str, run_id: str, *, model: str, tags: Mapping[str, str], description: str
     ) -> ModelVersion:
-        """Register the logged model `model` of a run, unless that was done before.
+        """Register the logged model `model` of a run, unless it is registered already.
 
         Raises
         ------
@@ -101,7 +101,7 @@ class MlflowRegistry(Connection):
             return self.find(VersionRef(name, version=int(made.version)))
 
     def version_of(self, name: str, run_id: str) -> ModelVersion | None:
-        """Find the version whose model came from a run; the first, if several were made by hand."""
+        """Find the version whose model came from a run; the first if there are several, made by hand."""
         from mlflow.exceptions import MlflowException
 
         with self.translated("the model registry could not be read"):
@@ -114,7 +114,7 @@ class MlflowRegistry(Connection):
             return next((found for found in reversed(self.versions(name)) if found.run_id == run_id), None)
 
     def holder(self, name: str, alias: str) -> ModelVersion | None:
-        """Find the version that an alias points to, if it points to one."""
+        """Find the version that an alias points to; None if there is none."""
         return next((found for found in self.versions(name) if alias in found.aliases), None)
 
     def move_alias(self, name: str, alias: str, version: int) -> None:
@@ -123,7 +123,7 @@ class MlflowRegistry(Connection):
             self.client.set_registered_model_alias(name, alias, str(version))
 
     def mark(self, name: str, version: int, tag: str, value: str | None) -> None:
-        """Set a tag of a version, or take it off; a version that was deleted has none to be set."""
+        """Set or remove a tag of a version; nothing is done for a deleted version."""
         from mlflow.exceptions import MlflowException
 
         with self.translated(f"`{name}/{version}` could not be tagged"):
@@ -139,7 +139,7 @@ class MlflowRegistry(Connection):
     # The runs that models come from
 
     def require_model(self, run_id: str, model: str) -> None:
-        """See that a run has the logged model `model`.
+        """Check that a run has the logged model `model`.
 
         Raises
         ------

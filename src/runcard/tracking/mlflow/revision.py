@@ -1,4 +1,4 @@
-"""Which layout of its tables the installed MLflow asks for, found without importing it, which takes seconds."""
+"""The database revision that the installed MLflow expects, found without importing it, which takes seconds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LINE = re.compile(rb"""^(down_)?revision(?::[^=\n]*)?\s*=\s*["'](\w+)["']""", r
 
 
 def revisions() -> dict[str, set[str]]:
-    """Map each of MLflow's migrations to those it comes after; empty if they are not where they used to be."""
+    """Map each of MLflow's migrations to its predecessors; empty if they are not where expected."""
     spec = find_spec("mlflow")
     place = Path(spec.origin).parent / "store" / "db_migrations" / "versions" if spec and spec.origin else None
     steps = [_LINE.findall(file.read_bytes()) for file in place.glob("*.py")] if place else []
@@ -23,7 +23,7 @@ def revisions() -> dict[str, set[str]]:
 
 
 def newest_revision() -> str | None:
-    """Name the last of MLflow's migrations; None if that is not clear."""
+    """Name the last of MLflow's migrations; None if there is not exactly one."""
     known = revisions()
     last = known.keys() - {before for step in known.values() for before in step}
     return last.pop() if len(last) == 1 else None

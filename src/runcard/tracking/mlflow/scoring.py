@@ -1,4 +1,4 @@
-"""MLflow's scoring server on a model that was loaded already, in this process."""
+"""MLflow's scoring server for a model that is already loaded, in this process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runcard.tracking.mlflow.connection import quiet_mlflow
 
 
 class _Predictor:
-    """A pipeline as MLflow's server calls it."""
+    """A pipeline behind the interface that MLflow's server calls."""
 
     def __init__(self, pipeline: Any) -> None:
         self._pipeline = pipeline
@@ -24,7 +24,7 @@ class _Predictor:
 
 
 def serve_pipeline(pipeline: Any, folder: Path, listener: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Serve the pipeline of a model folder on a bound socket until Ctrl-C or SIGTERM, when what was asked is answered.
+    """Serve a model folder's pipeline on a bound socket until Ctrl-C or SIGTERM, then finish pending requests.
 
     The folder gives the signature, by which MLflow checks requests.
     """
@@ -56,7 +56,7 @@ def serve_pipeline(pipeline: Any, folder: Path, listener: socket.socket, on_read
 
 @contextmanager
 def _environment_kept() -> Iterator[None]:
-    """Undo what MLflow's server sets for good."""
+    """Restore the environment variables that MLflow's server changes."""
     before = dict(os.environ)
     try:
         yield

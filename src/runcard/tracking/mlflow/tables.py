@@ -1,7 +1,9 @@
-"""MLflow's tables, read with plain SQL: the answers of its client, without an object for every value.
+"""MLflow's tables read with plain SQL: the same answers as its client's, much faster.
 
 The client reads a thousand runs a second, and importing it takes longer than most comparisons do. In a database that
 is at hand, SQLite or PostgreSQL, this reads the same from MLflow's own tables, and writes nothing.
+
+Why: docs/adr/0015-mlflows-tables-are-read.md
 """
 
 from __future__ import annotations
@@ -67,11 +69,11 @@ class TableReader:
         self._engine.dispose()
 
     def probe(self) -> None:
-        """Find out within five seconds whether the database answers."""
+        """Check within five seconds whether the database answers."""
         addresses.probe_store(self.uri)
 
     def is_as_expected(self) -> bool:
-        """Tell whether every table and column that is read here is there."""
+        """Tell whether every table and column that is read here exists."""
         tables = (EXPERIMENTS, RUNS, TAGS, PARAMS, LATEST, METRICS)
         with addresses.translated(self.uri, "MLflow's tables could not be read"):
             inspector = sa.inspect(self._engine)
@@ -83,13 +85,13 @@ class TableReader:
             )
 
     def revision(self) -> str | None:
-        """Name the layout of the tables, as MLflow's migrations do."""
+        """Return the revision of the tables, as MLflow's migrations name it."""
         with self._reading() as read:
             found: str | None = read.scalar(sa.text("SELECT version_num FROM alembic_version"))
             return found
 
     def has_experiment(self, name: str) -> bool:
-        """Tell whether there is an experiment of that name."""
+        """Tell whether an experiment of that name exists."""
         wanted = sa.select(EXPERIMENTS.c.experiment_id, EXPERIMENTS.c.lifecycle_stage)
         with self._reading() as read:
             found = read.execute(wanted.where(EXPERIMENTS.c.name == name)).first()
@@ -125,7 +127,7 @@ class TableReader:
             return _rows(read, read.scalars(wanted.limit(100)).all())
 
     def is_deleted(self, run_id: str) -> bool:
-        """Tell whether a run was there and was deleted."""
+        """Tell whether a run existed and was deleted."""
         wanted = sa.select(RUNS.c.lifecycle_stage).where(RUNS.c.run_uuid == run_id)
         with self._reading() as read:
             return read.scalar(wanted) == "deleted"
@@ -185,7 +187,7 @@ class TableReader:
         return {run_id: tuple(steps[step] for step in sorted(steps)) for run_id, steps in folds.items()}
 
     def _chosen(self, scope: RunScope, metric: str) -> sa.Select[Any]:
-        """Choose the runs of a scope: their ids, starts and values; a value that is not a number is none."""
+        """Select the runs of a scope: their ids, starts and values; NaN counts as no value."""
         value = sa.case((LATEST.c.is_nan, sa.null()), else_=LATEST.c.value).label("value")
         lack = sa.case((LATEST.c.is_nan, 1), (LATEST.c.value.is_(None), 2), else_=0).label("lack")  # as MLflow sorts
         of_run = sa.and_(LATEST.c.run_uuid == RUNS.c.run_uuid, LATEST.c.key == metric)
@@ -220,7 +222,7 @@ class TableReader:
 
 
 def open_tables(uri: str) -> TableReader | None:
-    """Open the tables of a database; None where they are not at hand, or not as they are known here."""
+    """Open the tables of a database; None if it is not accessible directly, or its tables are not as expected."""
     file = addresses.sqlite_file(uri)
     if not (addresses.is_postgres(uri) or (file and file.exists())):
         return None
@@ -235,7 +237,7 @@ def open_tables(uri: str) -> TableReader | None:
 
 
 def _url(uri: str) -> sa.URL:
-    """Read an address as everyone here does: SQLAlchemy's versions differ about encoded characters in a file's path."""
+    """Parse an address as everywhere here: SQLAlchemy's versions differ about encoded characters in file paths."""
     file, url = addresses.sqlite_file(uri), sa.make_url(uri)
     return url.set(database=str(file)) if file else url
 
@@ -315,7 +317,7 @@ def _values(read: sa.Connection, table: sa.TableClause, run_ids: Sequence[str]) 
 def _of(
     read: sa.Connection, wanted: sa.Select[Any], column: sa.ColumnElement[str], run_ids: Sequence[str]
 ) -> Iterator[Any]:
-    """Ask for the rows of some runs, a chunk of ids at a time."""
+    """Select the rows of some runs, a chunk of ids at a time."""
     for start in range(0, len(run_ids), CHUNK):
         yield from read.execute(wanted.where(column.in_(run_ids[start : start + CHUNK]))).all()
 
@@ -325,7 +327,7 @@ _COLUMNS = {"run_id": "run_uuid"}
 
 
 def sql_conditions(where: str, dialect: str) -> list[sa.ColumnElement[bool]]:
-    """Turn a condition into those on the rows of `RUNS`, joined with its experiments.
+    """Translate a condition into SQL on the rows of `RUNS`, joined with its experiments.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Runs, written to MLflow."""
+"""Writing runs to MLflow."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ DIGEST_LIMIT = 36
 
 
 class MlflowTracker(MlflowReader):
-    """MLflow at one tracking address, to be filled.
+    """Writes to MLflow at one tracking address: see `Tracker`.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ class MlflowTracker(MlflowReader):
         self._just_opened: tuple[str, frozenset[Tag]] = ("", frozenset())
 
     def ensure_experiment(self, name: str) -> str:
-        """Return the experiment's id; it is made if there is none."""
+        """Return the experiment's id, creating the experiment if there is none."""
         if name not in self._experiment_ids:
             with self.translated(f"experiment `{name}` could not be made"):
                 found = self.client.get_experiment_by_name(name) or self._create_experiment(name)
@@ -71,7 +71,7 @@ class MlflowTracker(MlflowReader):
         return self._experiment_ids[name]
 
     def find_run(self, experiment: str, record_id: str) -> str | None:
-        """Look up the run written from a record, for when a crash left it unknown."""
+        """Look up the run written from a record, when a crash left its id unknown."""
         with self.translated("MLflow could not be searched"):
             runs = self.client.search_runs(
                 [self.ensure_experiment(experiment)],
@@ -104,7 +104,7 @@ class MlflowTracker(MlflowReader):
         return str(created.info.run_id)
 
     def fill_run(self, run_id: str, run: RunLog) -> None:
-        """Log all items, then set the status. Repeating it leaves the same content."""
+        """Log all items, then set the status; doing so again leaves the same content."""
         try:
             with self.translated(f"run `{run.name}` could not be filled"):
                 if run.seal == seal.BEGUN:  # until its status says otherwise, nobody takes it for complete
@@ -124,7 +124,7 @@ class MlflowTracker(MlflowReader):
             raise
 
     def end_killed(self, experiment: str, record_id: str) -> None:
-        """End the run of a record whose process was killed while it wrote it; one that ended stays as it is."""
+        """End the run of a record whose process was killed while writing it; an ended run stays unchanged."""
         with self.translated(f"the run of `{record_id}` could not be ended"):
             if self.client.get_experiment_by_name(experiment) is None:  # which looking for a run would make
                 return
@@ -133,19 +133,19 @@ class MlflowTracker(MlflowReader):
                 self.client.set_terminated(run_id, "KILLED")
 
     def add_items(self, run_id: str, experiment: str, items: tuple[LogItem, ...]) -> None:
-        """Log items to a run whoever made it; its status stays."""
+        """Log items to a run made by anyone, without changing its status."""
         with self.translated(f"nothing could be added to run `{run_id}`"):
             self._log(run_id, experiment, items)
 
     def distinguish(self, experiment: str, distinction: Distinction) -> None:
-        """Give tags to one run of an experiment and take them from the others."""
+        """Set tags on one run of an experiment and remove them from the others."""
         with self.translated("the chosen run could not be tagged"):
             self._distinguish(self.ensure_experiment(experiment), distinction)
 
     # Seals
 
     def _open_seal(self, run_id: str, run: RunLog) -> None:
-        """Say of a run that has ended before that more is being written to it; what an earlier attempt said goes."""
+        """Mark a run that had ended as being written to again, removing tags that an earlier attempt left."""
         row = run_row(self.client.get_run(run_id))
         self._tag(run_id, seal.open_seal(run))
         given = {tag.name for tag in _of(Tag, run.items)}
@@ -197,7 +197,7 @@ class MlflowTracker(MlflowReader):
             self.client.log_batch(distinction.run_id, tags=tags, synchronous=True)
 
     def _holders(self, experiment_id: str, distinction: Distinction) -> list[Run]:
-        """Find the runs that have the first of its tags; a card's own run is none of those it tells apart."""
+        """Find the runs that have the first of these tags, except the card's own run."""
         wanted = f"tags.`{distinction.tags[0].name}` != ''"
         if distinction.protocol is not None:
             wanted += f" AND tags.`runcard.protocol` = '{distinction.protocol}'"
@@ -213,7 +213,7 @@ class MlflowTracker(MlflowReader):
             return str(error.error_code) != "RESOURCE_DOES_NOT_EXIST"
 
     def _log_values(self, run_id: str, items: tuple[LogItem, ...]) -> None:
-        """Send parameters, metrics and tags in one call, or in few when they are many."""
+        """Send parameters, metrics and tags in one request, or in a few when there are many."""
         from mlflow import entities
 
         opened, sent = self._just_opened
@@ -263,7 +263,7 @@ class MlflowTracker(MlflowReader):
             self.client.log_artifacts(run_id, folder)
 
     def _log_model(self, run_id: str, model: ModelFiles, experiment_id: str) -> None:
-        """Make the run's logged model of that name, or complete the one that an earlier attempt began."""
+        """Create the run's logged model of that name, or complete one that an earlier attempt began."""
         from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
         begun = self.client.search_logged_models(
@@ -317,7 +317,7 @@ def _of(kind: type[ItemT], items: tuple[LogItem, ...]) -> list[ItemT]:
 
 
 def _portions(items: list[Any]) -> Iterator[list[Any]]:
-    """Divide params or tags so that none of the requests is larger than a server takes, however they are encoded."""
+    """Divide params or tags into requests that no server refuses as too large, however they are encoded."""
     portion: list[Any] = []
     size = 0
     for item in items:
@@ -338,7 +338,7 @@ def _metrics(metrics: Any, *, model_id: str | None) -> list[Any]:
 
 
 def _labelled(model: Path, folder: Path, run_id: str, model_id: str) -> Path:
-    """Write the model's description into `folder`, with the ids it has at this address."""
+    """Write the model's description to `folder`, with the ids it has at this address."""
     from mlflow.models import Model
 
     description = Model.load(str(model / "MLmodel"))

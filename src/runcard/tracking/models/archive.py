@@ -1,4 +1,4 @@
-"""The archive that a model file in skops format is: copied member by member, within bounds, before anything reads it.
+"""The zip archive of a model in skops format: copied member by member, within bounds, before it is read.
 
 What is loaded is the copy, and its schema is written anew from what was parsed: there is one reading of it.
 """
@@ -32,7 +32,7 @@ BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, Runtime
 
 @contextmanager
 def open_copy(path: Path) -> Iterator[tuple[IO[bytes], Any]]:
-    """Copy an archive into a file without a name; give it and the schema that it holds, parsed.
+    """Copy an archive into an anonymous file; return the file and the parsed schema.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def open_copy(path: Path) -> Iterator[tuple[IO[bytes], Any]]:
 
 
 def check_inner(copy: IO[bytes], names: tuple[str, ...]) -> None:
-    """Check the members of a copy that are read for its schema: each once, and those that are archives not too large.
+    """Check the members of a copy that its schema names: each once, and nested archives within bounds.
 
     Raises
     ------

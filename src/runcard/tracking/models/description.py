@@ -1,4 +1,4 @@
-"""What a model's folder says of the model, read without MLflow and without loading any of it."""
+"""The description in a model's folder, read without MLflow and without loading the model."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ModelDescription:
     """Code that is kept with the model, to be imported when it is loaded."""
 
     def example_row(self) -> dict[str, list[Any]] | None:
-        """Give one row of the input example as `{"columns": [...], "data": [[...]]}`, null being missing; or None."""
+        """Give one row of the input example as `{"columns": [...], "data": [[...]]}`, null for missing; or None."""
         try:
             found = json.loads(read_bounded(self.folder / _EXAMPLE).decode())["dataframe_split"]
             return {"columns": found["columns"], "data": found["data"][:1]}

@@ -1,4 +1,4 @@
-"""What a saved model's folder holds, in one hash: whoever loads it later can tell that it is what was saved."""
+"""A hash of a saved model's folder, by which whoever loads it can verify that it is unaltered."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ADDED_BY_MLFLOW = "registered_model_meta"
 
 
 def model_digest(folder: Path) -> str:
-    """Hash all files of a model's folder, 64 hex digits; the same before and after it went to MLflow and back."""
+    """Hash all files of a model's folder, 64 hex digits; equal before and after a round trip through MLflow."""
     hashed = hashlib.sha256()
     for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix()):
         name = path.relative_to(folder).as_posix()
@@ -37,7 +37,7 @@ def digest_or_none(folder: Path) -> str | None:
 
 
 def check_model(folder: Path, expected: str, name: str) -> None:
-    """Check that a fetched model is what was saved, and remove what its digest does not tell of.
+    """Check that a fetched model is unaltered, and delete files that the digest does not cover.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which of the names in a model are the project's own: defined in its modules, not merely to be found there."""
+"""Which names in a model are the project's own: defined in its modules, not merely imported there."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _OF_TYPES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class OwnCode:
-    """The modules that a project names as its own and has in its folder, and what lies there in the same packages."""
+    """The modules that a project names as its own, and the files of the same packages in its folder."""
 
     modules: tuple[str, ...] = ()
     root: Path = Path()
@@ -39,7 +39,7 @@ class OwnCode:
     """Imports them, called before one of them is looked into."""
 
     def has(self, named: Named) -> bool:
-        """Tell whether a name stands for a class, function or method that is defined in the project's own code."""
+        """Tell whether a name refers to a class, function or method defined in the project's own code."""
         role, module, name, method = named.role, named.module, named.name.rpartition(".")[2], ""
         if role == "MethodNode":
             (module, _, name), method = module.rpartition("."), name
@@ -57,7 +57,7 @@ class OwnCode:
         return module.partition(".")[0] in {name.partition(".")[0] for name in self.modules}
 
     def _module(self, name: str) -> Any:
-        """Give a module that lies in the project's folder and is named there, or in a package of such; None for others.
+        """Import a module of the project's folder that is named, or in a package that is; None for others.
 
         A program (`__main__`) is never one: to import it is to run it.
         """

@@ -1,7 +1,9 @@
-"""Which names a model file in skops format may hold, and loading it if it holds no others.
+"""Trust in model files of skops format: which names they may contain, and loading those with no others.
 
 The names are those of known_types.json, one by one and each in the role that it is listed for, and what is defined in
 the project's own modules. scripts/make_known_types.py makes the list from what runcard saves.
+
+Why: docs/adr/0034-models-name-types-one-by-one.md
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ PROTOCOLS = range(1, 3)
 
 
 def trusted_types(model_file: Path, own: OwnCode) -> list[str]:
-    """List the types of a skops file that whoever loads it with skops alone must say to trust.
+    """List the types of a skops file that must be passed as trusted to load it with skops alone.
 
     Raises
     ------
@@ -46,7 +48,7 @@ def trusted_types(model_file: Path, own: OwnCode) -> list[str]:
 
 
 def load_trusted(model: ModelDescription, own: OwnCode, name: str, *, any_version: bool = False) -> Any:
-    """Load a model that runs no code but that of known types and of the project.
+    """Load a model, running only the code of known types and of the project.
 
     Code that is kept with a model is not run: the project's own modules stand in for it, where they are the same to
     the byte, or in any version of them.
@@ -99,7 +101,7 @@ def _open(path: Path, name: str) -> Iterator[_Opened]:
 
 @functools.cache
 def known_types() -> frozenset[Named]:
-    """List all names that a model may hold, each with its role."""
+    """List all names that a model may contain, each with its role."""
     text = importlib.resources.files(__package__).joinpath("known_types.json").read_text(encoding="utf-8")
     found = json.loads(text)
     types = {Named(role, name) for role, names in found["types"].items() for name in names}
@@ -107,7 +109,7 @@ def known_types() -> frozenset[Named]:
 
 
 def _not_in_project(code: Path, root: Path) -> list[str]:
-    """List the files of a folder that the project does not have, or has with another content."""
+    """List the files of a folder that the project lacks, or has with other content."""
     files = {path.relative_to(code): path for path in sorted(code.rglob("*")) if path.is_file()}
     return [
         name.as_posix()
@@ -136,7 +138,7 @@ def _damaged(path: Path, name: str, error: BaseException) -> errors.ModelDamaged
 
 
 def untrusted_types(what: str, why: str) -> errors.TypesUntrusted:
-    """Build the error for a model that cannot be kept in skops format."""
+    """Make the error for a model that cannot be saved in skops format."""
     return errors.TypesUntrusted(
         what,
         why=why,

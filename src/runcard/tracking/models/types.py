@@ -1,4 +1,4 @@
-"""What a model file in skops format names: everything that its loader would look up, and as what.
+"""The names in a model file of skops format: everything its loader would import, and in which role.
 
 The file's schema is parsed here, not by skops, whose own list leaves out what it trusts by itself and says a name
 without saying what is done with it. A name is looked up as a role: `ObjectNode` makes an empty object and gives it
@@ -25,7 +25,7 @@ _IGNORED = {"JsonNode"}
 
 
 class Named(NamedTuple):
-    """Something that a file names."""
+    """A name that a file contains, with its role."""
 
     role: str
     name: str
@@ -33,7 +33,7 @@ class Named(NamedTuple):
 
     @property
     def module(self) -> str:
-        """The module that is imported for it."""
+        """The module that is imported for the name."""
         return self.name.rpartition(".")[0]
 
 
@@ -47,7 +47,7 @@ class _Reader:
     """Content -> a number for it."""
 
     def read(self, value: Any, within: str = "", part: str = "") -> int:
-        """Read a part of the schema; give a number that only the same content has."""
+        """Read a part of the schema; return a number that only equal content has."""
         if isinstance(value, list):
             kept: Any = ("list", *(self.read(item, within, part) for item in value))
         elif not isinstance(value, dict):
@@ -82,7 +82,7 @@ class _Reader:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a schema tells."""
+    """The names and other facts found in a schema."""
 
     named: frozenset[Named]
     files: tuple[str, ...]

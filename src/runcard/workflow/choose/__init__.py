@@ -1,1 +1,1 @@
-"""choose."""
+"""Comparing recorded runs, and choosing among them."""

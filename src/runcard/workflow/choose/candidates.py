@@ -1,4 +1,4 @@
-"""Trials as candidates for a decision: those of a run at hand, and those that MLflow has."""
+"""Candidates for a decision, made from the trials of a run or from trials in MLflow."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from runcard.tracking.items import RunRow
 def decide_by_plan(
     plan: Plan, comparison: Comparison, finals: Mapping[str, FinalRecord] | None = None
 ) -> Decision | None:
-    """Choose one of a plan's trials; None where there is none to choose from, or its scores are still to come.
+    """Choose one of a plan's trials; None if there is nothing to choose from, or scores are pending.
 
     Of those that failed as finalists for good none is chosen; `finals` has the records of finalists by trial key.
     """
@@ -39,7 +39,7 @@ def decide_by_plan(
 
 
 def failed_in(rows: Iterable[RunRow], metric: str) -> dict[str, str]:
-    """Say of trials in MLflow that failed as finalists for good, by the id of their candidate, why."""
+    """Map candidates from MLflow that failed as finalists for good to the reasons."""
     failed = (row for row in rows if TEST_ERROR_TAG in row.tags and f"test_{metric}" not in row.metrics)
     return {row.tags.get(TRIAL_KEY_TAG, row.run_id): row.tags[TEST_ERROR_TAG] for row in failed}
 
@@ -71,7 +71,7 @@ def candidates_in(rows: Sequence[RunRow], key: str, folds: Mapping[str, tuple[fl
 
 
 def plain_candidates(rows: Iterable[RunRow], metric: str) -> list[Candidate]:
-    """Make candidates of whatever runs recorded a metric."""
+    """Make candidates of any runs that recorded a metric."""
     return [
         Candidate(row.run_id, row.name, row.metrics[metric], measures=row.metrics, run_id=row.run_id)
         for row in rows
@@ -80,7 +80,7 @@ def plain_candidates(rows: Iterable[RunRow], metric: str) -> list[Candidate]:
 
 
 def missing_in(rows: Iterable[RunRow]) -> dict[str, int]:
-    """Count runs that cannot be chosen, by what became of them."""
+    """Count runs that cannot be chosen, by the reason."""
     return _count(_word(row) for row in rows)
 
 
@@ -107,7 +107,7 @@ def _from_standing(standing: Standing, metric: str, varying: Sequence[str]) -> C
 
 
 def _measures_of(standing: Standing) -> dict[str, float]:
-    """Give what was recorded of a trial under its names in MLflow; a mean goes by its metric's name."""
+    """Give a trial's recorded numbers by their names in MLflow; a mean has its metric's name."""
     record = standing.record
     source = standing.final if not record.scores and standing.final else record
     found = _means(record)

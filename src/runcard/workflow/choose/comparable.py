@@ -1,4 +1,4 @@
-"""Which runs are compared: those that names stand for, if they were measured alike."""
+"""Selection of the runs to compare: those that names refer to, if they have one protocol."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PARTS = {
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The runs that are meant."""
+    """The runs that were selected for comparison."""
 
     scope: RunScope
     card: RunRow | None
@@ -34,12 +34,12 @@ class Chosen:
     """Ids of the latest run of each card of another protocol in the experiment."""
 
     def without_protocol(self) -> Chosen:
-        """Mean any runs there, whoever made them."""
+        """Select any runs there, whoever made them."""
         return Chosen(replace(self.scope, protocol=None), None)
 
 
 def choose_runs(names: Sequence[str], project: Project, reader: RunReader, *, where: str = "") -> Chosen:
-    """Find what names stand for: a card or experiment for its latest card's trials, a card's run for its trials.
+    """Find the runs that names refer to: of a card or experiment, the trials of its latest card's run.
 
     Without a name, the project's only card is meant.
 
@@ -73,7 +73,7 @@ def choose_runs(names: Sequence[str], project: Project, reader: RunReader, *, wh
 
 
 def require_one_protocol(runs: Sequence[RunRow], reader: RunReader, project: Project) -> None:
-    """Require trials, or runs of cards, to have one protocol.
+    """Require that trials, or runs of cards, share one protocol.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def _parts_of(card: RunRow | None) -> Mapping[str, str]:
 
 
 def _cards_of(meant: Meant, reader: RunReader) -> list[RunRow]:
-    """List the runs of cards that may be meant, the one that is first."""
+    """List the runs of cards that may be meant, the preferred one first."""
     cards = reader.read_cards(meant.experiment)
     if meant.run is None:
         return cards
@@ -127,7 +127,7 @@ def _of_runs(runs: Sequence[RunRow], project: Project, reader: RunReader, where:
 
 
 def _card_of(run: RunRow, reader: RunReader) -> RunRow | None:
-    """Find the run of a trial's card; it may have been deleted."""
+    """Find the run of a trial's card; None if it was deleted."""
     if run.tags.get(KIND_TAG) == "card":
         return run
     parent = run.tags.get(PARENT_TAG, "")

@@ -1,4 +1,4 @@
-"""Comparing what MLflow has: trials of one protocol with their uncertainty, other runs by a metric."""
+"""Comparison of runs in MLflow: trials of one protocol with their uncertainty, other runs by a metric."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def compare_runs(
 
 @contextmanager
 def _uncollected() -> Iterator[None]:
-    """Keep Python from looking for garbage in all that is read: of 20,000 runs a third of the time goes there."""
+    """Disable garbage collection while many runs are read, which would take a third of the time for 20,000."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -98,7 +98,7 @@ _Found = tuple[Chosen, Yardstick, Agreed]
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What chosen runs are to be ranked by, as far as it was said."""
+    """The metric, direction and conditions that chosen runs are to be ranked by, as far as given."""
 
     reader: RunReader
     project: Project
@@ -107,7 +107,7 @@ class _Asked:
     limit: int | None
 
     def of_trials(self, chosen: Chosen) -> _Found | None:
-        """Rank a card's trials; None when a metric or condition is asked for that none of them fulfils."""
+        """Rank a card's trials; None when no trial has the requested metric or meets the condition."""
         card = chosen.card
         if card is None:
             return None
@@ -125,7 +125,7 @@ class _Asked:
         return found if self.metric is None and not chosen.scope.where else None
 
     def of_any(self, chosen: Chosen) -> _Found:
-        """Rank runs, whoever made them, by a metric as it was logged."""
+        """Rank runs of any origin by a metric as it was logged."""
         names = [name for name in self.reader.metric_names(chosen.scope) if not name.startswith("system/")]
         metric = self.metric or (names[0] if len(names) == 1 else None)
         if metric is None or metric not in names:
@@ -176,7 +176,7 @@ class _Asked:
 
 
 def _yardsticks(card: RunRow, metric: str) -> list[Yardstick]:
-    """List what the metric of a card's trials may be, the likeliest first: scores of its folds, or as it was logged."""
+    """List the possible metrics of a card's trials, the likeliest first: fold scores, or as logged."""
     name = metric.removeprefix("cv_").removesuffix("_mean")
     is_primary = name == card.tags.get(f"{OUR_TAGS}primary")
     share = json.loads(card.tags.get(f"{OUR_TAGS}test_share", "null"))
@@ -187,7 +187,7 @@ def _yardsticks(card: RunRow, metric: str) -> list[Yardstick]:
 
 
 def _as_asked_for(names: Sequence[str]) -> list[str]:
-    """Name the metrics that runs have as one asks for them: those of folds by the card's name for them."""
+    """Name the metrics of runs as users write them: fold scores by the card's name."""
     scored = [name[3:-5] for name in names if name.startswith("cv_") and name.endswith("_mean")]
     return [*scored, *(name for name in names if not name.startswith(("cv_", "best_cv_", "best_test_")))]
 

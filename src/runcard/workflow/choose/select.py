@@ -1,4 +1,4 @@
-"""Choosing a run from what MLflow has, and writing the decision there."""
+"""Choosing a run among those in MLflow, and writing the decision there."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from runcard.workflow.refs import Meant, find, only_card
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """How to choose, where it differs from what the card says."""
+    """A choice rule given by the user, as far as it differs from the card's."""
 
     metric: str | None = None
     rule: str | None = None
@@ -50,7 +50,7 @@ class Wish:
     """None: as the metric's name says."""
 
     def over(self, choice: Choice) -> Choice:
-        """Put it over a card's choice: its constraints are added to the card's."""
+        """Override a card's choice rule; constraints are added to the card's."""
         rule = self.rule or choice.rule
         return replace(choice, rule=rule, constraints=(*choice.constraints, *self.constraints))  # type: ignore[arg-type]
 
@@ -78,7 +78,7 @@ class SelectionResult:
 
 
 def select(name: str | None, project: Project, wish: Wish | None = None, *, dry_run: bool = False) -> SelectionResult:
-    """Choose among the trials of a card; all of its protocol compare.
+    """Choose among the trials of a card, including all trials of its protocol.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def select(name: str | None, project: Project, wish: Wish | None = None, *, dry_
 
 
 def select_plain(experiment: str, project: Project, wish: Wish, *, dry_run: bool = False) -> SelectionResult:
-    """Choose among the finished runs of an experiment, whatever script made them.
+    """Choose among the finished runs of an experiment, whichever script made them.
 
     Metrics go by their names in MLflow. Nobody knows of folds there, so the only rule is `best`.
 
@@ -154,7 +154,7 @@ def select_plain(experiment: str, project: Project, wish: Wish, *, dry_run: bool
 
 
 def _meant(name: str, project: Project) -> Meant:
-    """Find what a name stands for, which is to be a card's trials."""
+    """Resolve a name, which must refer to a card's trials."""
     with open_reader(project) as reader:
         meant = find(name, reader, project)
     if meant.run is not None and meant.run.tags.get(KIND_TAG) != "card":
@@ -183,7 +183,7 @@ def _read_card(
 
 
 def _trials(rows: Sequence[RunRow], protocol: str | None) -> list[RunRow]:
-    """Take the trials of a protocol in the order of their plan; of one that was run several times the latest."""
+    """Order the trials of a protocol as in their plan, with only the latest run of each."""
     latest: dict[str, RunRow] = {}
     for row in rows:  # newest first
         if row.tags.get(PROTOCOL_TAG) == protocol:
@@ -192,7 +192,7 @@ def _trials(rows: Sequence[RunRow], protocol: str | None) -> list[RunRow]:
 
 
 def _choice_of(run: RunRow, card: Card | None) -> Choice:
-    """Take the choice from the card, its metrics under the names they were recorded by; else from the run."""
+    """Read the choice rule from the card, with metrics by their recorded names; else from the run."""
     recorded = _directions(run)
     if card is None:
         return read_choice(json.loads(run.tags.get(SELECTION_TAG, "{}")))
@@ -253,7 +253,7 @@ def _decide(
 
 
 def _ranked_by(rows: Sequence[RunRow], metric: str) -> str:
-    """Rank by the mean over the folds; a card's only trial without folds has nothing but its test score."""
+    """Rank by the mean over the folds; a card's only trial, without folds, has just its test score."""
     mean, test = f"cv_{metric}_mean", f"test_{metric}"
     is_alone = len(rows) == 1 and mean not in rows[0].metrics and test in rows[0].metrics
     return test if is_alone else mean
@@ -266,7 +266,7 @@ def _checked(choice: Choice, directions: Mapping[str, bool]) -> Choice:
 
 
 def _directions(run: RunRow) -> dict[str, bool]:
-    """Tell of each metric of a card's run whether greater is better; the primary one first."""
+    """Map each metric of a card's run to whether greater is better; the primary one first."""
     primary = run.tags.get(PRIMARY_TAG, "")
     first = {primary: run.tags.get(GREATER_IS_BETTER_TAG, "true") == "true"}
     told: Mapping[str, bool] = json.loads(run.tags.get(METRICS_TAG, "{}"))
@@ -287,7 +287,7 @@ def _test_score(decision: Decision, rows: Sequence[RunRow], run: RunRow) -> Fina
 
 
 def _write(decision: Decision, experiment: str, tracker: Tracker, *, run_id: str | None, protocol: str | None) -> None:
-    """Write the decision to a run, and tag the chosen one; whoever was chosen before loses the tags."""
+    """Write the decision to a run, and move the tags of the chosen run to the new one."""
     told = decision.as_dict()
     chosen = decision.winner.run_id if decision.winner else None
     if run_id is not None:

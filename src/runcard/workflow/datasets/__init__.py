@@ -1,4 +1,4 @@
-"""What is locked: listed, verified, restored, locked anew."""
+"""Workflows of locked datasets: list, verify, restore, lock, read and keep them."""
 
 from runcard.workflow.datasets.lock import lock_dataset
 from runcard.workflow.datasets.restore import restore_dataset

@@ -1,4 +1,7 @@
-"""A name stands for one content: the first use locks it, and every later one must find the same."""
+"""Checks that a name still stands for its locked content: the first use locks it, later ones must find the same.
+
+Why: docs/adr/0017-a-name-stands-for-one-content.md
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ _VERSIONED = re.compile(r"(.*?)_v(\d+)")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Content:
-    """A table as it was read now, with all that the lock notes of it."""
+    """A table as it was just read, with everything that its lock entry stores."""
 
     table: Table
     print_of_data: Fingerprint
@@ -35,12 +38,12 @@ class Content:
 
     @property
     def name(self) -> str:
-        """The name that the lock has it under."""
+        """The name under which it is locked."""
         return locked_name(self.table.source, self.na_values)
 
 
 def check_locked(project: Project, table: Table, content: Fingerprint, na_values: Sequence[str] = ()) -> None:
-    """Check that a table is what its name was locked as, if it was.
+    """Check that a table has the content its name was locked with, if it is locked.
 
     Raises
     ------
@@ -55,7 +58,7 @@ def check_locked(project: Project, table: Table, content: Fingerprint, na_values
 
 
 def require_same(project: Project, locked: Locked, table: Table, content: Fingerprint) -> None:
-    """Compare a table with what is locked.
+    """Compare a table with its locked content, and raise if they differ.
 
     Raises
     ------
@@ -66,7 +69,7 @@ def require_same(project: Project, locked: Locked, table: Table, content: Finger
 
 
 def explain_change(project: Project, locked: Locked, table: Table, content: Fingerprint) -> tuple[str, ...]:
-    """Say what changed since a name was locked, by rows and values where the old content is kept."""
+    """Describe what changed since a name was locked, by rows and values where the old content is kept."""
     try:
         store = open_data_store(project)
         kept = store.find(locked.content.digest)
@@ -78,7 +81,7 @@ def explain_change(project: Project, locked: Locked, table: Table, content: Fing
 
 
 def lock_first(project: Project, content: Content, catalog: Catalog) -> tuple[Locked, bool]:
-    """Lock a name that is not locked yet; give its entry, and whether it is new.
+    """Lock a name that is not locked yet; return its entry, and whether it is new.
 
     Raises
     ------
@@ -97,7 +100,7 @@ def lock_first(project: Project, content: Content, catalog: Catalog) -> tuple[Lo
 
 
 def make_entry(project: Project, content: Content, catalog: Catalog, *, reason: str = "") -> Locked:
-    """Make the entry of a content: hash its file, look up its function or DVC's hash."""
+    """Make the lock entry of a content: hash its file, find its function or DVC's hash."""
     source, stamp = content.table.source, content.stamp
     function, file, dvc = "", None, None
     if stamp is None:
@@ -112,20 +115,20 @@ def make_entry(project: Project, content: Content, catalog: Catalog, *, reason: 
 
 
 def with_dvc(locked: Locked, stamp: SourceStamp | None) -> Locked:
-    """Note what DVC calls a content that is as it was locked: it may be tracked or committed since."""
+    """Add DVC's hash to the entry of an unchanged content, which may have been tracked since."""
     found = _dvc_version(stamp.path) if stamp is not None else None
     return locked if found is None or (locked.dvc and locked.dvc.revision) else replace(locked, dvc=found)
 
 
 def said(locked: Locked) -> str:
-    """Say in a sentence what was locked."""
+    """Describe in a sentence what was locked."""
     content = locked.content
     shape = f"{content.n_rows:,} rows, {len(content.columns)} columns, fingerprint {content.digest[:12]}"
     return f"Locked {locked.name}: {shape}; commit {NAME}"
 
 
 def _check_other_readings(project: Project, lock: Mapping[str, Locked], table: Table) -> None:
-    """Check a file that is locked under other `na_values` only: it may not change under cover of a new reading."""
+    """Check a file that is locked only with other `na_values`: a new reading must not hide a change."""
     for locked in lock.values():
         if locked.source != tidy(table.source) or locked.file is None:
             continue
@@ -161,7 +164,7 @@ def _not_as_locked(locked: Locked, changes: Sequence[str]) -> errors.DataNotAsLo
 
 
 def _next_name(locked: Locked) -> str:
-    """Count a name on: `iris` and `iris_v1` are followed by `iris_v2`, `customers.csv` by `customers_v2.csv`."""
+    """Suggest the next name: `iris_v2` after `iris` or `iris_v1`, `customers_v2.csv` after `customers.csv`."""
     folder, slash, name = locked.source.removeprefix(DATASET).rpartition("/")
     stem, dot, suffix = name.partition(".") if locked.is_file else (name, "", "")
     found = _VERSIONED.fullmatch(stem)

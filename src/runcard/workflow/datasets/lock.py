@@ -1,4 +1,4 @@
-"""Locking a name by hand: for the first time, or anew as what it stands for now."""
+"""Locking a name by hand, for the first time or anew with its present content."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from runcard.workflow.refs import explain_unknown
 
 
 def lock_dataset(project: Project, name: str, *, reason: str | None = None) -> tuple[list[Locked], bool]:
-    """Lock a name that is not locked yet, or anew what it stands for now; give its entries, and whether any is new.
+    """Lock a name, for the first time or anew; return its entries, and whether any is new.
 
     One that is as it was locked is kept in the data store if it was not, and its commit noted if DVC tracks it since.
 
@@ -55,7 +55,7 @@ def lock_dataset(project: Project, name: str, *, reason: str | None = None) -> t
 
 
 def _write(entries: Sequence[tuple[Content, Locked]], project: Project) -> list[Locked]:
-    """Keep contents, then lock them: what is locked can be had again."""
+    """Store contents, then lock them, so that everything locked can be obtained again."""
     store = open_data_store(project)
     for content, locked in entries:
         if is_wanted(project, content, locked):

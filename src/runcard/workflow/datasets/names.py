@@ -1,4 +1,4 @@
-"""Which locked entries a user means by a name or a path."""
+"""The locked entries that a name or a path refers to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runcard.workflow.refs import explain_unknown
 
 
 def find_entries(entries: Collection[Locked], name: str, project: Project) -> list[Locked]:
-    """Find the entries that a name means, of which there must be one.
+    """Find the entries that a name refers to; there must be at least one.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def find_entries(entries: Collection[Locked], name: str, project: Project) -> li
 
 
 def entries_meant(entries: Collection[Locked], name: str, project: Project) -> list[Locked]:
-    """Find the entries that a name means: all readings of a path, or the one that is named."""
+    """Find the entries that a name refers to: all readings of a path, or a single one."""
     name = read_as(DatasetRef, name).name
     found = [locked for locked in entries if locked.is_file and locked.source in paths_meant(name, project)]
     return found or [locked for locked in entries if locked.name == name]

@@ -1,4 +1,4 @@
-"""A table by its fingerprint: from the tree, else the data store, else DVC."""
+"""Obtaining a table by its fingerprint: from the work tree, else the data store, else DVC."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from runcard.workflow.datasets.read import card_source, load_table
 
 
 class _Elsewhere(Exception):
-    """A place does not have the content; the message says what it has instead."""
+    """Raised when a place lacks the content; the message says what it has instead."""
 
 
 def obtain_table(card: Card, project: Project, catalog: Catalog, digest: str) -> Table:
-    """Find the table that has a fingerprint; nothing in the tree is changed by it.
+    """Find the table with a fingerprint, changing nothing in the work tree.
 
     Parameters
     ----------

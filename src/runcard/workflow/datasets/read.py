@@ -1,4 +1,4 @@
-"""Reading what a name stands for in the tree: a file, what a function of the project makes, a bundled dataset."""
+"""Reading the present content of a name: a file, the result of a project's function, a bundled dataset."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from runcard.redact import redact
 
 
 def load_table(card: Card, project: Project, catalog: Catalog) -> tuple[Table, SourceStamp | None]:
-    """Read the card's table from the tree, whatever it is."""
+    """Read the card's table from the work tree, whatever its content."""
     if card.data.raw_path is None:
         return load_dataset(str(card.data.dataset), catalog, where=card.where("data", "dataset")), None
     return load_file(project, card.data.raw_path, card.data.na_values)
 
 
 def card_source(card: Card, project: Project) -> str:
-    """Name what the card reads as a table names its source."""
+    """Name the source that the card reads, as tables name theirs."""
     if card.data.raw_path is None:
         return f"{DATASET}{card.data.dataset}"
     return Path(project.shown(project.root / card.data.raw_path)).as_posix()
 
 
 def load_file(project: Project, source: str, na_values: Sequence[str]) -> tuple[Table, SourceStamp | None]:
-    """Read a file below the root or at an absolute path, and note what it looked like.
+    """Read a file below the root or at an absolute path, with its size and time before reading.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def load_file(project: Project, source: str, na_values: Sequence[str]) -> tuple[
 
 
 def load_dataset(name: str, catalog: Catalog, *, where: str) -> Table:
-    """Make a registered dataset, or take a bundled one.
+    """Call the function of a registered dataset, or load a bundled one.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def load_dataset(name: str, catalog: Catalog, *, where: str) -> Table:
 
 
 def load_locked(locked: Locked, project: Project, catalog: Catalog) -> Table:
-    """Read what a locked name stands for now."""
+    """Read the present content of a locked name."""
     if locked.is_file:
         return load_file(project, locked.source, locked.na_values)[0]
     return load_dataset(locked.source.removeprefix(DATASET), catalog, where=locked.name)

@@ -1,4 +1,4 @@
-"""Putting locked content back in its place."""
+"""Restoring the locked content of a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from runcard.workflow.datasets.names import find_entries
 
 
 def restore_dataset(project: Project, name: str, *, force: bool = False) -> str:
-    """Put the locked content of a file back in its place, byte by byte; say what was done.
+    """Restore the locked content of a file, byte by byte; say what was done.
 
     Other content that lies there is moved aside if `force` says so; it is never lost.
 
@@ -80,7 +80,7 @@ def _open_content(project: Project, locked: Locked) -> Iterator[Path]:
 
 
 def _find_bytes(store: Store, locked: Locked, path: Path) -> Kept | None:
-    """Find the bytes that were locked, or else others of the same format that hold the same table."""
+    """Find the locked bytes, or else a file of the same format with the same table."""
     kept = store.find(locked.content.digest)
     if locked.file is not None and (name := store.find_file(locked.file, path)):
         return Kept(locked.content.digest, name, locked.file.n_bytes, locked.file.sha256, locked.na_values)

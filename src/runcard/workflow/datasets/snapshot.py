@@ -1,4 +1,4 @@
-"""Keeping a content in the data store while trials run."""
+"""Storing a content in the data store in the background while trials run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AUTO_BYTES = 200_000_000
 
 
 class Keeping:
-    """A content on its way into the data store, beside whatever else is done."""
+    """A content being written to the data store in the background."""
 
     def __init__(self, keep: Callable[[], None]) -> None:
         self._trouble: errors.RuncardError | None = None
@@ -27,12 +27,12 @@ class Keeping:
         self._thread.start()
 
     def is_done_within(self, seconds: float) -> bool:
-        """Wait so long, and say whether it is there."""
+        """Wait at most so many seconds, and tell whether it is stored."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def finish(self) -> errors.RuncardError | None:
-        """Wait until it is there, and say what went wrong."""
+        """Wait until it is stored, and return what went wrong."""
         self._thread.join()
         return self._trouble
 
@@ -44,18 +44,18 @@ class Keeping:
 
 
 def is_wanted(project: Project, content: Content, locked: Locked) -> bool:
-    """Whether the setting `snapshot` asks for a content to be kept."""
+    """Whether the setting `snapshot` asks for a content to be stored."""
     setting = project.settings.snapshot
     return setting == "always" or (setting == "auto" and size_of(content, locked) <= AUTO_BYTES)
 
 
 def size_of(content: Content, locked: Locked) -> int:
-    """Count the bytes of the file, or those that the table takes in memory."""
+    """Count the bytes of the file, or of the table in memory."""
     return locked.file.n_bytes if locked.file else int(content.table.frame.memory_usage().sum())
 
 
 def keep_job(store: Store, content: Content, locked: Locked) -> Callable[[], None]:
-    """Make the step that keeps a content unless it is kept already; it holds the table only if no file does.
+    """Make the job that stores a content unless it is stored; it holds the table only if there is no file.
 
     It raises DataChanged, StoreUnusable, ContentDamaged, PackageMissing or FileUnwritable.
     """
@@ -65,7 +65,7 @@ def keep_job(store: Store, content: Content, locked: Locked) -> Callable[[], Non
 
 
 def keep_beside(project: Project, content: Content, locked: Locked) -> Keeping | None:
-    """Begin to keep a content, if the setting asks for it."""
+    """Begin to store a content in the background, if the setting asks for it."""
     return Keeping(keep_job(open_data_store(project), content, locked)) if is_wanted(project, content, locked) else None
 
 

@@ -1,4 +1,4 @@
-"""What is locked, compared with what is there and what is kept; everything is read."""
+"""Verification of locked datasets against the work tree and the data store; everything is read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Shelf = Literal["kept", "damaged", "not kept", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class DatasetVerdict:
-    """A locked name, compared with what is there."""
+    """The result of verifying a locked name."""
 
     name: str
     tree: Tree
@@ -32,12 +32,12 @@ class DatasetVerdict:
 
     @property
     def is_good(self) -> bool:
-        """Whether the name stands for what it was locked as, and what is kept of it is whole."""
+        """Whether the name has its locked content, and the stored copy is whole."""
         return self.tree == "as locked" and self.store != "damaged"
 
 
 def verify_locked(project: Project, name: str | None = None) -> list[DatasetVerdict]:
-    """Compare what is locked, or one name, with the tree and the data store; everything is read.
+    """Compare all locked names, or one, with the work tree and the data store, reading everything.
 
     Raises
     ------
@@ -94,7 +94,7 @@ class Shown:
 
 
 def list_locked(project: Project) -> list[Shown]:
-    """List what is locked, in order of names.
+    """List the locked names, sorted.
 
     Raises
     ------

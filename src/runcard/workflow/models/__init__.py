@@ -1,1 +1,1 @@
-"""models."""
+"""Workflows of registered models: fetch, load, predict with and serve them."""

@@ -1,4 +1,4 @@
-"""Fetching a registered model and what its runs tell of it."""
+"""Fetching a registered model, and what its runs say of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from runcard.tracking.versions import ModelOrigin, ModelVersion
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A version of a registered model, its files in a folder."""
+    """A version of a registered model, with its files in a folder."""
 
     version: ModelVersion
     origin: ModelOrigin
@@ -40,7 +40,7 @@ def fetch(ref: VersionRef, uri: str, place: Path) -> Fetched:
 
 
 def fetch_apart(ref: VersionRef, uri: str, place: Path) -> Fetched:
-    """Do the same in a process of its own, where MLflow is not loaded here yet.
+    """Fetch in a process of its own, unless MLflow is already loaded in this one.
 
     MLflow takes more than a hundred megabytes and seconds of loading, in which what loads the model is loaded here.
     """
@@ -79,7 +79,7 @@ def _died(ref: VersionRef, uri: str, code: int, said: bytes) -> errors.TrackingE
 
 
 def answer_fetch() -> None:
-    """Fetch what standard input asks for; what `fetch_apart` runs."""
+    """Fetch what standard input asks for; the entry point of `fetch_apart`'s process."""
     ref, uri, place, file = pickle.load(sys.stdin.buffer)
     found: Any
     try:

@@ -1,4 +1,4 @@
-"""A registered model, fetched, checked against its digest, and loaded if nothing unknown runs by that."""
+"""Loading a registered model: fetched, checked against its digest, and refused if it would run unknown code."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def open_model(
     allow_code: bool = False,
     fetch: Callable[[VersionRef, str, Path], Fetched] = fetch,
 ) -> Iterator[LoadedModel]:
-    """Fetch a model into a private folder, which is there as long as the block, and load it.
+    """Fetch a model to a private folder, which exists inside the context, and load it.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def _check(found: Fetched, *, allow_code: bool) -> None:
 
 
 def signer_of(version: ModelVersion, root: Path, signature: str = "") -> Signed | None:
-    """Tell who signed a version, by git's allowed signers; None where nobody did.
+    """Tell who signed a version, by git's allowed signers; None if nobody did.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def signer_of(version: ModelVersion, root: Path, signature: str = "") -> Signed 
 
 
 def _check_signature(version: ModelVersion, project: Project) -> str:
-    """Say who signed a version whose files were held against its digest."""
+    """Tell who signed a version whose files were verified by its digest."""
     found = signer_of(version, project.root)
     is_asked = project.settings.gates.get("signed") is True
     if found is not None and found.verdict == "good":
@@ -164,7 +164,7 @@ def _loaded(found: Fetched, project: Project, *, allow_code: bool) -> LoadedMode
 def load_pipeline(
     model: ModelDescription, name: str, project: Project, *, allow_code: bool = False, any_version: bool = False
 ) -> Any:
-    """Load the pipeline of a described model: the one place that does.
+    """Load the pipeline of a described model; nothing else here does so.
 
     Parameters
     ----------
@@ -202,7 +202,7 @@ def load_pipeline(
 
 
 def _packages(folder: Path) -> str:
-    """Name the packages that are not here in the version that the model was saved with."""
+    """Name the packages whose installed version is not the one that the model was saved with."""
     from runcard.provenance.capture.environment import versions_of
 
     file = folder / "requirements.txt"
@@ -214,7 +214,7 @@ def _packages(folder: Path) -> str:
 
 
 def _data_section(card: str | None) -> Mapping[str, Any]:
-    """Read what a card says of its data; nothing, if there is no card."""
+    """Read the `data` section of a card; empty if there is no card."""
     if card is None:
         return {}
     value = parse(card, "card.yaml").value

@@ -1,4 +1,4 @@
-"""Predicting a file with a registered model, some rows at a time."""
+"""Predicting the rows of a file with a registered model, in batches."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OnRows = Callable[[int, int | None], None]
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What was predicted, and what there is to say of the rows."""
+    """The number of rows predicted, and remarks on them."""
 
     version: ModelVersion
     output: Path
@@ -125,7 +125,7 @@ def _predict_file(loaded: LoadedModel, path: Path, output: Path, batch_rows: int
 
 
 def _batches(loaded: LoadedModel, source: BatchSource, unseen: UnseenCounter, batch_rows: int) -> Iterator[_Batch]:
-    """Read, type and count the rows, batch by batch; what is needed of them is all that is kept."""
+    """Read, convert and count the rows in batches, keeping only what is needed of them."""
     kinds = loaded.description.columns
     id = loaded.id if loaded.id in source.names else None
     columns = list(dict.fromkeys([*kinds, *([id] if id else [])]))
@@ -152,7 +152,7 @@ def _predict(predictor: Predictor, batch: _Batch, where: str) -> Predicted:
 
 
 def _missing_text(batch: _Batch, error: Exception) -> tuple[str, int, int] | None:
-    """Give the first column of text that lacks values, its first row without, and how many there are."""
+    """Give the first text column with missing values, its first such row, and how many there are."""
     import pyarrow.compute as pc
 
     from runcard.data.types import is_text

@@ -1,4 +1,4 @@
-"""Answering requests with a registered model."""
+"""Serving predictions of a registered model over HTTP."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _EVERYWHERE = {"": HOST, "0.0.0.0": HOST, "::": "::1"}
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """A model that answers at an address."""
+    """A model that is served at an address."""
 
     version: ModelVersion
     address: str
@@ -31,7 +31,7 @@ class ServedModel:
 
     @property
     def curl(self) -> str:
-        """A line for a shell that asks for the prediction of the example."""
+        """A shell command that requests the prediction of the example row."""
         body = shlex.quote(json.dumps(self.request or {}, ensure_ascii=False))
         return f"curl {self.address}/invocations -H 'Content-Type: application/json' -d {body}"
 
@@ -45,9 +45,9 @@ def serve_model(
     allow_code: bool = False,
     on_ready: Callable[[ServedModel], None] = lambda served: None,
 ) -> None:
-    """Run MLflow's scoring server on a registered model, in this process, until Ctrl-C.
+    """Run MLflow's scoring server for a registered model, in this process, until Ctrl-C.
 
-    Served is the model that was fetched and checked, see `open_model`, which says also what is raised.
+    It serves the model that was fetched and checked; see `open_model`, also for what is raised.
 
     Raises
     ------

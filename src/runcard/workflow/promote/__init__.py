@@ -1,4 +1,4 @@
-"""Registered models: made from decisions, promoted through gates, rolled back; every event in the team's ledger."""
+"""Workflows of registered models: register, promote through gates, roll back; each event is in the team's ledger."""
 
 from runcard.workflow.promote.history import History, read_history
 from runcard.workflow.promote.promote import Promoted, promote

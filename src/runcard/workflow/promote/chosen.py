@@ -1,4 +1,4 @@
-"""Which run's model is registered: a run that was named, or the decision of a card."""
+"""Selection of the run whose model is registered: a named run, or the decision of a card."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEPT = ("model_digest", "trial_key", "protocol", "card_run", "chosen_as", "why")
 
 @dataclass(frozen=True, slots=True)
 class ChosenFinalist:
-    """A finalist, and the card's run that it is of."""
+    """A finalist, with the run of its card."""
 
     run: RunRow
     card: RunRow
@@ -35,7 +35,7 @@ class ChosenFinalist:
 
     @property
     def decision(self) -> Mapping[str, str]:
-        """Say which trial of which card it is."""
+        """Describe which trial of which card it is."""
         tags = self.run.tags
         known = {name: tags.get(f"{OUR_TAGS}{name}", "") for name in ("model_digest", "trial_key", "protocol")}
         known |= {"card_run": self.card.run_id, "card_run_name": self.card.name, "chosen_as": self.chosen_as}
@@ -52,7 +52,7 @@ class ChosenFinalist:
 
 
 def find_chosen(desk: Desk, name: str | None) -> ChosenFinalist:
-    """Find the finalist that a name stands for; None for the project's only card.
+    """Find the finalist that a name refers to; None stands for the project's only card.
 
     Raises
     ------

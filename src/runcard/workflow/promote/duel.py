@@ -1,4 +1,4 @@
-"""Two models scored now on the same rows: the candidate's test rows, read again and proved to be the same."""
+"""Two models scored on the same rows: the candidate's test rows, read again and verified by fingerprint."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PARTS = ("data", "target", "split")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldOutRows:
-    """Test rows, as a model is given them, and what is true of them."""
+    """Test rows as models receive them, with the true values."""
 
     frame: pd.DataFrame
     truth: np.ndarray
@@ -47,7 +47,7 @@ class HeldOutRows:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contender:
-    """A fitted pipeline, and the columns that it takes."""
+    """A fitted pipeline, with the columns that it needs."""
 
     name: str
     pipeline: Any
@@ -55,7 +55,7 @@ class Contender:
 
 
 def read_test_rows(project: Project, card: RunRow, text: str, data: str | None, metric: str | None) -> HeldOutRows:
-    """Read the data of a card's run again, from wherever they are to be had, and split them as it did.
+    """Read the data of a card's run again, from wherever they are available, and split them as the run did.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def read_test_rows(project: Project, card: RunRow, text: str, data: str | None, 
 
 
 def compare_on(rows: HeldOutRows, candidate: Contender, holder: Contender, *, confidence: float) -> Duel:
-    """Score two fitted pipelines on the same rows, and bound by how much the first is better: a paired bootstrap.
+    """Score two fitted pipelines on the same rows, and bound the difference by a paired bootstrap.
 
     Both are scored on the same resampled rows each time; the lower bound is the percentile of the differences
     (Efron & Tibshirani 1993, chapters 13 and 16). Rows of a group are drawn together.
@@ -132,7 +132,7 @@ def _metric(name: str, resolved: Resolved) -> Metric:
 
 
 def _frame(resolved: Resolved) -> pd.DataFrame:
-    """Give the test rows in the types that trials read them in."""
+    """Give the test rows in the column types that trials use."""
     work = tabular(resolved.plan)
     frame = work.typed(resolved.table.frame)
     with tempfile.TemporaryDirectory(prefix="runcard-") as folder:

@@ -1,8 +1,10 @@
-"""Events carried out: agreed upon in the ledger first, then done, then finished; by whoever comes next if need be.
+"""Carrying out events of registered models: entered in the ledger, applied, marked finished.
 
 An event is *agreed upon* once it stands in the ledger, and from then on it will happen: its process moves the alias
 and finishes it, or, if that process dies, the next one that looks at the model does. What is done may be done
 twice and leaves the same. A process that was held up for long does not touch the alias any more.
+
+Why: docs/adr/0012-events-before-aliases.md
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ _LOOK_EVERY_SECONDS = 0.2
 
 
 def complete_events(desk: Desk, model: str) -> list[LedgerEntry]:
-    """Give all entries of the ledger, those of the model carried out; wait for a process that is at it.
+    """Return all ledger entries once those of the model are carried out, waiting for a process that is doing so.
 
     What was meant to be done with a version that is deleted is void from then on.
     """
@@ -52,7 +54,7 @@ def complete_events(desk: Desk, model: str) -> list[LedgerEntry]:
 
 
 def record_event(desk: Desk, promotion: Promotion, entries: Sequence[LedgerEntry]) -> LedgerEntry:
-    """Write an event into the ledger behind the entries that were known when it was judged, and carry it out.
+    """Append an event to the ledger after the entries it was judged by, and carry it out.
 
     Raises
     ------
@@ -74,7 +76,7 @@ def record_event(desk: Desk, promotion: Promotion, entries: Sequence[LedgerEntry
 
 
 def apply_event(desk: Desk, entry: LedgerEntry) -> LedgerEntry:
-    """Do what an event says, and finish it; doing it again changes nothing.
+    """Carry out an event and mark it finished; doing so again changes nothing.
 
     Raises
     ------
@@ -105,7 +107,7 @@ def _move(desk: Desk, promotion: Promotion) -> int:
 
 
 def _agree(desk: Desk, done: LedgerEntry) -> None:
-    """Move an alias on if it was moved late: somebody had taken this process for dead, and went on."""
+    """Move an alias on if this process moved it too late, after another took it for dead and went on."""
     ours = done.promotion
     same = [
         entry
@@ -117,7 +119,7 @@ def _agree(desk: Desk, done: LedgerEntry) -> None:
 
 
 def _finished_by_anyone(desk: Desk, entry: LedgerEntry) -> LedgerEntry:
-    """Leave an event to whoever comes next, since somebody may have done so; finish it if nobody did."""
+    """Return an event once it is finished: by another process, or else by this one."""
     return next(e for e in complete_events(desk, entry.promotion.model) if e.event_id == entry.event_id)
 
 
@@ -135,7 +137,7 @@ def _make_version(desk: Desk, promotion: Promotion) -> int:
 
 
 def _refuse_moved(desk: Desk, promotion: Promotion, known: int) -> None:
-    """Raise if the alias is not where it was when the event was judged, after the first `known` of the ledger."""
+    """Raise if, after the first `known` entries, the alias is not where it was when the event was judged."""
     if promotion.alias is None:
         return
     holder = desk.registry.holder(promotion.model, promotion.alias)
@@ -146,7 +148,7 @@ def _refuse_moved(desk: Desk, promotion: Promotion, known: int) -> None:
 
 
 def _refuse_overtaken(desk: Desk, promotion: Promotion, entries: Sequence[LedgerEntry]) -> None:
-    """Raise if one of the events of others is about the same alias, or registers the same run."""
+    """Raise if another's event concerns the same alias, or registers the same run."""
     for other in (entry.promotion for entry in entries if not entry.is_void):
         same = other.model == promotion.model and other.alias == promotion.alias
         if same and (promotion.alias is not None or other.run_id == promotion.run_id):

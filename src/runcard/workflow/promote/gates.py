@@ -1,4 +1,4 @@
-"""Every gate that is asked for, judged for one version against the holder of an alias."""
+"""Judging the gates of a version, against the holder of an alias."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _CHOSEN_BY = "; its card keeps no rows for the test, so its score is the one tha
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a version's model came from: the runs of its trial and of its card, and the card's text."""
+    """The origin of a version's model: the runs of its trial and its card, and the card's text."""
 
     run: RunRow
     card: RunRow
@@ -50,7 +50,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    """A version's files at hand."""
+    """The files of a version in a local folder, with their digest."""
 
     version: ModelVersion
     folder: Path
@@ -70,7 +70,7 @@ class _Files:
 def judge_gates(
     desk: Desk, candidate: ModelVersion, holder: ModelVersion | None, *, signature: str = ""
 ) -> tuple[Gate, ...]:
-    """Judge a version by the gates of its card and of the project; `signature` is the one that it is to get.
+    """Judge a version by the gates of its card and project; `signature` is the one it would get.
 
     Raises
     ------
@@ -95,13 +95,13 @@ def judge_gates(
 
 
 def judge_files(desk: Desk, version: ModelVersion) -> Gate:
-    """Judge whether a version's files are those that were saved."""
+    """Judge whether a version's files are unaltered."""
     with tempfile.TemporaryDirectory(prefix="runcard-") as folder:
         return _fetch(desk, version, Path(folder, "model")).gate
 
 
 def find_origin(desk: Desk, version: ModelVersion) -> Origin | None:
-    """Find the runs that a version came from; None for one that no card was run for."""
+    """Find the runs that a version came from; None for a version that no card's run made."""
     run = origin_of(version, desk.reader)
     card_id = run and (version.tags.get(CARD_RUN_TAG) or run.tags.get(PARENT_TAG))
     card = run_of_id(card_id, desk.reader) if card_id else None
@@ -111,7 +111,7 @@ def find_origin(desk: Desk, version: ModelVersion) -> Origin | None:
 
 
 def _record(desk: Desk, version: ModelVersion, origin: Origin | None) -> list[Gate]:
-    """Judge whether what is read of a version's trial and card is what was recorded; no gate where it is."""
+    """Judge whether what is used of a version's trial and card is as recorded; no gate if it is."""
     if origin is None or not is_ours(origin.run):
         return []
     found = [*unlike_trial(origin.run, origin.card, desk.reader, desk.project)]
@@ -164,7 +164,7 @@ def _without_prefix(metrics: Mapping[str, float], prefix: str) -> dict[str, floa
 
 
 def _reproduced(desk: Desk, version: ModelVersion, origin: Origin | None) -> Gate:
-    """Judge by the latest replay of the version's run; one that was not comparable says nothing."""
+    """Judge by the latest replay of the version's run; replays that were not comparable do not count."""
     to_do = f"`runcard reproduce {version}`"
     if origin is None:
         return judge_reproduced(None, "the run that it came from is not known")
@@ -201,7 +201,7 @@ def _beats_holder(desk: Desk, rules: Rules, origin: Origin | None, ours: _Files,
 
 
 def _data_of(desk: Desk, card: RunRow) -> str | None:
-    """Read what fingerprint the data of a card's run had; None where its plan was not kept or is none any more."""
+    """Read the data fingerprint of a card's run; None if its plan was not kept or is damaged."""
     try:
         return str(json.loads(desk.ledger.read_text(card.run_id, PLAN_FILE))["data"]["digest"])
     except (errors.TrackingError, ValueError, LookupError, TypeError):

@@ -1,4 +1,4 @@
-"""The history of a registered model, as the ledger has it."""
+"""The history of a registered model, from the ledger."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runcard.workflow.refs import explain_unknown
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All that happened to a registered model, the oldest event first."""
+    """All events of a registered model, oldest first."""
 
     model: str
     entries: tuple[LedgerEntry, ...]
@@ -30,7 +30,7 @@ def read_history(
     tracking_uri: str | None = None,
     note: Note = lambda line: None,
 ) -> History:
-    """Read what happened to a model; what a killed process left undone is finished first.
+    """Read the events of a model, after finishing what killed processes left undone.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def read_history(
 
 
 def moved_by_hand(desk: Desk, model: str, entries: list[LedgerEntry]) -> list[str]:
-    """Say which aliases are not where the finished events of a model left them."""
+    """List the aliases that are not where the model's finished events left them."""
     found = {alias: version.version for version in desk.registry.versions(model) for alias in version.aliases}
     left = {e.promotion.alias: e.promotion.version for e in entries if e.promotion.alias}
     return [

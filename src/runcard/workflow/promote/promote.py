@@ -1,4 +1,4 @@
-"""Promoting: an alias is moved to a version when every gate holds, and the team's ledger says so."""
+"""Promotion: moving an alias to a version if every gate passes, with an event in the team's ledger."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from runcard.workflow.refs import explain_unknown
 
 @dataclass(frozen=True, slots=True)
 class Promoted:
-    """What came of moving an alias."""
+    """The result of moving an alias."""
 
     version: ModelVersion
     alias: str
@@ -40,7 +40,7 @@ def promote(
     tracking_uri: str | None = None,
     note: Note = lambda line: None,
 ) -> Promoted:
-    """Move an alias to a model version if every gate holds.
+    """Move an alias to a model version if every gate passes.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def promote(
 
 
 def _sign_in_place(desk: Desk, version: ModelVersion) -> None:
-    """Sign a version that holds its alias already: it was promoted before its promoter had a key."""
+    """Sign a version that already holds its alias, promoted before its promoter had a key."""
     signature = desk.sign(version.text) if version.digest and SIGNATURE_TAG not in version.tags else ""
     if not signature:
         return
@@ -124,7 +124,7 @@ def move(
 
 
 def gate_lines(gates: tuple[Gate, ...]) -> str:
-    """Write what every gate found, a line each, those that do not hold first."""
+    """Write the result of every gate, a line each, failed ones first."""
     ordered = sorted(gates, key=lambda gate: gate.verdict == "passed")
     return "\n".join(printable_line(f"{gate.verdict}: {gate.name}: {gate.evidence}") for gate in ordered)
 

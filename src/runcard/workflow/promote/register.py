@@ -1,4 +1,4 @@
-"""Registering: a version of a registered model is made from a decision."""
+"""Registration: making a version of a registered model from a decision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rolling back: production returns to a version that held it before."""
+"""Rollback: production returns to a version that held it before."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rollback(
     tracking_uri: str | None = None,
     note: Note = lambda line: None,
 ) -> Promoted:
-    """Return production to the version that held it before, or to an earlier one.
+    """Move production back to the version that held it before, or to an earlier one.
 
     Its files must be what was saved; no other gate is asked, for it passed them when it was promoted.
 

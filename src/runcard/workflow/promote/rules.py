@@ -1,4 +1,7 @@
-"""What the project asks of a registered model: its name and the gates of a promotion."""
+"""The rules of a registered model: its name, and the gates of a promotion.
+
+Why: docs/adr/0013-gates-of-the-present-card.md
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from runcard.yaml import MAX_BYTES, parse
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The section `registry` of a card, its gates filled in from the project's."""
+    """The `registry` section of a card, with gates filled in from the project's settings."""
 
     model: str | None
     gates: Gates
@@ -27,7 +30,7 @@ class Rules:
 
 
 def read_rules(project: Project, experiment: str, kept: str | None) -> Rules:
-    """Read the rules for an experiment's models: key by key the card's, then `[tool.runcard.gates]`, then the default.
+    """Read the rules for an experiment's models: per key the card's, `[tool.runcard.gates]`, or the default.
 
     The card is the project's own, since rules may be mended after a run; for whoever does not have it, it is the one
     that was kept with the run.
@@ -62,7 +65,7 @@ def _cards_of(project: Project, experiment: str) -> list[tuple[str, Mapping[str,
 
 
 def _read(path: Path) -> Mapping[str, Any]:
-    """Read a card that may be broken: it is not the one that is asked for then."""
+    """Read a card that may be invalid, in which case it is not the one asked for."""
     try:
         with open_file(path) as file:
             return _mapping(file.read(MAX_BYTES + 1))

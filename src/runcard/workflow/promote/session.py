@@ -1,4 +1,4 @@
-"""What an event in the life of a registered model needs at hand: the project, the registry, the ledger."""
+"""The project's registry and ledger, opened for events of registered models."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Desk:
     """Whether code that comes with a model may run, see `open_model`."""
 
     def signed(self) -> dict[str, Any]:
-        """Say who does something, where and when."""
+        """Add to an event who does it, where and when."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         return {"who": _who(self.project.root), "host": socket.gethostname(), "at": now}
 
@@ -70,7 +70,7 @@ def open_desk(
 
 
 def _who(root: Path) -> str:
-    """Name the user: as git does, for a team knows that name, else as the system does."""
+    """Name the user: by git's name, which the team knows, else the system's."""
     with suppress(GitSilent):
         if name := ask_git(root, "config", "user.name").decode("utf-8", "replace").strip():
             return name
@@ -80,14 +80,14 @@ def _who(root: Path) -> str:
 
 
 class Signer:
-    """Signs texts with the key that git signs with; says once why it does not, where a key is named."""
+    """Signs texts with the key that git signs with; if a configured key fails, it says why once."""
 
     def __init__(self, root: Path, note: Callable[[str], None]) -> None:
         self._root, self._note = root, note
         self._is_off = not has_key(root)
 
     def __call__(self, text: str) -> str:
-        """Give a signature that those who have the same allowed signers accept; empty where there is none."""
+        """Give a signature that users with the same allowed signers accept; empty if there is no key."""
         if self._is_off:
             return ""
         try:

@@ -1,4 +1,4 @@
-"""Whether the ledger is as it was written, and the registry where the ledger left it."""
+"""Verification of the ledger, and of the registry's agreement with it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from runcard.workflow.refs import explain_unknown
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A ledger that is as it was written."""
+    """A ledger that was verified."""
 
     entries: tuple[LedgerEntry, ...]
     n_chained: int
@@ -31,7 +31,7 @@ class Verified:
     """Who signed, of each event that is signed; somebody unknown where nothing here says whose keys count."""
 
     def __str__(self) -> str:
-        """Say what was found, in a line."""
+        """Describe the findings in one line."""
         n, old = len(self.entries), len(self.entries) - self.n_chained
         older = f"; the first {old} are of before events were chained" if old else ""
         by = "; ".join(f"{count} signed by {who}" for who, count in sorted(Counter(self.signers).items()))
@@ -46,7 +46,7 @@ def verify_history(
     tracking_uri: str | None = None,
     note: Note = lambda line: None,
 ) -> Verified:
-    """See that no event of the ledger was edited, taken out, put in or moved, and that the model is where it left it.
+    """Verify that no ledger event was edited, removed, inserted or moved, and the model's aliases agree with it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Running recorded runs again, and judging whether they came out the same; what two runs do not have in common."""
+"""Workflows that run recorded runs again, judge whether results are equal, audit runs, and compare two runs."""
 
 from runcard.workflow.replay.diff import diff_runs
 from runcard.workflow.replay.reproduce import find_recorded, reproduce

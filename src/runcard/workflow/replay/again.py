@@ -1,4 +1,4 @@
-"""One trial carried out alone, as a card's run would: on every fold, and on the test rows if it was a finalist."""
+"""Training one trial alone, as a card's run would: on every fold, and on the test rows if it was a finalist."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Again:
-    """What came out of carrying a trial out once more."""
+    """The results of training a trial once more."""
 
     outcome: Outcome
     predictions: bytes = b""

@@ -1,6 +1,8 @@
-"""Gathering the evidence for an audit: what MLflow and the data store have of a run, digests computed again.
+"""Gathering the evidence for an audit from MLflow and the data store, with digests computed again.
 
-Of the present work tree nothing is looked at, and of this clone only whether a commit that was not pushed is by now.
+The present work tree is not looked at, and this clone is only asked whether an unpushed commit was pushed since.
+
+Why: docs/adr/0020-an-audit-reads-the-record.md
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ _PARTS = ("code", "environment", "hardware", "container", "notebooks", "seeds", 
 
 
 def audit_run(name: str | None = None, project: Project | None = None) -> Audit:
-    """Tick the reproducibility checklist of a run.
+    """Audit a run by the reproducibility checklist.
 
     Parameters
     ----------
@@ -70,7 +72,7 @@ def audit_run(name: str | None = None, project: Project | None = None) -> Audit:
 
 @dataclass(frozen=True, slots=True)
 class _Gathering:
-    """Where the evidence of one run comes from."""
+    """The sources of the evidence of one run."""
 
     subject: Subject
     project: Project
@@ -108,7 +110,7 @@ class _Gathering:
         )
 
     def _of_plain(self, run: RunRow) -> Evidence:
-        """Gather what MLflow itself keeps of a run."""
+        """Gather what MLflow itself stores of a run."""
         return Evidence(
             run_id=run.run_id,
             name=run.name,
@@ -119,7 +121,7 @@ class _Gathering:
         )
 
     def _is_pushed_since(self, code: Mapping[str, Any]) -> bool | None:
-        """Tell whether a commit that was pushed nowhere is now; a word that is no commit is not asked about."""
+        """Tell whether an unpushed commit was pushed since; only for a valid commit hash."""
         commit = code.get("commit")
         asked = code.get("pushed") is False and is_commit(commit)
         return is_pushed(self.project.root, str(commit)) if asked else None
@@ -132,7 +134,7 @@ class _Gathering:
         return _mapping(text or self._files(run).read(EXACT_PARAMS_FILE))
 
     def _data(self, plan: Mapping[str, Any], described: Mapping[str, Any]) -> StoredData:
-        """Look for the content of the data by its fingerprint, and read it: a damaged one is none."""
+        """Look up the content of the data by its fingerprint, and read it: a damaged one counts as missing."""
         store, reason = open_data_store(self.project), ""
         try:
             kept = store.find(str((plan.get("data") or {}).get("digest")))
@@ -171,7 +173,7 @@ def _replay(row: RunRow) -> RecordedReplay:
 
 
 def _problem(code: Mapping[str, Any], kept: Mapping[str, bytes]) -> str:
-    """Try to take the code out of the record again, every file checked against its digest."""
+    """Read the code from the record again, checking every file's digest, and return what is wrong."""
     try:
         read_code(code, kept)
     except errors.CodeNotRestored as error:
@@ -180,7 +182,7 @@ def _problem(code: Mapping[str, Any], kept: Mapping[str, bytes]) -> str:
 
 
 def _split(content: bytes | None, planned: Mapping[str, Any]) -> FileState:
-    """Say whether the row numbers that were kept are those of the plan."""
+    """Tell whether the kept row numbers are those of the plan."""
     if content is None:
         return "gone"
     with tempfile.TemporaryDirectory(prefix="runcard-") as place:
@@ -194,7 +196,7 @@ def _split(content: bytes | None, planned: Mapping[str, Any]) -> FileState:
 
 
 def _parts(kept: Mapping[str, bytes]) -> dict[str, Any]:
-    """Read what surrounded a run; what cannot be read any more is as good as not recorded."""
+    """Read the parts of a run's provenance; unreadable ones count as not recorded."""
     parts = {}
     for name in _PARTS:
         with suppress(KeyError, ValueError):
@@ -205,7 +207,7 @@ def _parts(kept: Mapping[str, bytes]) -> dict[str, Any]:
 
 
 def _card(content: bytes | None, digest: str | None) -> Mapping[str, Any] | None:
-    """Parse a card, if it still is the one that was run."""
+    """Parse a card, if it is still the one that was run."""
     text = (content or b"").decode("utf-8", "replace")
     if text_digest(text) != digest:
         return None

@@ -1,4 +1,7 @@
-"""Whether anybody answers for the code of a recorded run; whoever can write to the store could have written it."""
+"""Whether a recorded run's code may run here: others may have written it to the store.
+
+Why: docs/adr/0036-whose-code-runs.md
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ _DECIDING = ("code.json", "environment.json")
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """What would be run that nobody is known to answer for."""
+    """Code that a replay would run and that nobody is known to answer for."""
 
     run_name: str
     why: tuple[str, ...]
@@ -53,7 +56,7 @@ class Foreign:
     """The packages among them that are neither installed here nor declared by the commit."""
 
     def __str__(self) -> str:
-        """Describe it in a line for each kind of code, whatever its author is called."""
+        """Describe each kind of code in a line, with control characters in names escaped."""
         packages = f"{self.n_packages:,} packages would be installed"
         lines = [
             f"commit {self.commit}, {self.author}",
@@ -64,7 +67,7 @@ class Foreign:
 
 
 def why_trusted(recorded: Recorded, code: Code, environment: Mapping[str, Any], project: Project, opts: Options) -> str:
-    """Say in a clause why the code of a run may run here; asked is whoever can be.
+    """Say why the code of a run may run here, calling `opts.ask` if nothing else decides.
 
     Parameters
     ----------
@@ -94,7 +97,7 @@ def why_trusted(recorded: Recorded, code: Code, environment: Mapping[str, Any], 
 
 
 def _is_own(recorded: Recorded, project: Project) -> bool:
-    """Tell whether exactly this code and these packages were run here once, whatever the run is called."""
+    """Tell whether exactly this code with these packages was once run here, under any name."""
     if not is_begun(project.home) or _came_along(project):
         return False
     kept = recorded.provenance
@@ -104,7 +107,7 @@ def _is_own(recorded: Recorded, project: Project) -> bool:
 
 
 def _came_along(project: Project) -> bool:
-    """Tell whether the journal came with the repository: then others wrote it."""
+    """Tell whether the journal came with the repository, so that others wrote it."""
     try:
         return bool(ask_git(project.root, "ls-files", "-z", "--", str(project.home / FILE)))
     except GitSilent:  # no repository
@@ -112,7 +115,7 @@ def _came_along(project: Project) -> bool:
 
 
 def _unknown_packages(environment: Mapping[str, Any], project: Project, commit: str | None) -> tuple[str, ...]:
-    """Name the packages that are neither installed here nor declared by the commit: a record may name anybody's."""
+    """Name packages neither installed here nor declared by the commit: a record may name any package."""
     here = list(importlib.metadata.distributions())
     names = {normalised(package.name) for package in here if package.name}
     known, recorded = sources_of(here, project.root), environment.get("sources") or {}
@@ -137,7 +140,7 @@ def _extent_of(code: Code, project: Project) -> Extent | None:
 
 
 def _is_committed(code: Code, extent: Extent | None) -> bool:
-    """Tell whether the commit is the whole code; the lock, which runcard writes itself, is data."""
+    """Tell whether the commit has all the code; the lock file, which runcard writes itself, is data."""
     lock = (PurePosixPath(code.folder) / LOCK).as_posix()
     if extent is None or not extent.only_edits or code.modes.get(lock):
         return False

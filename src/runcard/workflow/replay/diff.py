@@ -1,4 +1,4 @@
-"""What two runs do not have in common, whoever made them."""
+"""Differences between two runs, whoever made them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _NO_NEWS = ("mlflow.runName", "mlflow.runColor", "mlflow.log-model.history", REC
 
 
 def diff_runs(first: str, second: str, *, tracking_uri: str | None = None, project: Project | None = None) -> RunDiff:
-    """Set any two runs side by side: of cards or trials that runcard made, or whatever others recorded.
+    """Compare any two runs: of cards or trials that runcard made, or whatever others recorded.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def _ours(first: Subject, second: Subject, reader: RunReader, project: Project) 
 
 
 def commits_apart(first: Account, second: Account, project: Project) -> list[Difference]:
-    """Show what changed between two commits, if the clone has both."""
+    """Show the changes between two commits, if the clone has both."""
     ids = [account.code.get("commit") for account in (first, second)]
     if None in ids or ids[0] == ids[1]:
         return []
@@ -70,7 +70,7 @@ def commits_apart(first: Account, second: Account, project: Project) -> list[Dif
 
 
 def _patches(first: Subject, second: Subject, reader: RunReader, project: Project) -> list[Difference]:
-    """Compare what was not committed."""
+    """Compare the uncommitted changes."""
     texts = [_patch(subject, reader, project) for subject in (first, second)]
     if texts[0] == texts[1]:
         return []
@@ -85,7 +85,7 @@ def _patch(subject: Subject, reader: RunReader, project: Project) -> str:
 
 
 def _plain(first: Subject, second: Subject, project: Project) -> RunDiff:
-    """Compare what MLflow has of any run: parameters, metrics, data, tags."""
+    """Compare what MLflow stores of any run: parameters, metrics, data, tags."""
     from runcard.tracking.mlflow import MlflowReader
 
     with MlflowReader(project.tracking_uri) as reader:

@@ -1,4 +1,4 @@
-"""A recorded run handed to a process that cannot reach MLflow, and what that leaves, as plain files.
+"""Exchange of a recorded run and a replay's result, as plain files, with a process that cannot reach MLflow.
 
 What comes back was written by code of the run: it is checked into its form before it is used.
 """
@@ -32,13 +32,13 @@ _MOST_BYTES = 1 << 30
 
 
 def handed() -> Path | None:
-    """Give the folder that the run was handed over in; None where MLflow is asked."""
+    """Give the folder that the run was handed over in; None where it is read from MLflow."""
     place = os.environ.get(HANDED_VARIABLE)
     return Path(place) if place else None
 
 
 def hand_over(recorded: Recorded, folder: Path) -> None:
-    """Write down all of a recorded run that it takes to judge it."""
+    """Write everything of a recorded run that judging it takes to files."""
     account = recorded.account
     outcome = {name: getattr(account.outcome, name) for name in ("folds", "test", "outputs", "test_outputs")}
     parts = {name: getattr(account, name) for name in Account.__dataclass_fields__ if name != "outcome"}
@@ -51,7 +51,7 @@ def hand_over(recorded: Recorded, folder: Path) -> None:
 
 
 def take_over(folder: Path) -> Recorded:
-    """Read a run that was handed over."""
+    """Read a run from the files of `hand_over`."""
     found = json.loads((folder / _RECORDED).read_text("utf-8"))
     account, table = found["account"], folder / _TABLE
     outcome = Outcome(
@@ -64,7 +64,7 @@ def take_over(folder: Path) -> Recorded:
 
 
 def leave(left: Left, folder: Path) -> None:
-    """Write down what a replay came to."""
+    """Write the result of a replay to files."""
     if left.predictions:
         (folder / _PREDICTIONS).write_bytes(left.predictions)
     parts = {name: getattr(left, name) for name in ("files", "tags", "folds", "test")}
@@ -73,7 +73,7 @@ def leave(left: Left, folder: Path) -> None:
 
 
 def pick_up(folder: Path, recorded: Recorded) -> Left:
-    """Read what a replay came to, which code of the run could have written.
+    """Read the result of a replay, which code of the run may have forged.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def pick_up(folder: Path, recorded: Recorded) -> Left:
 
 
 def _of(recorded: Recorded, replay: Replay) -> Replay:
-    """Keep what the replay is of as we know it, whatever it says."""
+    """Keep what the replay refers to as known here, whatever the result says."""
     account = recorded.account
     return replace(
         replay,
@@ -124,7 +124,7 @@ _GOODBYE_SECONDS = 10.0
 
 
 def run_child(command: Sequence[str], folder: Path, variables: Mapping[str, str]) -> bytes:
-    """Return what a command prints; its progress goes to standard error as it comes.
+    """Run a command, forwarding its progress to standard error, and return its output.
 
     Ctrl-C is passed on, once; what does not end by itself within ten seconds is killed with all it started.
 
@@ -151,7 +151,7 @@ def run_child(command: Sequence[str], folder: Path, variables: Mapping[str, str]
 
 
 def unanswered(why: str) -> errors.ReplayUnanswered:
-    """Build the error for a replay that came to no verdict."""
+    """Make the error for a replay without a verdict."""
     return errors.ReplayUnanswered(
         "the replay in the rebuilt environment came to no verdict",
         where="`python -m runcard reproduce RUN --here`, in that environment",

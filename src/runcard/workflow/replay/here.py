@@ -1,4 +1,4 @@
-"""A recorded run, run again in this environment and this work tree, and judged."""
+"""Running a recorded run again in the present environment and work tree, and judging it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from runcard.workflow.run.bench import choose_engine, scratch
 
 
 def replay_here(recorded: Recorded, project: Project, options: Options) -> Left:
-    """Run a recorded trial again and judge_outcome what comes out.
+    """Run a recorded trial again and judge the results.
 
     What differs in what it is made of is looked for first: where that decides, nothing is trained. The journal, the
     original run and the work tree are not touched.
@@ -85,7 +85,7 @@ def _look_and_run(recorded: Recorded, card: Card, project: Project, options: Opt
 
 
 def _alone(card: Card, recorded: Recorded) -> Card:
-    """Leave a card only the model that is to be run, so that the workers import nothing else."""
+    """Reduce a card to the model that is to be run, so that workers import nothing else."""
     return replace(card, models=tuple(model for model in card.models if model.name == recorded.account.model))
 
 
@@ -182,7 +182,7 @@ def _evidence(recorded: Recorded, present: Present, found: Judgement, several: S
 
 
 def _digests(account: Account) -> dict[str, str]:
-    """Digest each side's circumstances, to be found again in other replays."""
+    """Hash what one side of a replay was made of, part by part, for recognising it in other replays."""
     environment = {name: account.environment.get(name) for name in ("python", "packages", "runcard_source")}
     parts = {
         "card": account.card,

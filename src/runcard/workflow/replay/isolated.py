@@ -1,4 +1,4 @@
-"""A recorded run, run again in a tree and an environment made as they were."""
+"""Running a recorded run again in a rebuilt work tree and environment."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _NOT_PASSED_ON = (
 
 
 def replay_isolated(recorded: Recorded, project: Project, options: Options) -> Replay:
-    """Rebuild a run's code and environment in a folder of its own, and have `reproduce --here` judge it there.
+    """Rebuild a run's code and environment in a separate folder, and run `reproduce --here` there.
 
     The work tree, the index and the branches of the clone stay as they are, whatever happens; the folder is removed at
     the end. The environment stays below `.runcard/venvs` for the next replay of a run with the same packages.
@@ -89,7 +89,7 @@ def replay_isolated(recorded: Recorded, project: Project, options: Options) -> R
 def _run_confined(
     python: Path, recorded: Recorded, project: Project, options: Options, restored: Restored, folder: Path
 ) -> Left:
-    """Hand the run over to a process that reaches neither MLflow nor a store, and read what it leaves."""
+    """Hand the run to a process that can reach neither MLflow nor a store, and read its result."""
     place, data = folder / "handed", folder / "data"
     for made in (place, data, folder / "home"):
         made.mkdir()
@@ -106,7 +106,7 @@ def _run_confined(
 
 
 def _bring_data(plan: Mapping[str, object], project: Project, restored: Restored) -> None:
-    """Copy a table that is in no commit; whether it is the recorded one is seen by its fingerprint."""
+    """Copy a table that is in no commit; its fingerprint shows whether it is the recorded one."""
     data = plan.get("data")
     source = data.get("source") if isinstance(data, Mapping) else None
     if not is_below(source) or not isinstance(source, str) or "://" in source:
@@ -123,7 +123,7 @@ def _command(python: Path, recorded: Recorded, options: Options) -> list[str]:
 
 
 def replay_variables(recorded: Recorded, project: Project) -> dict[str, str]:
-    """Give the present variables, but those that change numbers as they were."""
+    """Give the present environment variables, with those that affect numbers set as recorded."""
     dropped = {*_NOT_PASSED_ON, *VARIABLES}
     told = _told(recorded)
     present = {name: value for name, value in os.environ.items() if name not in dropped}
@@ -143,13 +143,13 @@ def _told(recorded: Recorded) -> Mapping[str, str]:
 
 
 def ignored_variables(environment: Mapping[str, Any]) -> list[str]:
-    """Name the recorded variables that are not set: they could make any program do anything."""
+    """Name the recorded variables that are not set, since they could make a program do anything."""
     names = [name for name in environment.get("variables") or {} if name not in VARIABLES]
     return [f"recorded variables are ignored that change no number: {errors.listing(names)}"] if names else []
 
 
 def _taken_over(said: bytes, restored: Restored, project: Project) -> Replay:
-    """Read what the replay found, and keep here what it could not tell MLflow."""
+    """Read the result of the replay, and keep here what it could not write to MLflow."""
     try:
         replay = read_replay(said.decode())
     except (ValueError, KeyError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""A replay as a run of its own in MLflow, beside the original, which stays as it is."""
+"""Recording a replay as a run of its own in MLflow, leaving the original unchanged."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Given = TypeVar("Given")
 
 
 class Teller:
-    """MLflow, connected to in a thread of its own while the trial is run: importing it takes seconds."""
+    """A thread that connects to MLflow while the trial runs, since importing MLflow takes seconds."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
@@ -54,11 +54,11 @@ class Teller:
         self._tracker: Future[Tracker] = self._pool.submit(self._connect)
 
     def ask(self, question: Callable[[Tracker], Given]) -> Given:
-        """Have something done with the tracker."""
+        """Call a function with the tracker, in the thread."""
         return self._pool.submit(lambda: question(self._tracker.result())).result()
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the tracker and end the thread."""
         self._pool.submit(self._exits.close).result()
         self._pool.shutdown()
 
@@ -80,7 +80,7 @@ def telling(project: Project) -> Iterator[Teller]:
 
 
 def keep(left: Left, recorded: Recorded, project: Project, teller: Teller) -> Replay:
-    """Write a replay down here, then as a run in MLflow; what cannot be told there stays here, and it says so."""
+    """Save a replay locally, then as a run in MLflow; what MLflow does not take stays local, with a warning."""
     replay = left.replay
     folder = project.home / REPLAYS / f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:8]}"
     folder.mkdir(parents=True)
@@ -117,7 +117,7 @@ def _tell(tracker: Tracker, left: Left, recorded: Recorded, folder: Path) -> Rep
 
 
 def _end_killed(tracker: Tracker, home: Path) -> None:
-    """End the runs of replays whose process was killed while it told MLflow; what they found stays in their folder."""
+    """End runs of replays whose process was killed while writing; their results stay in their folders."""
     for begun in (home / REPLAYS).glob(f"*/{_BEGUN_FILE}"):
         # What cannot be ended now is for whoever comes next: this replay is told, and stands.
         with (
@@ -185,7 +185,7 @@ def _metrics(left: Left, at: int) -> list[MetricValue]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Left:
-    """A replay, and what is kept with it."""
+    """A replay, with the files kept with it."""
 
     replay: Replay
     files: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""What a recorded run would be made of here and now, and where that is not what it was made of."""
+"""What a recorded run would be made of here and now, compared with what it was made of."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _NAMES = (errors.ModelUnknown, errors.DatasetUnknown, errors.FeaturesUnknown, er
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Present:
-    """A recorded run's card, resolved against what is there now."""
+    """A recorded run's card, resolved against the present project."""
 
     account: Account
     circumstances: Circumstances
@@ -43,17 +43,17 @@ class Present:
 
     @property
     def is_comparable(self) -> bool:
-        """Whether running it can show anything."""
+        """Whether running it could show anything."""
         return self.trial is not None and not any(each.decides for each in self.differences)
 
     @property
     def same_environment(self) -> bool:
-        """Whether what computes is what computed."""
+        """Whether the environment equals the recorded one."""
         return not any(each.is_environment for each in self.differences)
 
 
 def look_around(recorded: Recorded, card: Card, project: Project) -> Present:
-    """Resolve the recorded card against the present project, and set both sides by side; nothing is trained."""
+    """Resolve the recorded card against the present project and compare, without training anything."""
     # Isolated, the recorded data are taken from wherever they are to be had; here, those that lie in the tree.
     data = recorded.fingerprint if present_mode() == "isolated" else None
     try:
@@ -76,7 +76,7 @@ def look_around(recorded: Recorded, card: Card, project: Project) -> Present:
 
 
 def open_recorded_card(recorded: Recorded, project: Project) -> Card:
-    """Read the recorded card's text as a card of this project.
+    """Parse the recorded card's text as a card of this project.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def open_recorded_card(recorded: Recorded, project: Project) -> Card:
 
 
 def unreadable_card(recorded: Recorded, error: errors.RuncardError, project: Project) -> Present:
-    """Say of a card that cannot even be read here what is not as it was."""
+    """Make the result for a card that cannot be read here: the differences that are known."""
     circumstances = capture_circumstances(project, seed=recorded.account.plan["seed"])
     account = _account(recorded, circumstances, {})
     found = find_differences(recorded.account, account)
@@ -96,7 +96,7 @@ def unreadable_card(recorded: Recorded, error: errors.RuncardError, project: Pro
 
 
 def not_as_recorded(recorded: Recorded, project: Project) -> Present:
-    """Say of a record that was altered what does not agree; with what is here it is not compared."""
+    """Make the result for a record that was altered, which is not compared: what does not agree."""
     found = [Difference("record", "", "as it was written", said) for said in recorded.altered]
     return Present(recorded.account, capture_circumstances(project, seed=0), tuple(found))
 
@@ -109,7 +109,7 @@ def _resolved(card: Card, project: Project, data: str | None) -> Resolved:
 
 
 def _data_of(card: Card, project: Project, data: str | None) -> Mapping[str, Any]:
-    """Describe the data of a card of which no plan can be made; nothing where they cannot be read either."""
+    """Describe the data of a card that cannot be planned; empty if they cannot be read either."""
     try:
         table, _ = read_table_of(card, project, load_catalog(project), data)
     except errors.DataGone:
@@ -146,7 +146,7 @@ def _account(recorded: Recorded, circumstances: Circumstances, plan: Mapping[str
 
 
 def _find(plan: Plan, recorded: Recorded) -> Trial | None:
-    """Find the recorded trial; package versions that are not what they were do not make it another one."""
+    """Find the recorded trial in the plan, regardless of changed package versions."""
     wanted = recorded.account.trial_key
     for draw in (plan.draw, _with_versions(plan, recorded.packages)):
         for trial in _of_model(draw, recorded):
@@ -163,7 +163,7 @@ def _of_model(draw: Draw, recorded: Recorded) -> Iterator[Trial]:
 
 
 def _with_versions(plan: Plan, packages: Mapping[str, str]) -> Draw:
-    """Name the versions of packages that were recorded in place of the present ones."""
+    """Put the recorded package versions in place of the present ones."""
     entries = []
     for entry in plan.draw.entries:
         known = {name: packages[name] for name in entry.packages if name in packages}
@@ -181,7 +181,7 @@ def _no_trial(plan: Plan, recorded: Recorded) -> Difference:
 
 
 def _card_file(recorded: Recorded, resolved: Resolved, project: Project) -> list[Difference]:
-    """Tell if the card's file was changed since: it decides only if it no longer has this trial."""
+    """Tell whether the card's file changed since; that is decisive only if it no longer has this trial."""
     path = project.root / recorded.card_path
     if not is_below(recorded.card_path) or not path.is_file():
         return []
@@ -199,7 +199,7 @@ def _card_file(recorded: Recorded, resolved: Resolved, project: Project) -> list
 
 
 def _has(plan: Plan, resolved: Resolved, recorded: Recorded) -> bool:
-    """Tell whether another card's plan has the recorded trial; of a search only that it could."""
+    """Tell whether another card's plan has the recorded trial; for a search, whether it could."""
     ours = _find(resolved.plan, recorded)
     trials = plan.trials or tuple(_of_model(plan.draw, recorded))
     keys = {trial.key for trial in _of_model(resolved.plan.draw, recorded)}
@@ -210,7 +210,7 @@ def _has(plan: Plan, resolved: Resolved, recorded: Recorded) -> bool:
 
 
 def _difference_of(error: errors.RuncardError, recorded: Recorded, found: list[Difference]) -> Difference:
-    """Say what is missing or different when the card cannot be resolved."""
+    """Describe what is missing or different when the card cannot be resolved."""
     if isinstance(error, errors.CardErrors) and error.errors:
         error = error.errors[0]
     said = "; ".join(" ".join(part.split()) for part in (error.what, error.why) if part)

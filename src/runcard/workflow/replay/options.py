@@ -1,4 +1,4 @@
-"""How a run is to be run again; nothing here changes a number."""
+"""Options of running a run again, none of which changes a number."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ OWN_CODE = "it is this project's own code"
 
 
 def present_trust() -> str:
-    """Say why the code that this process runs may run."""
+    """Say why the code that this process runs is trusted."""
     return os.environ.get(TRUSTED_VARIABLE, OWN_CODE) if present_mode() == "isolated" else OWN_CODE
 
 
 def present_mode() -> str:
-    """Say where this process runs a replay: `here`, or `isolated`."""
+    """Tell where this process runs a replay: `here`, or `isolated`."""
     return "isolated" if os.environ.get(MODE_VARIABLE) == "isolated" else "here"
 
 

@@ -1,4 +1,4 @@
-"""A trial's run as MLflow has it, with all that it takes to run it again and to judge what comes out."""
+"""A trial's run as recorded in MLflow, with everything needed to run it again and judge the results."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Recorded:
 
     @property
     def experiment(self) -> str:
-        """The experiment that both runs are in."""
+        """The experiment of both the recorded run and the replay."""
         return self.run.experiment
 
     @property
@@ -81,7 +81,7 @@ class Recorded:
 
 
 def read_recorded(subject: Subject, reader: RunReader, project: Project) -> Recorded:
-    """Read all of a trial that was run by a card.
+    """Read everything about the run of a card's trial.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def read_recorded(subject: Subject, reader: RunReader, project: Project) -> Reco
 
 
 def read_account(subject: Subject, reader: RunReader, project: Project) -> Account:
-    """Read whatever a run tells, be it a trial's or a card's; what is not known is empty."""
+    """Read the account of a trial's or a card's run; what is not known is empty."""
     run, card = subject.run, subject.card
     if card is None:
         return Account(run.name)
@@ -179,7 +179,7 @@ def _exact(run: RunRow, own: RunFiles, tag: str, file: str, absent: Any) -> Any:
 
 
 def _mapping(content: bytes | None, *tables: str) -> Mapping[str, Any]:
-    """Read a part of the record; one that was damaged is none, and is named where the record is checked.
+    """Read a part of the record; a damaged one counts as empty, and is reported where the record is checked.
 
     Parameters
     ----------
@@ -265,5 +265,5 @@ def _require_complete(account: Account, run: RunRow, card: RunRow, project: Proj
 
 
 def not_replayable(what: str, project: Project, why: str, hint: str) -> errors.NotReplayable:
-    """Build the error for a run that cannot be run again."""
+    """Make the error for a run that cannot be run again."""
     return errors.NotReplayable(what, where=redact(project.tracking_uri), why=why, hint=hint)

@@ -1,4 +1,4 @@
-"""Reproducing: a run is found, run again, judged, and what was found is kept."""
+"""Reproduction: a run is found, run again and judged, and the result is kept."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def reproduce(
     project: Project | None = None,
     note: Callable[[str], None] = lambda line: None,
 ) -> Replay:
-    """Run a recorded run again, and judge whether it came out the same.
+    """Run a recorded run again, and judge whether its results are equal.
 
     Parameters
     ----------
@@ -75,13 +75,13 @@ def reproduce(
 
 
 def find_recorded(name: str, project: Project) -> Recorded:
-    """Find what a name stands for, and read all that it takes to run it again."""
+    """Resolve a name, and read everything needed to run its run again."""
     with open_reader(project) as reader:
         return read_recorded(find_trial(name, reader, project), reader, project)
 
 
 def _replay_handed(place: Path, project: Project, options: Options) -> Replay:
-    """Run a run again that another process has handed over, and leave it what came out."""
+    """Replay a run that another process handed over, and leave the result for it."""
     recorded = take_over(place)
     left = replay_here(recorded, project, options)
     leave(left, place)

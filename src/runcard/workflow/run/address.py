@@ -1,4 +1,7 @@
-"""Whether records can ever arrive at the project's tracking address, asked before anything is trained."""
+"""Checks before training whether records can be delivered to the project's tracking address.
+
+Why: docs/adr/0030-an-address-is-judged-before-training.md
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ LONGEST_PLACE = 200 - len(f"/{'0' * 32}/artifacts")
 
 
 def heed_address(project: Project, experiment: str) -> None:
-    """Refuse an address that can never work; one that does not answer is waited for.
+    """Refuse an address that can never work; one that does not answer now is accepted.
 
     Raises
     ------
@@ -32,7 +35,7 @@ def heed_address(project: Project, experiment: str) -> None:
 
 
 def _check_length(project: Project) -> None:
-    """See that the places of files fit into a database that does not take longer ones."""
+    """Check that the paths of files fit into the database's columns."""
     place = (project.root / ARTIFACTS).as_uri()
     if addresses.is_database(project.tracking_uri) and len(place) > LONGEST_PLACE:
         raise errors.TrackingError(
@@ -44,7 +47,7 @@ def _check_length(project: Project) -> None:
 
 
 def _is_fine(uri: str, experiment: str) -> bool:
-    """Judge without MLflow, whose import takes seconds; False leaves it to MLflow."""
+    """Check without MLflow, whose import takes seconds; False leaves the check to MLflow."""
     if addresses.is_server(uri):
         return _answers_well(uri, experiment)
     if not (addresses.is_sqlite(uri) or addresses.is_postgres(uri)):

@@ -1,4 +1,4 @@
-"""Where the trials of a project run: processes on this machine, or a Dask cluster."""
+"""Choice of the engine that runs a project's trials, and its scratch folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _EVERY_TRAINING = ("runcard.tabular",)
 
 
 def choose_engine(card: Card, project: Project, *, workers: int | None = None) -> Engine:
-    """Make the engine that the settings ask for, for what the card will need; nothing is started yet.
+    """Make the engine that the settings ask for, with what the card needs, without starting it.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def choose_engine(card: Card, project: Project, *, workers: int | None = None) -
 
 @contextmanager
 def scratch(home: Path) -> Iterator[Path]:
-    """Give a folder for this process, and remove those of processes that are gone."""
+    """Give a temporary folder for this process, and remove those of processes that have ended."""
     place = home / "scratch"
     place.mkdir(parents=True, exist_ok=True)
     for left in place.iterdir():

@@ -1,4 +1,4 @@
-"""What surrounds a run, captured in the background: code, environment, hardware."""
+"""Background capture of a run's circumstances: code, environment, hardware."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MODULES = "modules"
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What surrounds a run: a description as JSON, and files to keep with it."""
+    """The circumstances of a run: a description as JSON, and files to keep with it."""
 
     described: Mapping[str, Any]
     files: Mapping[str, bytes]
@@ -27,7 +27,7 @@ class Circumstances:
 
 
 def capture_circumstances(project: Project, *, seed: int, card: Path | None = None) -> Circumstances:
-    """Look at code, environment and hardware; takes some tenths of a second.
+    """Capture code, environment and hardware; takes some tenths of a second.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Code that is not committed: kept with the run, warned of, or not run at all, as the project says."""
+"""The project's policy for uncommitted code: keep it silently, warn, or refuse to run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_NAMES = 20
 
 
 def heed_uncommitted(project: Project, listener: Listener) -> None:
-    """Warn of what is not committed, or stop, before anything is read or trained.
+    """Warn of uncommitted code, or refuse to run, before anything is read or trained.
 
     What the run itself is about to write, such as a first `runcard.lock`, is not held against it.
 
@@ -32,7 +32,7 @@ def heed_uncommitted(project: Project, listener: Listener) -> None:
 
 
 def uncommitted_remark(code: Code, project: Project) -> str:
-    """Say in a sentence what is not committed, if the project asks to be warned; else nothing.
+    """Describe the uncommitted code in a sentence, if the project asks for a warning; else nothing.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def uncommitted_remark(code: Code, project: Project) -> str:
 
 
 def refused_remark(reason: str | None, project: Project) -> str:
-    """Say in a sentence that git kept the commit to itself, why, and what mends that; nothing if it did not."""
+    """Say why git did not tell the commit and how to fix that; empty if it did."""
     from runcard.provenance.git import is_refused, mending
 
     if not reason or not is_refused(reason, project.root.resolve()):

@@ -1,4 +1,4 @@
-"""The table of a card that is carried out: locked, kept in the data store, staged for the jobs, let go of."""
+"""The table of a card during a run: locked, stored, staged for the jobs, released."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SILENT_SECONDS = 3.0
 
 
 class CardData:
-    """A card's table from when it was read to when its content is kept; None for a kind of trials that reads none."""
+    """A card's table from reading to storing its content; None for a kind of trials without one."""
 
     def __init__(self, resolved: Resolved, listener: Listener) -> None:
         self._project: Project = resolved.project
@@ -35,7 +35,7 @@ class CardData:
         self._keeping: Keeping | None = None
 
     def lock(self) -> None:
-        """Lock the data's name at its first use, and begin to keep their content."""
+        """Lock the dataset's name at its first use, and begin to store its content."""
         if self._table is None:
             return
         fingerprint, na_values = tabular(self._plan).fingerprint, self._plan.card.data.na_values
@@ -49,12 +49,12 @@ class CardData:
             self._listener.note(f'Its content is not kept: {n_megabytes:,.0f} MB; `snapshot = "always"` keeps it')
 
     def described(self) -> bytes:
-        """Describe the data as they were locked, for whoever has the run and not the project."""
+        """Describe the data as locked, for readers who have the run but not the project."""
         described = {"locked": self._locked and as_dict(self._locked), "store": redact(self._project.data_store)}
         return json.dumps(described, indent=2).encode()
 
     def stage(self, folder: Path) -> None:
-        """Write what the jobs read into a folder, and let go of the table here."""
+        """Write what the jobs read to a folder, and release the table in this process."""
         processed = self._plan.card.data.processed_path
         if self._table is not None and processed:
             write_parquet(self._table, self._project.root / processed)
@@ -63,7 +63,7 @@ class CardData:
         release_memory()
 
     def changed(self) -> errors.RuncardError | None:
-        """Give the error that says the file was changed since it was read; None if it was not."""
+        """Return the error for a file that changed since it was read; None if it did not."""
         try:
             if self._stamp is not None:
                 check_unchanged(self._stamp)
@@ -72,7 +72,7 @@ class CardData:
         return None
 
     def wait(self) -> None:
-        """Wait until the content is kept; the trials are done, so trouble with that is a warning."""
+        """Wait until the content is stored; the trials are done by then, so failures are only warnings."""
         if self._keeping is None:
             return
         try:

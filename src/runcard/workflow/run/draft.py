@@ -1,4 +1,4 @@
-"""A trial's record in the making: results come in unit by unit, in whatever order."""
+"""Drafts of trial records, completed by results that arrive unit by unit in any order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runcard.stats import percentile_95
 
 @dataclass(slots=True)
 class PartialRecord:
-    """A trial's results as its units come in, in whatever order."""
+    """A trial's results so far, arriving by unit in any order."""
 
     trial: Trial
     units: tuple[str, ...]
@@ -33,7 +33,7 @@ class PartialRecord:
     cpu_seconds: float = 0.0
 
     def add(self, result: JobResult) -> None:
-        """Take in one unit's result."""
+        """Add one unit's result."""
         if not result.stages or result.stages[-1].key == self.trial.key:
             self.cpu_seconds += result.cpu_seconds
             self.n_fits += 1
@@ -51,7 +51,7 @@ class PartialRecord:
                 self.curves.setdefault(name, {}).update(points)
 
     def add_point(self, metric: str, step: int, value: float, result: JobResult) -> None:
-        """Take in what it had got after some of its steps."""
+        """Add the scores after some of the trial's steps."""
         self.started = min(self.started or result.started, result.started)
         self.ended = max(self.ended, result.ended)
         self.curves.setdefault(metric, {})[step] = value
@@ -66,12 +66,12 @@ class PartialRecord:
 
     @property
     def is_begun(self) -> bool:
-        """Whether anything has come in."""
+        """Whether any result has arrived."""
         return self.started > 0
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing more is to come: all units are in, one of them failed, or it was stopped."""
+        """Whether no more results are to come: all units are in, one failed, or the trial was stopped."""
         return self.error is not None or self.stopped_at is not None or len(self.results) == len(self.units)
 
 
@@ -113,7 +113,7 @@ def make_record(draft: PartialRecord, plan: Plan) -> Record:
 
 
 def impossible_record(trial: Trial, plan: Plan, reason: str) -> Record:
-    """Make the record of a trial whose hyperparameters do not go together: it is not trained, nor tried again."""
+    """Make the record of a trial whose hyperparameters do not go together; it is never trained."""
     now = time.time()
     return replace(
         make_record(PartialRecord(trial, plan.work.units, started=now, ended=now, error=reason), plan),
@@ -122,7 +122,7 @@ def impossible_record(trial: Trial, plan: Plan, reason: str) -> Record:
 
 
 def renumber(records: Iterable[Record], trials: Iterable[Trial]) -> list[Record]:
-    """Give records of earlier executions their place among trials, and the names that these have."""
+    """Give records of earlier executions their index and names in the present plan."""
     by_key = {trial.key: trial for trial in trials}
     return sorted((_place(record, by_key[record.trial_key]) for record in records), key=lambda record: record.index)
 
@@ -135,7 +135,7 @@ def _place(record: Record, trial: Trial) -> Record:
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
-    """A trial's scores by metric, and why others have none."""
+    """A trial's scores by metric, and the reasons for missing ones."""
 
     scores: Mapping[str, tuple[float, ...]]
     missing: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""Running a card, from its name to its results, in the one order that loses nothing."""
+"""Running a card from its name to its results, ordered so that a kill at any moment loses nothing."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def run(
     model_format: str | None = None,
     listener: Listener | None = None,
 ) -> Result:
-    """Run a card: what is missing is trained, everything is recorded, MLflow is filled meanwhile.
+    """Run a card: train what is missing and record it, while MLflow is filled in the background.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def run(
 
 
 def run_resolved(resolved: Resolved, engine: Engine, listener: Listener, *, fresh: bool = False) -> Result:
-    """Carry out a card that is resolved already, on an engine that is not started yet."""
+    """Run a card that is already resolved, on an engine that is not started yet."""
     with ExitStack() as stack:
         session = open_session(resolved, engine, listener, stack, fresh=fresh)
         result = carry_out(session, stack)
@@ -110,7 +110,7 @@ def run_resolved(resolved: Resolved, engine: Engine, listener: Listener, *, fres
 
 
 def carry_out(session: Session, stack: ExitStack) -> Result:
-    """Carry out a card: each effect in the order in which a kill at any point loses nothing."""
+    """Run a card, ordering the effects so that a kill at any moment loses nothing."""
     session.data.lock()
     previous = find_previous(session)
     search = look_up(session)
@@ -125,7 +125,7 @@ def carry_out(session: Session, stack: ExitStack) -> Result:
 
 
 def _is_done(session: Session, previous: Execution) -> bool:
-    """Tell whether every trial and every finalist is known."""
+    """Tell whether the results of all trials and finalists are known."""
     if previous.status != "done" or not session.tally.is_whole:
         return False
     comparison = session.tally.compare()
@@ -144,7 +144,7 @@ def _look_around(session: Session, stack: ExitStack) -> Circumstances:
 
 
 def _delivery(session: Session, stack: ExitStack) -> Delivery:
-    """Make what tells MLflow, beside the training, all that is in the journal."""
+    """Make the delivery that writes everything in the journal to MLflow in the background."""
     outbox = stack.enter_context(JournalOutbox(session.project.home))
     if session.plan.pooled:  # what is pooled is scored here, beside the thread that imports MLflow
         import_polars_first()
@@ -154,7 +154,7 @@ def _delivery(session: Session, stack: ExitStack) -> Delivery:
 def _execute(
     session: Session, execution: Execution, delivery: Delivery, search: RunningSearch | None, begun: BegunTrials
 ) -> Result:
-    """Train what is missing, then the finalists; however that ends, the journal has it."""
+    """Train what is missing, then the finalists, recording in the journal however that ends."""
     try:
         with scratch(session.project.home) as folder:
             bench = _set_up(session, folder, begun)
@@ -185,7 +185,7 @@ def _set_up(session: Session, folder: Path, begun: BegunTrials) -> Bench:
 def _train(
     session: Session, execution: Execution, delivery: Delivery, search: RunningSearch | None, bench: Bench
 ) -> None:
-    """Run the trials that are missing; each is written down before the next is looked at."""
+    """Run the missing trials, recording each before the next result is processed."""
     listener, tally = session.listener, session.tally
     for doubt in find_doubts(session.plan.card):
         listener.warn(doubt)
@@ -210,7 +210,7 @@ def _records(session: Session, search: RunningSearch | None, bench: Bench) -> It
 
 
 def _unscored(trial: Trial, plan: Plan) -> Record:
-    """Make the record of a card's only trial, which goes straight to the test."""
+    """Make the record of a card's only trial, which goes straight to the final test."""
     now = time.time()
     return make_record(PartialRecord(trial, (), started=now, ended=now), plan)
 
@@ -232,7 +232,7 @@ def _conclude(
 
 
 def _scored(session: Session, execution: Execution, comparison: Comparison) -> Decision | None:
-    """Decide, and add what the chosen trial got on the test rows."""
+    """Decide, and add the chosen trial's scores on the test rows."""
     decision = session.decide(comparison)
     chosen = chosen_of(comparison, decision)
     if decision is None or chosen is None or chosen.final is None:
@@ -244,7 +244,7 @@ def _scored(session: Session, execution: Execution, comparison: Comparison) -> D
 
 
 def _finish(session: Session, delivery: Delivery) -> DeliveryReport:
-    """Wait until MLflow has been told what can be told; Ctrl-C leaves the rest to `runcard sync`."""
+    """Wait until MLflow has received what it can; Ctrl-C leaves the rest to `runcard sync`."""
 
     def still_writing(n_left: int) -> None:
         session.listener.step(f"Writing to MLflow, {n_left} left; Ctrl-C leaves them to `runcard sync`")
@@ -259,7 +259,7 @@ def _finish(session: Session, delivery: Delivery) -> DeliveryReport:
 
 
 def _nothing_to_run(session: Session, previous: Execution) -> Result:
-    """Give the results of an execution that is done; tell them to this run's address, unless they were."""
+    """Return the results of a completed execution, delivering them to this run's address if necessary."""
     journal, address = session.journal, session.address
     comparison = session.tally.compare()
     decision = _scored(session, previous, comparison)
@@ -326,7 +326,7 @@ def _all_failed(session: Session, comparison: Comparison) -> errors.AllTrialsFai
 
 
 def _was_finished(project: Project, text: str) -> bool:
-    """Guess from the journal whether there will be anything to train; a wrong guess costs seconds only."""
+    """Guess from the journal whether there is anything to train; a wrong guess only costs seconds."""
     if not (project.home / "journal.db").exists():
         return False
     with open_journal(project.home) as journal:

@@ -1,4 +1,4 @@
-"""Finalists of a card: which trials are, what becomes of them, and what to do about those that fail."""
+"""The finalists of a card: which trials they are, their refits, and the handling of failed ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from runcard.workflow.run.session import Session
 
 
 def choose_finalists(session: Session, comparison: Comparison) -> list[Standing]:
-    """Pick the best of each model, and the chosen trial."""
+    """Select the best trial of each model, and the chosen trial."""
     if session.plan.n_units == 0:
         return [standing for standing in comparison.standings if standing.record.status == "done"]
     found = best_of_each_model(comparison)
@@ -29,7 +29,7 @@ def choose_finalists(session: Session, comparison: Comparison) -> list[Standing]
 def finish_finalists(
     session: Session, execution: Execution, delivery: Delivery, comparison: Comparison, bench: Bench
 ) -> None:
-    """Refit the finalists; where the chosen one fails for good, the next that the rule allows is one, too."""
+    """Refit the finalists; if the chosen one fails for good, the next that the rule allows is added."""
     finals = session.tally.finals
     while missing := [
         standing.record for standing in choose_finalists(session, comparison) if standing.record.trial_key not in finals
@@ -42,7 +42,7 @@ def finish_finalists(
 
 
 def problem_of_finalists(session: Session, comparison: Comparison) -> errors.RuncardError | None:
-    """Give the error for finalists that failed, or whose model could not be kept."""
+    """Return the error for finalists that failed, or whose model could not be saved."""
     finals = session.tally.finals.values()
     if failed := [final for final in finals if final.error]:
         return failed_finalists(session.plan, failed, session.tally.records, session.decide(comparison))

@@ -1,4 +1,4 @@
-"""Who wants to hear how a run goes: a progress bar, plain lines, or nobody."""
+"""Listeners to the progress of a run, such as a progress bar or plain lines; the base class shows nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runcard.record import Record
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How far the trials are."""
+    """The progress of the trials, as counts."""
 
     done: int
     failed: int
@@ -26,30 +26,30 @@ class Counts:
 
     @property
     def known(self) -> int:
-        """How many have their record."""
+        """The number of trials that have a record."""
         return self.done + self.failed + self.stopped + self.impossible
 
 
 class Listener:
-    """Hears everything and says nothing; others override what they want to show."""
+    """Receives all events of a run and shows nothing; subclasses override what they show."""
 
     def note(self, text: str) -> None:
-        """Hear one sentence for the user."""
+        """Receive a sentence for the user."""
 
     def warn(self, text: str) -> None:
-        """Hear one sentence that the user should not miss."""
+        """Receive a warning for the user."""
 
     def planned(self, plan: Plan, counts: Counts) -> None:
-        """Hear that trials are about to begin."""
+        """Receive that trials are about to begin."""
 
     def recorded(self, record: Record, counts: Counts, best: Record | None) -> None:
-        """Hear that a trial is done or failed, and which is the best so far."""
+        """Receive that a trial is done or failed, and which is the best so far."""
 
     def ranked(self, comparison: Comparison, plan: Plan, decision: Decision | None) -> None:
-        """Hear that all trials are done, and which is chosen."""
+        """Receive that all trials are done, and which one is chosen."""
 
     def step(self, text: str) -> None:
-        """Hear what is going on now that no trial runs."""
+        """Receive what is going on while no trial runs."""
 
     def finished(self) -> None:
-        """Hear that nothing more is going on, however it ended."""
+        """Receive that the run is over, however it ended."""

@@ -1,4 +1,4 @@
-"""The journal as the outbox that tracking is filled from."""
+"""The journal as an outbox, from which the tracking backend is filled."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from runcard.tracking.items import RunLog
 
 
 def address_name(uri: str, root: Path) -> str:
-    """Give the name of a tracking address in the journal: one that stays right when the project is moved."""
+    """Give the journal's name of a tracking address, which stays valid when the project is moved."""
     file = addresses.sqlite_file(uri)
     if file is not None and file.is_relative_to(root):
         return f"sqlite:///{file.relative_to(root).as_posix()}"
@@ -24,7 +24,7 @@ def address_name(uri: str, root: Path) -> str:
 
 
 class JournalOutbox:
-    """What the journal still has to tell; locked, for one thread delivers and another waits."""
+    """Implements `Outbox` on the journal; locked, since one thread delivers and another waits."""
 
     def __init__(self, home: Path) -> None:
         self._home, self._root = home, home.parent
@@ -39,7 +39,7 @@ class JournalOutbox:
             self._journal.__exit__()
 
     def delivering(self, uri: str) -> AbstractContextManager[object]:
-        """Hold the right to deliver to an address; the system lets go of it when the process dies."""
+        """Hold the lock for delivering to an address; the system releases it when the process dies."""
         from filelock import FileLock
 
         folder = self._home / "locks"
@@ -48,29 +48,29 @@ class JournalOutbox:
         return FileLock(folder / f"delivery-{name}.lock")
 
     def pending(self, uri: str) -> list[Parcel]:
-        """List what the address has not been told."""
+        """List what is not yet delivered to the address."""
         with self._lock:
             return [
                 self._parcel(entry, self._journal) for entry in self._journal.waiting(address_name(uri, self._root))
             ]
 
     def run_state(self, record_id: str, experiment: str, uri: str) -> RunState:
-        """Tell what is known of a run there."""
+        """Return what is known of a run there."""
         with self._lock:
             return RunState(*self._journal.run_of(record_id, Address(address_name(uri, self._root), experiment)))
 
     def attempted(self, record_id: str, experiment: str, uri: str) -> None:
-        """Note that a run is about to be made there."""
+        """Record that a run is about to be created there."""
         with self._lock:
             self._journal.note_attempt(record_id, Address(address_name(uri, self._root), experiment))
 
     def opened(self, record_id: str, experiment: str, uri: str, run_id: str) -> None:
-        """Note the run's id there."""
+        """Record the run's id there."""
         with self._lock:
             self._journal.note_run(record_id, Address(address_name(uri, self._root), experiment), run_id)
 
     def delivered(self, parcel_id: str, uri: str) -> None:
-        """Note that the address has been told."""
+        """Record that the parcel was delivered."""
         with self._lock:
             self._journal.note_delivery(int(parcel_id))
 

@@ -1,4 +1,4 @@
-"""How far a plan is: its records so far, counted as they come, so that the last costs no more than the first."""
+"""The progress of a plan: its records so far, counted as they arrive, at constant cost per record."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from runcard.workflow.run.search import RunningSearch
 
 
 class Tally:
-    """The records and finalists of a plan's trials that are known."""
+    """The known records and finalists of a plan's trials."""
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -36,21 +36,21 @@ class Tally:
 
     @property
     def trials(self) -> Sequence[Trial]:
-        """The trials that there are so far, in their order."""
+        """The trials so far, in order."""
         return self._plan.trials if self._state is None else self._state.trials
 
     @property
     def n_trials(self) -> int:
-        """How many there will be."""
+        """The number of trials in total."""
         return self._plan.n_trials if self._state is None else self._state.n_trials
 
     @property
     def is_whole(self) -> bool:
-        """Whether all trials have their record."""
+        """Whether all trials have a record."""
         return len(self.records) == self.n_trials
 
     def add(self, record: Record) -> None:
-        """Take in a trial's record."""
+        """Add a trial's record."""
         self.records[record.trial_key] = record
         self.interrupted.discard(record.trial_key)
         self._n_failed += record.status in ("failed", "lost")
@@ -60,29 +60,29 @@ class Tally:
             self.best = record
 
     def add_known(self, records: Mapping[str, Record], finals: Mapping[str, FinalRecord]) -> None:
-        """Take in what the journal knows already."""
+        """Add the records that the journal already has."""
         for record in records.values():
             self.add(record)
         self.finals.update(finals)
         self._found += [*records.values(), *finals.values()]
 
     def take_found(self) -> list[Record | FinalRecord]:
-        """Give what the journal was found to know since this was last asked."""
+        """Return the records found in the journal since the last call."""
         found, self._found = self._found, []
         return found
 
     def add_begun(self, trial_keys: Iterable[str]) -> None:
-        """Take in which trials were begun before."""
+        """Note which trials were begun before."""
         self.interrupted = {trial.key for trial in self.missing} & set(trial_keys)
 
     @property
     def missing(self) -> Sequence[Trial]:
-        """The trials without a record so far, in their order."""
+        """The trials without a record so far, in order."""
         return [trial for trial in self.trials if trial.key not in self.records]
 
     @property
     def counts(self) -> Counts:
-        """How many are done, failed, left, stopped and impossible."""
+        """The numbers of trials done, failed, left, stopped and impossible."""
         n_known = len(self.records)
         return Counts(
             n_known - self._n_failed - self._n_stopped - self._n_impossible,
@@ -94,7 +94,7 @@ class Tally:
         )
 
     def compare(self) -> Comparison:
-        """Rank what is known."""
+        """Rank the known records."""
         primary = self._plan.primary
         finals = [final for final in self.finals.values() if not final.error]
         records = renumber(self.records.values(), self.trials)

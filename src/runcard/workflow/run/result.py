@@ -1,4 +1,4 @@
-"""What a run gives to Python: the table, the best, the MLflow runs."""
+"""The result of a run for Python: the table, the best trial, the MLflow runs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Result:
-    """The outcome of a card."""
+    """The result of running a card."""
 
     experiment: str
     comparison: Comparison
@@ -66,7 +66,7 @@ class Result:
 
 
 def row_of(standing: Standing, runs: Mapping[str, str], chosen: str | None) -> dict[str, Any]:
-    """Make one trial's row, in plain values; `chosen` is the key of the trial that was."""
+    """Make the row of one trial in plain values; `chosen` is the key of the chosen trial."""
     record, final = standing.record, standing.final
     row: dict[str, Any] = {
         "rank": standing.rank,
@@ -116,7 +116,7 @@ def chosen_of(comparison: Comparison, decision: Decision | None) -> Standing | N
 
 
 def _headline(word: str, standing: Standing, metric: str) -> dict[str, float]:
-    """Give the mean over the folds and the test score, as far as they are known, as metrics of the card's run."""
+    """Give the mean over the folds and the test score, as far as known, as metrics of the card's run."""
     test = standing.final.scores.get(metric) if standing.final else None
     found = {f"{word}_cv_{metric}_mean": standing.mean, f"{word}_test_{metric}": test}
     return {name: value for name, value in found.items() if value is not None}

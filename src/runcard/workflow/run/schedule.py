@@ -1,4 +1,4 @@
-"""Which fit is trained next, and on which unit; and which need not be, as another shows what it would give."""
+"""The schedule of fits: which one is trained next, on which unit, and which can be read off another."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Turn = tuple[Fit, int]
 
 
 class Turns:
-    """Fits on units, those of the slowest model first: none is left to be trained alone while other workers idle.
+    """The order of fits: the slowest model first, so that none is trained alone while other workers idle.
 
-    A model is slow until it is known to be not; the fits of each come in their order.
+    A model counts as slow until its time is known; the fits of each model keep their order.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class Turns:
         return not self._awaits(*self._queues[kind][0]), self._seconds.get(kind, math.inf)
 
     def note(self, fit: Fit, result: JobResult) -> None:
-        """Take in how long a fit took."""
+        """Record how long a fit took."""
         self._seconds[_kind(fit)] = result.ended - result.started
 
 
@@ -57,7 +57,7 @@ def _kind(fit: Fit) -> tuple[str, str]:
 
 
 class Twins:
-    """What fits gave on the units, by what they have in common with those that have another limit."""
+    """Results of fits by unit, for fits that differ only in a depth limit."""
 
     def __init__(self, fits: Sequence[Fit]) -> None:
         counts = Counter(stage.twin for fit in fits for stage in fit.stages)
@@ -66,15 +66,15 @@ class Twins:
         self._open: set[tuple[str, int]] = set()
 
     def begin(self, fit: Fit, unit: int) -> None:
-        """Note that a fit is being done on a unit."""
+        """Note that a fit has begun on a unit."""
         self._open |= self._places(fit, unit)
 
     def awaits(self, fit: Fit, unit: int) -> bool:
-        """Tell whether a fit on a unit may prove needless by one that is being done."""
+        """Tell whether a fit in progress may make another fit on this unit unnecessary."""
         return not self._open.isdisjoint(self._places(fit, unit))
 
     def end(self, fit: Fit, unit: int, result: JobResult | Lost) -> None:
-        """Keep what a fit gave on a unit if it may stand for others."""
+        """Keep the result of a fit on a unit if it may hold for others."""
         self._open -= self._places(fit, unit)
         if isinstance(result, Lost) or result.error is not None:
             return
@@ -87,7 +87,7 @@ class Twins:
                 self._known[twin, result.unit] = (result.reached, stage, result)
 
     def read_off(self, fit: Fit, unit: int) -> JobResult | None:
-        """Give what a fit would give on a unit, if that is known."""
+        """Give the result that a fit would have on a unit, if that is known."""
         stages: list[UnitResult] = []
         whole: JobResult | None = None
         for stage in fit.stages:

@@ -1,4 +1,4 @@
-"""Trials that depend on those before them: asked for in order, judged on their way, told in order.
+"""Searches whose trials depend on earlier results: asked for, judged and recorded in order.
 
 Trial n is begun once the trials up to n - lag are known, whatever has ended besides: what it is and what it is
 measured by do not depend on who finishes first.
@@ -24,7 +24,7 @@ from runcard.workflow.run.train import Probed, probe
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A trial as it was asked for."""
+    """A trial as the search gave it."""
 
     trial: Trial
     record: Record | None
@@ -34,7 +34,7 @@ class Asked:
 
 
 class RunningSearch:
-    """A search under way.
+    """A search in progress.
 
     Parameters
     ----------
@@ -62,11 +62,11 @@ class RunningSearch:
 
     @property
     def is_over(self) -> bool:
-        """Whether every trial is known."""
+        """Whether every trial has its record."""
         return self._n_known == self.n_trials
 
     def ask(self) -> Asked | None:
-        """Give the next trial; None when there are no more."""
+        """Return the next trial; None when there are no more."""
         number = len(self.trials)
         while self._n_told <= number - self._plan.draw.lag:  # and not one more, though more may be known
             self._tell(self._n_told)
@@ -83,13 +83,13 @@ class RunningSearch:
         return Asked(trial, record, brackets.thresholds() if brackets else None)
 
     def ask_known(self) -> None:
-        """Ask for all that can be asked for before any is run; those that are not known are pending."""
+        """Ask for all trials that can be given before any is run; unknown ones are pending."""
         while self.may_ask and (asked := self.ask()) is not None:
             if asked.record is None:
                 self.pending.append(asked)
 
     def add(self, trial: Trial, record: Record) -> None:
-        """Take in what a trial got."""
+        """Add the record of a trial."""
         self._records[trial.index] = record
         while self._n_known in self._records:
             self._n_known += 1
@@ -123,7 +123,7 @@ PROBE = -1
 
 @dataclass(frozen=True, slots=True)
 class FitJob:
-    """One fit of a trial: whole on a unit, or on the first unit with some of its steps only."""
+    """One fit of a trial: complete on a unit, or on the first unit with only some of its steps."""
 
     trial: Trial
     unit: int
@@ -133,7 +133,7 @@ class FitJob:
 
 
 class Course:
-    """A trial on its way: the jobs of each leg, and the bracket at which it is judged after it."""
+    """A trial in progress: the jobs of each leg, and the bracket at which it is judged afterwards."""
 
     def __init__(self, plan: Plan, asked: Asked, *, is_known_possible: bool) -> None:
         self.impossible: str | None = None
@@ -149,7 +149,7 @@ class Course:
         self._n_open = 0
 
     def next_jobs(self) -> list[FitJob]:
-        """Give the jobs of the next leg once those of the last are in and it goes on; else none."""
+        """Give the jobs of the next leg once those of the last are done and the trial goes on; else none."""
         if self._n_open or self.impossible or self.draft.is_complete or not self._legs:
             return []
         if self._bracket is not None and self._is_stopped(self._bracket):
@@ -160,7 +160,7 @@ class Course:
         return jobs
 
     def add(self, job: FitJob, result: JobResult | str | Lost | None) -> None:
-        """Take in what a job gave."""
+        """Add the result of a job."""
         self._n_open -= 1
         if result is None or isinstance(result, str):
             self.impossible = result
@@ -198,7 +198,7 @@ class Course:
 
 
 def sweep(plan: Plan, state: RunningSearch, bench: Bench) -> Iterator[Record]:
-    """Run what a search has not run yet; yield each record as soon as it is whole.
+    """Run what a search has not run yet; yield each record as soon as it is complete.
 
     Raises
     ------
@@ -217,7 +217,7 @@ def sweep(plan: Plan, state: RunningSearch, bench: Bench) -> Iterator[Record]:
 
 
 class _Floor:
-    """The trials on their way, and what is to be done for them next."""
+    """The trials in progress, and the jobs that come next."""
 
     def __init__(self, plan: Plan, state: RunningSearch, bench: Bench, probed: Probed) -> None:
         self._plan, self._state, self._bench, self._probed = plan, state, bench, probed
@@ -227,7 +227,7 @@ class _Floor:
         self._ended: list[Record] = []
 
     def begin(self, asked: Asked) -> None:
-        """Begin a trial, unless it is known to be impossible."""
+        """Begin a trial, unless its hyperparameters are known to be impossible."""
         trial = asked.trial
         reason = self._probed.reasons.get(trial.key) or self._plan.work.refusal(trial)
         if reason is not None:
@@ -239,7 +239,7 @@ class _Floor:
         self._get_ready(course)
 
     def tasks(self) -> Iterator[Any]:  # a kind's own, or LATER
-        """Give the tasks, those of earlier trials first, and ask for trials as they can be asked for."""
+        """Yield tasks, those of earlier trials first, asking the search for trials when it can give some."""
         while self._ready or not self._state.is_over:
             if self._ready:
                 job = self._ready.pop(0)
@@ -255,7 +255,7 @@ class _Floor:
                 yield LATER
 
     def take_in(self, number: int, result: JobResult | str | Lost | None) -> None:
-        """Take in what the `number`-th task gave."""
+        """Process the result of the `number`-th task."""
         job = self._jobs[number]
         course = self._courses.get(job.trial.index)
         if course is None:
@@ -270,7 +270,7 @@ class _Floor:
             self._end(job.trial, make_record(course.draft, self._plan))
 
     def ended(self) -> Iterator[Record]:
-        """Give the records of trials that have ended, each once."""
+        """Yield the records of trials that have ended, each once."""
         while self._ended:
             yield self._ended.pop(0)
 
@@ -285,7 +285,7 @@ class _Floor:
 
 
 def _turn(job: FitJob) -> tuple[int, int]:
-    """Order jobs: those of earlier trials first, since later trials wait for them to be known."""
+    """Give the sort key of a job: earlier trials first, since later ones wait for their results."""
     return job.trial.index, job.unit
 
 

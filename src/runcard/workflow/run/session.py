@@ -1,4 +1,4 @@
-"""A session: one carrying out of a card, from what the journal knows of it to what it is to be told."""
+"""The session of a run: the state that its steps share, from opening the journal to the end."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from runcard.workflow.run.sync import end_abandoned
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Session:
-    """What the steps of one carrying out of a card share."""
+    """The state that the steps of one run share."""
 
     project: Project
     plan: Plan
@@ -43,12 +43,12 @@ class Session:
     tally: Tally
 
     def decide(self, comparison: Comparison) -> Decision | None:
-        """Choose by the card's rule among what is known."""
+        """Apply the card's choice rule to the known results."""
         return decide_by_plan(self.plan, comparison, self.tally.finals)
 
 
 def open_session(resolved: Resolved, engine: Engine, listener: Listener, stack: ExitStack, *, fresh: bool) -> Session:
-    """Hold the card for this process and open the journal, until the stack is left.
+    """Lock the card for this process and open the journal, until the stack is closed.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def open_session(resolved: Resolved, engine: Engine, listener: Listener, stack: 
 
 
 def find_previous(session: Session) -> Execution | None:
-    """Find the execution to go on with, or after; one that chose otherwise is neither. End those that were killed."""
+    """Find the earlier execution with the same choice rule, to continue or follow; end those that were killed."""
     plan, journal = session.plan, session.journal
     found = journal.latest_execution(plan.hash, plan.card.name)
     previous = found if found and found.plan.get("selection") == plan.choice.as_dict() else None
@@ -74,7 +74,7 @@ def find_previous(session: Session) -> Execution | None:
 
 
 def look_up(session: Session) -> RunningSearch | None:
-    """Find out which trials are known already; where each depends on those before it, give the search so far."""
+    """Find the trials whose results are known; if each depends on earlier ones, return the search so far."""
 
     def find(trials: Sequence[Trial]) -> None:
         keys = [] if session.is_fresh else [trial.key for trial in trials]
@@ -94,7 +94,7 @@ def look_up(session: Session) -> RunningSearch | None:
 
 
 def look_up_begun(session: Session, stack: ExitStack) -> BegunTrials:
-    """Find out which trials a killed process had begun, and note those that this one begins."""
+    """Find the trials that a killed process had begun, and note those that this one begins."""
     begun = stack.enter_context(BegunTrials(session.project.home, session.plan.hash))
     if not session.is_fresh:
         session.tally.add_begun(begun.earlier)
@@ -102,7 +102,7 @@ def look_up_begun(session: Session, stack: ExitStack) -> BegunTrials:
 
 
 def begin(session: Session, previous: Execution | None, found: Circumstances) -> Execution:
-    """Write down that the card is carried out, with all that surrounds it; an unfinished execution goes on."""
+    """Record that the run begins, with its circumstances; an unfinished execution is continued."""
     if previous is not None and previous.status != "done" and not session.is_fresh:
         execution = replace(previous, status="running", ended=None)
         session.journal.begin(execution, session.address, {})
@@ -120,7 +120,7 @@ def begin(session: Session, previous: Execution | None, found: Circumstances) ->
 
 
 def address_again(session: Session, execution: Execution) -> None:
-    """Have what was found in the journal told to this run's address, unless it was."""
+    """Queue results found in the journal for this run's address, unless it has them."""
     found = session.tally.take_found()
     records = [each for each in found if isinstance(each, Record)]
     finals = [each for each in found if isinstance(each, FinalRecord)]
@@ -129,7 +129,7 @@ def address_again(session: Session, execution: Execution) -> None:
 
 
 def keep_record(session: Session, record: Record, execution: Execution) -> None:
-    """Write a trial's record down."""
+    """Store a trial's record in the journal."""
     session.journal.add_record(record, execution.execution_id, session.address)
     session.tally.add(record)
     session.tally.n_run += 1
@@ -142,7 +142,7 @@ def end(
     comparison: Comparison,
     decision: Decision | None = None,
 ) -> None:
-    """Write down how it ended."""
+    """Record in the journal how the run ended."""
     n_openings = session.journal.count_test_openings(execution) if session.plan.work.n_tested else 0
     summary = summarize(session.plan, session.tally, comparison, decision, n_openings)
     session.journal.end(replace(execution, status=status, ended=time.time(), summary=summary), session.address)

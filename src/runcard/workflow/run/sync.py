@@ -1,4 +1,4 @@
-"""Delivering to MLflow what it has not been told yet."""
+"""Delivery to MLflow of everything that it has not received yet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from runcard.workflow.run.outbox import JournalOutbox, address_name
 
 
 def sync(project: Project) -> DeliveryReport:
-    """Deliver all that the journal still has to tell the project's tracking address; count what waits for others."""
+    """Deliver what the journal still has for the project's tracking address; count what waits for others."""
     if not is_begun(project.home):
         return DeliveryReport()
     with open_journal(project.home) as journal:
@@ -31,7 +31,7 @@ def sync(project: Project) -> DeliveryReport:
 
 
 def end_abandoned(journal: Journal, home: Path, *, held: str | None = None, resumed: str | None = None) -> None:
-    """Mark executions that began, have not ended and have no process any more as interrupted.
+    """Mark executions that have begun and not ended, and whose process is gone, as interrupted.
 
     Parameters
     ----------
@@ -57,6 +57,6 @@ def _end(execution_id: str, journal: Journal) -> None:
 
 
 def _interrupted(execution: Execution, journal: Journal) -> Execution:
-    """Let it end with the last thing that it wrote down."""
+    """Set the end of an execution to the time of its last write."""
     ended = max(execution.started, journal.last_sign_of(execution.execution_id) or 0.0)
     return replace(execution, status="interrupted", ended=ended)

@@ -1,4 +1,4 @@
-"""Trials on their units: a probe of what may be refused, then every fit; a trial is told of as soon as it is whole."""
+"""Training of trials on their units: probes first, then every fit; records are yielded as they complete."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runcard.workflow.run.schedule import Turns, Twins
 
 
 def train(plan: Plan, trials: Sequence[Trial], bench: Bench) -> Iterator[Record]:
-    """Measure trials on every unit; yield a record for each as soon as its last unit is in.
+    """Measure trials on every unit; yield the record of each as soon as its last unit is done.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def train(plan: Plan, trials: Sequence[Trial], bench: Bench) -> Iterator[Record]
 
 
 def probe_without_units(plan: Plan, trials: Sequence[Trial], bench: Bench) -> None:
-    """Try the trials of a plan without units on a part of all that they may be fitted on.
+    """Probe the trials of a plan without units, on a part of the rows they may be fitted on.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def _add(
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """What came out of trying trials in little time."""
+    """The results of probing trials."""
 
     reasons: Mapping[str, str]
     """Key of an impossible trial -> the reason."""
@@ -111,7 +111,7 @@ class Probed:
 
 
 def probe(plan: Plan, bench: Bench, unit: int, keys: Container[str] | None = None) -> Probed:
-    """Try the plan's probes, or those of some trials; then all that have the shape of one that fails.
+    """Run the plan's probes, or those of some trials; then probe all trials shaped like one that fails.
 
     Raises
     ------
