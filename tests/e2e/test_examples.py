@@ -47,17 +47,14 @@ def test_the_iris_card_is_found_by_its_bare_name_and_ranked(iris) -> None:
     assert answer.returncode == 0, answer.stderr
     lines = answer.stdout.splitlines()
     assert lines[0].startswith("Trials by accuracy")
-    assert lines[1].split() == ["rank", "model", "parameters", "accuracy", "fit", "s", "f1_macro", "log_loss"]
-    assert [line.split()[1:3] for line in lines[2:5]] == [
-        ["sparse_logistic", "strength=0.1"],
-        ["sparse_logistic", "strength=1.0"],
-        ["sparse_logistic", "strength=10.0"],
-    ]
-    assert lines[5].startswith("* chosen")  # the Pareto view counts milliseconds: it may hold one trial or more
-    assert lines[6].startswith("Finalists")
-    assert lines[8].split()[1:4] == ["sparse_logistic", "strength=0.1", "1.0000"]
-    assert lines[8].strip().startswith("1*")
-    assert lines[9] == "Decision by accuracy, rule best"
+    assert lines[1].split() == ["rank", "parameters", "accuracy", "fit", "s", "f1_macro", "log_loss"]
+    assert [line.split()[1] for line in lines[2:5]] == ["strength=0.1", "strength=1.0", "strength=10.0"]
+    assert lines[5] == "The same in all: model=sparse_logistic."
+    assert lines[6].startswith("* chosen")  # the Pareto view counts milliseconds: it may hold one trial or more
+    assert lines[7].startswith("Finalists")
+    assert lines[9].split()[1:4] == ["sparse_logistic", "strength=0.1", "1.0000"]
+    assert lines[9].strip().startswith("1*")
+    assert lines[10] == "Decision by accuracy, rule best"
 
 
 def test_progress_goes_to_standard_error(iris) -> None:

@@ -24,6 +24,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 import runcard
 from runcard import errors
+from runcard.names import VersionRef
 from runcard.project import Project, find_project
 from runcard.provenance.signing import sign
 from runcard.tracking.models.digest import model_digest
@@ -123,7 +124,7 @@ def test_a_run_that_was_edited_and_sealed_anew_runs_nothing(shared: Shared) -> N
 def test_a_registered_model_with_a_digest_of_its_own_runs_nothing(shared: Shared, tmp_path: Path) -> None:
     """Whoever may write to the server may take a model that was registered, change it, and tag the digest of that."""
     made = register(shared.card, project=shared.clone).version
-    fetched = fetch(f"{made.name}/{made.version}", shared.clone.tracking_uri, tmp_path)
+    fetched = fetch(VersionRef(made.name, version=made.version), shared.clone.tracking_uri, tmp_path)
     files = fetched.folder
     code = f"open({str(tmp_path / 'it-ran')!r}, 'w')"
     (files / "model.skops").write_bytes(skops.io.dumps(FunctionTransformer(partial(runstring, code))))

@@ -585,13 +585,13 @@ import sys
 from pathlib import Path
 import pandas as pd
 from sklearn.ensemble import RandomForestClassifier
-from runcard.tracking.items import Metric, ModelFiles, RunLog, TextArtifact
+from runcard.tracking.items import MetricValue, ModelFiles, RunLog, TextArtifact
 from runcard.tracking.mlflow import MlflowTracker, save_model
 folder, uri = Path(sys.argv[1]), sys.argv[2]
 rows = pd.DataFrame({"a": [1, 2, 3], "b": [0.5, 1.5, 2.5]})
 model = RandomForestClassifier(3).fit(rows, [0, 1, 0])
 save_model(model, folder / "model", input_example=rows, predictions=model.predict(rows), requirements=[])
-items = (Metric("m", 1.0, 0, 1), TextArtifact("x", "x.txt"), ModelFiles(folder / "model", "model"))
+items = (MetricValue("m", 1.0, 0, 1), TextArtifact("x", "x.txt"), ModelFiles(folder / "model", "model"))
 with MlflowTracker(uri, artifact_root=folder / "artifacts") as tracker:
     tracker.probe()
     log = RunLog("r", "trial", "n", "quiet", 1, "FINISHED", 2, None, items)
