@@ -104,7 +104,8 @@ _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "a password in SQL": (
         ("identified by", "password '"),
-        r"(?i:(?<!revision )\bidentified\s+by\s+|\b(?:user|role)\s+\S{1,60}(?:\s+\w{1,20}){0,9}?\s+password\s+)'[^'\n<$]{4,}'",
+        r"(?i:(?<!revision )\bidentified\s+by\s+|\b(?:user|role)\s+\S{1,60}(?:\s+\w{1,20}){0,9}?\s+password\s+)"
+        r"'[^'\n<$]{4,}'",
     ),
     "a password of a command": (
         ("-passw", "sshpass", "curl"),
