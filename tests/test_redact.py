@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runcard.redact import redact
@@ -33,6 +33,7 @@ def test_no_password_survives_in_quotes(uri):
         assert_gone(redact(text))
 
 
+@example("Alpha7%23Omega9")
 @given(PASSWORDS)
 def test_a_token_without_a_user_is_a_credential(token):
     if not set(token) & set("/?#:"):

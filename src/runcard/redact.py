@@ -15,7 +15,8 @@ _SEPARATOR = re.compile(r":\\?/\\?/|%3A%2F%2F", re.IGNORECASE)
 _SCHEME = re.compile(r"[\w+.\-]*\Z")
 _WORD_RUN = re.compile(r"\S*")
 _QUOTED_RUN = {quote: re.compile(rf"(?:\\.|[^{quote}\\\n])*(?={quote})") for quote in "\"'`"}
-_AUTHORITY_END = re.compile(r"[/?#]|%2F|%3F|%23", re.IGNORECASE)
+_AUTHORITY_END = re.compile(r"[/?#]")
+_ENCODED_AUTHORITY_END = re.compile(r"[/?#]|%2F|%3F|%23", re.IGNORECASE)
 _COLON = re.compile(r":|%3A", re.IGNORECASE)
 _AT_SIGN = re.compile(r"@")
 _ENCODED_AT_SIGN = re.compile(r"@|%40")
@@ -88,11 +89,12 @@ def _run_after(text: str, separator: re.Match[str]) -> str:
 
 def _userinfo_length(text: str, separator: re.Match[str], run: str) -> int:
     """Return how many characters before the `@` of a candidate URI are credentials: 0 for none."""
-    end = _AUTHORITY_END.search(run)
+    is_encoded = separator[0].startswith("%")  # else `%23` is a character of the token
+    end = (_ENCODED_AUTHORITY_END if is_encoded else _AUTHORITY_END).search(run)
     authority = run[: end.start()] if end else run
     # `host/path@tag` has no password; `user:pass/word@host` has one, though the slash ought to be encoded.
     searched = run if _COLON.search(authority) else authority
-    at_sign = _ENCODED_AT_SIGN if separator[0].startswith("%") else _AT_SIGN
+    at_sign = _ENCODED_AT_SIGN if is_encoded else _AT_SIGN
     signs = list(at_sign.finditer(searched))
     if not signs:
         return 0
