@@ -14,7 +14,8 @@ from runcard.data.copies import Copies
 from runcard.journal import stage_files
 from runcard.plan import Bench, Fit, KeptFinalist, Plan, Retested, Stage, Trial, digest
 from runcard.plan.choice import make_choice
-from runcard.plan.draw import ModelEntry, covering, likely_points, list_points, make_draw, make_trials
+from runcard.plan.draw import ModelEntry
+from runcard.plan.plan import assemble_plan
 from runcard.project import Project
 from runcard.record import FinalRecord, JobResult, Record, UnitResult
 
@@ -131,28 +132,8 @@ def make_seed_plan(card: Card, n_seeds: int = 3) -> Plan:
     """Resolve a card whose models are such functions."""
     work = SeedWork(n_seeds)
     parts = {"kind": "seeds", "seeds": n_seeds, "metrics": ["gain"]}
-    protocol = digest(parts)
-    points = list_points(card)
     entries = [ModelEntry(model.name, "", model.space, None, None, (), {}) for model in card.models]
-    draw = make_draw(card, protocol, entries)
-    trials = make_trials(draw, points or ())
-    n_trials = card.search.trials or 0 if points is None else len(trials)
-    named = [draw.identity, n_trials] if points is None else [trial.key for trial in trials]
-    return Plan(
-        card=card,
-        metrics=work.metrics,
-        primary=work.metrics[0],
-        pooled=(),
-        choice=make_choice(card, work.metrics, work.units),
-        tolerance=None,
-        seed=card.data.random_state,
-        draw=draw,
-        trials=trials,
-        n_trials=n_trials,
-        probes=covering(make_trials(draw, likely_points(card)) if points is None else trials),
-        protocol=protocol,
-        impossible={},
-        parts={name: digest(part) for name, part in parts.items()},
-        hash=digest([protocol, "gain", named]),
-        work=work,
+    choice = make_choice(card, work.metrics, work.units)
+    return assemble_plan(
+        card, work, parts=parts, entries=entries, metrics=work.metrics, primary=work.metrics[0], choice=choice
     )

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from runcard.card.sections import Card
 from runcard.plan.choice import Choice, Tolerance
-from runcard.plan.draw import Draw, Trial
+from runcard.plan.digest import digest
+from runcard.plan.draw import (
+    Draw,
+    ModelEntry,
+    Trial,
+    covering,
+    likely_points,
+    list_points,
+    make_draw,
+    make_trials,
+)
 from runcard.plan.work import Fit, Measure, Work
 from runcard.search.strategy import BayesianSearch
 
@@ -84,3 +94,50 @@ class Plan:
             "parts": dict(self.parts),
             "hash": self.hash,
         }
+
+
+def assemble_plan(
+    card: Card,
+    work: Work,
+    *,
+    parts: Mapping[str, object],
+    entries: Sequence[ModelEntry],
+    metrics: Sequence[Measure],
+    primary: Measure,
+    choice: Choice,
+    tolerance: Tolerance = None,
+    pooled: Collection[str] = (),
+) -> Plan:
+    """Make a plan of what a kind of trials has resolved: the protocol, the trials and their keys.
+
+    Parameters
+    ----------
+    parts
+        What all trials share, as JSON-like values by name; their digest is the protocol.
+    entries
+        The card's `models`, each with what of it goes into the keys of its trials.
+    """
+    points = list_points(card)
+    protocol = digest(parts)
+    draw = make_draw(card, protocol, entries)
+    trials = make_trials(draw, points or ())
+    n_trials = card.search.trials or 0 if points is None else len(trials)
+    named = [draw.identity, n_trials] if points is None else [trial.key for trial in trials]
+    return Plan(
+        card=card,
+        metrics=tuple(metrics),
+        primary=primary,
+        pooled=tuple(pooled),
+        choice=choice,
+        tolerance=tolerance,
+        seed=card.data.random_state,
+        draw=draw,
+        trials=trials,
+        n_trials=n_trials,
+        probes=covering(make_trials(draw, likely_points(card)) if points is None else trials),
+        protocol=protocol,
+        impossible={},
+        parts={name: digest(part) for name, part in parts.items()},
+        hash=digest([protocol, primary.name, named]),
+        work=work,
+    )

@@ -20,9 +20,8 @@ from runcard.data.splitfile import describe_split
 from runcard.data.target import Target, encode_target
 from runcard.data.types import with_numbers
 from runcard.plan.choice import make_choice, make_tolerance
-from runcard.plan.digest import digest
-from runcard.plan.draw import covering, likely_points, list_points, make_draw, make_trials
-from runcard.plan.plan import Plan
+from runcard.plan.draw import list_points
+from runcard.plan.plan import Plan, assemble_plan
 from runcard.tabular.check import check_estimators
 from runcard.tabular.entries import make_entries
 from runcard.tabular.featureset import make_feature_sets, set_name
@@ -78,10 +77,6 @@ def make_plan(card: Card, table: Table, catalog: Catalog, content: Fingerprint |
         "metrics": [[m.name, m.code, *(["pooled"] if m in pooled else [])] for m in metrics],
         "seed": card.data.random_state,
     }
-    protocol = digest(parts)
-    draw = make_draw(card, protocol, make_entries(card, sets, specs, target))
-    trials = make_trials(draw, points or ())
-    named = [draw.identity, n_trials] if points is None else [trial.key for trial in trials]
     work = TabularWork(
         card=card,
         task=task,
@@ -99,23 +94,16 @@ def make_plan(card: Card, table: Table, catalog: Catalog, content: Fingerprint |
         feature_sets=sets,
         specs=specs,
     )
-    plan = Plan(
-        card=card,
+    plan = assemble_plan(
+        card,
+        work,
+        parts=parts,
+        entries=make_entries(card, sets, specs, target),
         metrics=metrics,
         primary=primary,
-        pooled=tuple(metric.name for metric in pooled),
         choice=choice,
         tolerance=tolerance,
-        seed=card.data.random_state,
-        draw=draw,
-        trials=trials,
-        n_trials=n_trials if points is None else len(trials),
-        probes=covering(make_trials(draw, likely_points(card)) if points is None else trials),
-        protocol=protocol,
-        impossible={},
-        parts={name: digest(part) for name, part in parts.items()},
-        hash=digest([protocol, primary.name, named]),
-        work=work,
+        pooled=[metric.name for metric in pooled],
     )
     return replace(plan, impossible=check_estimators(plan))
 

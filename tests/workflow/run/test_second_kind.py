@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from runcard.record import Record
 from runcard.workflow.choose.compare import compare_runs
 from runcard.workflow.choose.select import select
 from runcard.workflow.resolve import Resolved
-from runcard.workflow.run.execute import run_resolved
+from runcard.workflow.run import execute
 from runcard.workflow.run.listener import Counts, Listener
 from runcard.workflow.run.result import Result
+from runcard.workflow.run.session import open_session
 
 pytestmark = pytest.mark.slow
 OWN = "import runcard\n\n\n@runcard.model\ndef chance(x=1.0):\n    raise NotImplementedError\n"
@@ -45,7 +47,9 @@ def carry_out(card: Path, listener: Listener | None = None) -> Result:
     read = load_card(card, project=project)
     resolved: Any = Resolved(project, read, load_catalog(project), None, None, seeds.make_seed_plan(read))
     engine = LocalEngine(2, root=Path(seeds.__file__).parent, modules=["seeds"])
-    return run_resolved(resolved, engine, listener or Listener())
+    with ExitStack() as stack:
+        session = open_session(resolved, engine, listener or Listener(), stack, fresh=False)
+        return execute.carry_out(session, stack)
 
 
 def card_of(folder: Path, **changes: Any) -> Path:

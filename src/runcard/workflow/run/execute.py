@@ -12,7 +12,6 @@ from runcard import errors
 from runcard.card.doubts import find_doubts
 from runcard.comparison import Comparison
 from runcard.decision import Decision, FinalScore, nothing_qualifies
-from runcard.engine.base import Engine
 from runcard.engine.process import give_back_large_arrays
 from runcard.execution import Execution
 from runcard.journal import BegunTrials, open_journal
@@ -21,7 +20,7 @@ from runcard.project import Project, find_project
 from runcard.record import Record
 from runcard.tracking.backends import connect, import_polars_first
 from runcard.tracking.delivery import Delivery, DeliveryReport
-from runcard.workflow.resolve import CardSource, Resolved, open_card, resolve
+from runcard.workflow.resolve import CardSource, open_card, resolve
 from runcard.workflow.run.address import heed_address
 from runcard.workflow.run.bench import choose_engine, scratch
 from runcard.workflow.run.circumstances import Circumstances, capture_circumstances
@@ -98,15 +97,6 @@ def run(
         return result
     finally:
         listener.finished()
-
-
-def run_resolved(resolved: Resolved, engine: Engine, listener: Listener, *, fresh: bool = False) -> Result:
-    """Run a card that is already resolved, on an engine that is not started yet."""
-    with ExitStack() as stack:
-        session = open_session(resolved, engine, listener, stack, fresh=fresh)
-        result = carry_out(session, stack)
-    session.data.wait()
-    return result
 
 
 def carry_out(session: Session, stack: ExitStack) -> Result:
