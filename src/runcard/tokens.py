@@ -113,6 +113,11 @@ _FORMS: dict[str, tuple[tuple[str, ...], str]] = {
         r"""|\bsshpass\s+-p\s*["']?[^\s"'$<{]{4,}"""
         r"""|\bcurl\b[^\n]{0,200}?\s(?:-u|--user)\s+["']?[\w.@\-]{1,60}:[^\s"'$<{:]{4,}""",
     ),
+    "a default of a key": (
+        ("environ.get", "getenv"),
+        r"""(?i:\b(?:environ\.get|getenv)\(\s*\\?["'](?:\w{0,40}_)?key\\?["']\s*,\s*\\?["'])"""
+        r"""(?=[^"']*\d)(?=[^"']*[A-Za-z])[\w+/=\-]{16,}""",
+    ),
     "a name and a password": (
         ("auth",),
         r"""(?i:\b(?:auth\s*=\s*\(|(?:Basic|Digest)Auth\())\s*["'][^"'\n]{1,60}["'],\s*["'](?=[^"'\n]*\d)[^"'\n]{6,}["']""",

@@ -64,6 +64,7 @@ TOKENS = {
     "sshpass": ("sshpass ", "-p hunter2 ssh db"),
     "curl": ("curl -s -u ", "ada:hunter2 https:"),
     "requests": ("get(url, auth", '=("ada", "hunter2"))'),
+    "a default": ('os.environ.get("KE', 'Y", "9f8e7d6c5b4a39281706f5e4")'),
     "age": ("AGE-SECRET", "-KEY-1" + "Q" * 58),
 }
 tokens = pytest.mark.parametrize("token", [a + b for a, b in TOKENS.values()], ids=list(TOKENS))

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from runcard.provenance.capture.secrets import named_like_secret, secret_in
@@ -44,3 +46,15 @@ def test_contents_that_are_secret(content):
 )
 def test_contents_that_are_not(content):
     assert not secret_in(content.encode())
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("sign", ["", "+", "-"])
+@pytest.mark.parametrize("line", ["DB_PASSWORD=hunter2xyz!", "password: hunter2xyz!"])
+def test_what_a_notebook_printed_is_looked_at_however_it_is_written(line, sign, indent):
+    """Some tools write a notebook on one line, in which the lines of its outputs are not seen; so in a patch of it."""
+    output = {"output_type": "stream", "text": ["connected\n", f"{line}\n", "done"]}
+    text = json.dumps({"cells": [{"source": ["x = 1\n"], "outputs": [output]}]}, indent=indent)
+    patch = "".join(f"{sign}{part}\n" for part in text.splitlines())
+    assert secret_in(patch.encode())
+    assert not secret_in(patch.replace("hunter2xyz!", "<password>").encode())

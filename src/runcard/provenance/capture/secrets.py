@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
+from typing import Any
 
 from runcard.redact import redact
 from runcard.tokens import find_secret
@@ -49,7 +52,27 @@ def named_like_secret(name: str) -> bool:
 
 def secret_in(content: bytes) -> str | None:
     """Name the kind of secret that a text contains; None if none is found."""
-    return find_secret(content.decode("latin-1"))
+    text = content.decode("latin-1")
+    return find_secret(text) or find_secret("\n".join(_strings_of_one_line_json(text)))
+
+
+def _strings_of_one_line_json(text: str) -> Iterator[str]:
+    """Give the strings of JSON that stands on one line of a file or patch, where lines within strings are not seen."""
+    for line in text.splitlines():
+        bare = line.lstrip("+- ").rstrip()
+        if bare.startswith("{") and bare.endswith("}"):
+            try:
+                yield from _strings_of(json.loads(bare))
+            except (ValueError, RecursionError):
+                continue
+
+
+def _strings_of(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _strings_of(item)
 
 
 def left_out_as(kind: str) -> str:
